@@ -1,0 +1,63 @@
+"""What can go wrong, each with a remedy, and the exit codes that tell it to a shell."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How the process ends; the report decides between the first, second and fourth."""
+
+    PASS = 0
+    FAIL = 1
+    UNUSABLE = 2
+    INCONCLUSIVE = 3
+    BUG = 70
+    INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        """One line for --help and the README."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.PASS: "everything agrees (kinks included)",
+    ExitCode.FAIL: "at least one gradient disagrees or is not finite",
+    ExitCode.UNUSABLE: "the check could not run: usage, bad input, or the function raised",
+    ExitCode.INCONCLUSIVE: "nothing disagrees, but something could not be judged",
+    ExitCode.BUG: "a bug in gradcheck",
+    ExitCode.INTERRUPTED: "stopped with Ctrl-C",
+}
+
+
+class GradcheckError(Exception):
+    """The check could not run: one sentence on what was found and the rule, one on what to do."""
+
+    exit_code = ExitCode.UNUSABLE
+
+    def __init__(self, found: str, remedy: str = "") -> None:
+        """Join `found` (what was found, and the rule it breaks) and `remedy` (what to do) to the message."""
+        super().__init__(f"{found} {remedy}".strip())
+        self.found = found
+        self.remedy = remedy
+
+
+class TensorError(GradcheckError):
+    """A tensor could not be read, or holds what cannot be differentiated."""
+
+
+class ShapeError(GradcheckError):
+    """Tensors whose shapes do not fit the layer or one another."""
+
+
+class TargetError(GradcheckError):
+    """The function could not be called, raised, or returned what has no gradient."""
+
+
+class NondeterministicError(GradcheckError):
+    """The function gave two different outputs at one point."""
+
+
+class GradientError(AssertionError):
+    """A report that did not pass, raised by `Report.raise_for_failure`."""

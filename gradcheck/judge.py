@@ -1,0 +1,82 @@
+"""Tape against difference: a verdict for each element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.report import ElementVerdict
+from gradcheck.slopes import Slopes
+from gradcheck.targets import Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What counts as agreement for one variable."""
+
+    rtol: float
+    atol: float
+    limit: float
+    """Largest bound on a difference, as a share of S, that still allows a verdict."""
+    scale: float
+    """Typical S of the tensor."""
+    floor: float
+    """Bound, as a share of the scale, below which an element need not be resolved any better."""
+
+    @staticmethod
+    def of(rtol: float, atol: float, eps: float) -> Rule:
+        """The rule at a working precision: a difference there is good to about eps^(2/3)."""
+        reach = eps ** (2 / 3)
+        return Rule(max(rtol, 16 * eps), atol, min(0.3, max(1e-3, 1000 * reach)), 0.0, max(rtol, 30 * reach))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Verdicts of U elements, and the numbers behind them for the cotangent that is shown."""
+
+    verdicts: Array
+    difference: Array
+    error: Array
+    tolerance: Array
+    share: Array
+    """Error as a share of the tolerance, the worst over all cotangents."""
+    bound: Array
+    """Bound on the difference for the cotangent that is shown."""
+    size: Array
+    """S for the cotangent that is shown."""
+    corner: Array
+    """Where the one-sided slopes differ, [U]."""
+
+
+def judge(slopes: Slopes, tape: Array, rule: Rule) -> Judgement:
+    """Judge the tape gradients [K, U] by the slopes [K, U].
+
+    A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by the difference's bound where
+    that is not small. At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)], the
+    directional form of Clarke's generalised gradient (Clarke 1983). Anything not seen to agree does not.
+    """
+    allowed = rule.atol + rule.rtol * slopes.size
+    tolerance = slopes.half + allowed + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.abs(tape - slopes.value)
+        agrees = (error <= tolerance).all(axis=0)
+        share = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
+        unknown = ~(slopes.bound <= np.maximum(rule.limit * slopes.size, rule.floor * rule.scale)).all(axis=0)
+    corner = (slopes.half > 0).any(axis=0)
+    verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH)
+    verdicts = np.where(agrees & unknown, ElementVerdict.INCONCLUSIVE, verdicts)
+    # A difference that is known to no better than `bound` still refutes what lies far outside it.
+    verdicts = np.where(~agrees, ElementVerdict.MISMATCH, verdicts)
+    verdicts = np.where(~np.isfinite(slopes.bound).all(axis=0), ElementVerdict.INCONCLUSIVE, verdicts)
+    verdicts = np.where(np.isfinite(tape).all(axis=0), verdicts, ElementVerdict.NONFINITE)
+    return Judgement(
+        verdicts.astype(np.uint8),
+        slopes.value[0],
+        error[0],
+        tolerance[0],
+        np.where(np.isnan(share), np.inf, share),
+        slopes.bound[0],
+        slopes.size,
+        corner,
+    )

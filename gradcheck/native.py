@@ -1,0 +1,97 @@
+"""The tape at the tensors' own dtype against the tape at float64: does the precision spoil the gradient?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.forward import Forward
+from gradcheck.precision import eps_of, rounded
+from gradcheck.tape import Tape, record
+from gradcheck.targets import Array
+
+TRIALS = 3
+# How many times the change by one rounding of the inputs still counts as conditioning.
+CONDITIONING = 16
+
+
+def tolerance(dtype: str) -> float:
+    """Share of S by which a tape of this dtype may be off: some tens of roundings, at most a quarter."""
+    return min(64 * eps_of(dtype), 0.25)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Elements, by flat index, whose gradient at the tensors' own dtype is far from that at float64."""
+
+    wrong: Array
+    """Off, though the function is well-conditioned there."""
+    nonfinite: Array
+    """NaN or infinite at the tensors' own dtype only."""
+    conditioned: Array
+    """Off by no more than rounding the inputs explains."""
+    worst: float
+    """Largest error as a share of S."""
+
+    def in_words(self, name: str, dtype: str) -> str:
+        """The warning for an ill-conditioned gradient."""
+        return (
+            f"{name}: {self.conditioned.size:,} elements of the {dtype} gradient are off by up to {self.worst:.2g} of "
+            f"their size, because rounding the inputs to {dtype} alone changes them as much: the function is "
+            "ill-conditioned there, the gradient is not wrong."
+        )
+
+
+def compare(
+    forward: Forward,
+    native: Forward,
+    exact: Tape,
+    own: Tape,
+    cotangents: Array,
+    number: int,
+    size: Array,
+) -> Loss:
+    """Compare the tapes of variable `number`; `size` is S per element, flat."""
+    share = tolerance(native.values[number].dtype.name)
+    a = exact.gradients[number].reshape(len(cotangents), -1)
+    b = own.gradients[number].reshape(len(cotangents), -1)
+    nonfinite = np.flatnonzero(np.isfinite(a).all(axis=0) & ~np.isfinite(b).all(axis=0))
+    # S has no part in a corner that lies between x and its roundings, so the tape's own size counts too.
+    scale = np.maximum(size, np.abs(a).max(axis=0))
+    with np.errstate(invalid="ignore"):
+        error = np.abs(a - b).max(axis=0)
+    off = np.flatnonzero(np.isfinite(error) & (error > share * scale + np.finfo(np.float32).tiny))
+    if off.size == 0:
+        return Loss(off, nonfinite, off, 0.0)
+    moved = _rounding_moves(forward, native, exact, cotangents, number)[off]
+    explained = (
+        error[off] <= CONDITIONING * moved + share * scale[off] + _forward_loss(forward, native) * scale[off]
+    )
+    with np.errstate(divide="ignore"):
+        worst = float((error[off] / scale[off]).max())
+    return Loss(off[~explained], nonfinite, off[explained], worst)
+
+
+def _rounding_moves(forward: Forward, native: Forward, exact: Tape, cotangents: Array, number: int) -> Array:
+    """Largest change of the float64 gradient when the inputs move by one rounding of their own dtype, flat."""
+    base = exact.gradients[number]
+    largest = np.zeros(base[0].size)
+    for trial in range(TRIALS):
+        values = [
+            rounded(value, own.dtype.name, trial)
+            for value, own in zip(forward.values, native.values, strict=True)
+        ]
+        moved = record(forward.at(values), cotangents).gradients[number]
+        largest = np.fmax(largest, np.abs(moved - base).max(axis=0).reshape(-1))
+    return largest
+
+
+def _forward_loss(forward: Forward, native: Forward) -> float:
+    """Share by which the function itself, not only its gradient, suffers beyond plain rounding."""
+    exact, own = forward.at_point().numpy(), native.at_point().numpy()
+    eps = max(eps_of(value.dtype.name) for value in native.values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        loss = np.abs(exact - own) / np.maximum(np.abs(exact), np.abs(own))
+    worst = float(np.nanmax(np.where(exact == own, 0.0, loss), initial=0.0))
+    return worst * CONDITIONING if worst > 64 * eps else 0.0

@@ -1,0 +1,246 @@
+"""The result of a check: verdict per element, per variable and for the whole, and the exit code."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from functools import cached_property
+
+import numpy as np
+
+from gradcheck.errors import ExitCode, GradientError
+from gradcheck.settings import Settings
+from gradcheck.targets import Array
+
+SCHEMA = 1
+
+
+class ElementVerdict(IntEnum):
+    """What is known of one element; the numbers order them from harmless to worst."""
+
+    UNCHECKED = 0
+    MATCH = 1
+    KINK = 2
+    INCONCLUSIVE = 3
+    MISMATCH = 4
+    NONFINITE = 5
+
+    @property
+    def label(self) -> str:
+        """The word shown in tables and JSON."""
+        return self.name.lower()
+
+
+COUNTED = (
+    ElementVerdict.MATCH,
+    ElementVerdict.KINK,
+    ElementVerdict.MISMATCH,
+    ElementVerdict.NONFINITE,
+    ElementVerdict.INCONCLUSIVE,
+)
+
+
+class Verdict(Enum):
+    """What is known of the whole check."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One differentiated input; all arrays have its shape and are float64 (verdicts: uint8)."""
+
+    name: str
+    dtype: str
+    """The dtype the user's tensor has, such as `float32`."""
+    tape: Array
+    """Tape gradient for the upstream gradient that is shown (ones unless given)."""
+    difference: Array
+    """Finite-difference gradient for the same upstream gradient."""
+    error: Array
+    """|tape − difference|."""
+    tolerance: Array
+    """The error that still counts as agreement."""
+    verdicts: Array
+    """`ElementVerdict` codes: the worst over all upstream gradients tried."""
+    closed_form: Array | None = None
+    """The textbook gradient, where there is one."""
+    reason: str | None = None
+    """Why the variable as a whole fails, such as `the tape returned no gradient`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the variable."""
+        return tuple(int(n) for n in self.tape.shape)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Number of elements by verdict label; unchecked ones are left out."""
+        found = np.bincount(self.verdicts.reshape(-1), minlength=len(ElementVerdict))
+        return {verdict.label: int(found[verdict]) for verdict in COUNTED}
+
+    @property
+    def verdict(self) -> ElementVerdict:
+        """The worst verdict of any element."""
+        return ElementVerdict(int(self.verdicts.max()))
+
+    @property
+    def coverage(self) -> float:
+        """Share of the elements that were checked one by one, 0 to 1."""
+        return sum(self.counts.values()) / self.verdicts.size
+
+    @property
+    def max_abs_error(self) -> float:
+        """Largest |tape − difference|; NaN where a tape value is NaN."""
+        return float(self.error.max())
+
+    @property
+    def max_rel_error(self) -> float:
+        """Largest relative error."""
+        return float(self.relative_error().max())
+
+    def relative_error(self) -> Array:
+        """error / max(|tape|, |difference|) per element; 0 where both are 0."""
+        scale = np.maximum(np.abs(self.tape), np.abs(self.difference))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self.error / scale
+        return np.where(self.error == 0, 0.0, ratio)
+
+    def worst_first(self) -> Array:
+        """Flat indices, worst verdict first and the largest share of its tolerance first within one."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(self.error == 0, 0.0, self.error / self.tolerance).reshape(-1)
+        share = np.where(np.isnan(share), np.inf, share)
+        order: Array = np.lexsort((np.arange(share.size), -share, -self.verdicts.reshape(-1).astype(int)))
+        return order
+
+    def rows(self, limit: int) -> list[tuple[int, ...]]:
+        """Indices of the elements to show: all in order if they fit (or limit is 0), else the worst first."""
+        size = self.verdicts.size
+        chosen = np.arange(size) if limit == 0 or size <= limit else self.worst_first()[:limit]
+        return [tuple(int(i) for i in np.unravel_index(flat, self.shape)) for flat in chosen]
+
+    @property
+    def worst_index(self) -> tuple[int, ...]:
+        """Index of the worst element."""
+        return tuple(int(i) for i in np.unravel_index(int(self.worst_first()[0]), self.shape))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a check found out."""
+
+    target: str
+    variables: tuple[Variable, ...]
+    settings: Settings
+    evaluations: int
+    """How often the function was evaluated for structure and differences."""
+    seconds: float
+    precision: str
+    """The dtypes that tape and differences were computed in, in words."""
+    diagnosis: tuple[str, ...] = ()
+    """What the failing elements have in common, a line per failing variable."""
+    warnings: tuple[str, ...] = ()
+    """What a user should know although nothing failed."""
+    sensitivity: tuple[float, float] | None = None
+    """Smallest relative error that would have been a mismatch: (median, worst) over the elements."""
+    limit: int = field(default=20)
+    """Rows of elements shown per variable; 0 for all."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """fail if anything disagrees, else inconclusive if anything could not be judged, else pass."""
+        worst = max((variable.verdict for variable in self.variables), default=ElementVerdict.MATCH)
+        if worst >= ElementVerdict.MISMATCH or (self.settings.strict and self._any_kink()):
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE if worst == ElementVerdict.INCONCLUSIVE else Verdict.PASS
+
+    def _any_kink(self) -> bool:
+        return any(variable.counts["kink"] for variable in self.variables)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything agrees."""
+        return self.verdict is Verdict.PASS
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How a process that made this report should end."""
+        return {
+            Verdict.PASS: ExitCode.PASS,
+            Verdict.FAIL: ExitCode.FAIL,
+            Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+        }[self.verdict]
+
+    def raise_for_failure(self) -> None:
+        """Raise `GradientError`, with the plain table as its message, unless the check passed."""
+        if not self.passed:
+            raise GradientError(str(self))
+
+    def __str__(self) -> str:
+        from gradcheck.render.table import to_text
+
+        return to_text(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON values; numbers that are not finite become "nan", "inf" or "-inf"."""
+        from gradcheck import __version__
+
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "target": self.target,
+            "verdict": self.verdict.value,
+            "exit_code": int(self.exit_code),
+            "settings": self.settings.to_dict(),
+            "precision": self.precision,
+            "sensitivity": None
+            if self.sensitivity is None
+            else {"median": _number(self.sensitivity[0]), "worst": _number(self.sensitivity[1])},
+            "diagnosis": list(self.diagnosis),
+            "warnings": list(self.warnings),
+            "evaluations": self.evaluations,
+            "seconds": round(self.seconds, 6),
+            "variables": [_variable_dict(variable, self.limit) for variable in self.variables],
+        }
+
+
+def _number(value: float) -> float | str:
+    """A float that strict JSON can hold."""
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _variable_dict(variable: Variable, limit: int) -> dict[str, object]:
+    return {
+        "name": variable.name,
+        "shape": list(variable.shape),
+        "dtype": variable.dtype,
+        "verdict": variable.verdict.label,
+        "reason": variable.reason,
+        "counts": variable.counts,
+        "coverage": variable.coverage,
+        "max_abs_error": _number(variable.max_abs_error),
+        "max_rel_error": _number(variable.max_rel_error),
+        "elements": [_element_dict(variable, index) for index in variable.rows(limit)],
+    }
+
+
+def _element_dict(variable: Variable, index: tuple[int, ...]) -> dict[str, object]:
+    element: dict[str, object] = {
+        "index": list(index),
+        "tape": _number(variable.tape[index]),
+        "difference": _number(variable.difference[index]),
+    }
+    if variable.closed_form is not None:
+        element["closed_form"] = _number(variable.closed_form[index])
+    return element | {
+        "error": _number(variable.error[index]),
+        "tolerance": _number(variable.tolerance[index]),
+        "verdict": ElementVerdict(int(variable.verdicts[index])).label,
+    }

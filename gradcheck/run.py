@@ -1,0 +1,142 @@
+"""One check from target to report: the one place that knows the order of the steps."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import ShapeError, TargetError
+from gradcheck.report import Report
+from gradcheck.settings import RTOL, Settings
+from gradcheck.targets import Array, Target
+
+
+def check_target(target: Target, settings: Settings, upstream: Array | None = None) -> Report:
+    """Check one target at one point.
+
+    `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
+    Raises `GradcheckError` where the check cannot run.
+    """
+    started = time.perf_counter()
+    from gradcheck.backend import load_tensorflow
+
+    load_tensorflow()
+    from gradcheck.procedure import Check
+
+    report = Check(target, settings, _differentiated(target, settings), upstream).report()
+    from dataclasses import replace
+
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
+    """Names of the variables: those asked for, or every floating input."""
+    possible = target.floating()
+    if not possible:
+        raise TargetError(
+            f"{target.name} has no floating input to differentiate.", "Give at least one floating tensor."
+        )
+    for name in settings.wrt or ():
+        if name not in possible:
+            raise TargetError(
+                f"`wrt` names {name!r}, which is no floating input of {target.name}.",
+                f"Choose from: {', '.join(possible)}.",
+            )
+    return possible if settings.wrt is None else tuple(n for n in possible if n in settings.wrt)
+
+
+def check(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    rtol: float = RTOL,
+    atol: float = 0.0,
+    step: float | None = None,
+    seed: int = 0,
+    wrt: Sequence[str] | None = None,
+    upstream: Any = None,
+    strict: bool = False,
+    allow_nondeterministic: float = 0.0,
+) -> Report:
+    """Check the gradient that TensorFlow's tape gives for `function` at one point.
+
+    Parameters
+    ----------
+    function
+        Takes tensors as positional arguments and returns a tensor, or nested tuples, lists and dicts of
+        tensors. Never called with keywords: TensorFlow ignores a custom gradient called that way.
+    inputs
+        Arrays or tensors by name, passed in the order of the function's parameters where the names match,
+        otherwise in the order given. Integer inputs are passed through and not differentiated. Python
+        numbers and lists become float32. Nothing given is ever modified.
+    rtol, atol
+        An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum of
+        the sizes of its contributions.
+    step
+        First step relative to max(|x_j|, rms(x)); the default follows from the precision.
+    seed
+        Seed of the random upstream gradients and steps: the same seed gives the same report.
+    wrt
+        Names of the inputs to differentiate, by default all floating ones.
+    upstream
+        Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes.
+    strict
+        Count kinks, where the function has no derivative but the tape gave a valid subgradient, as failures.
+    allow_nondeterministic
+        Largest difference between two evaluations at one point that is taken as noise.
+
+    Returns
+    -------
+    Report
+        True in a boolean context only if every gradient agrees.
+
+    Raises
+    ------
+    GradcheckError
+        If the check cannot run: the function raised, is not deterministic, or gave a value that is not finite.
+    """
+    arrays = {name: _array(name, value) for name, value in inputs.items()}
+    settings = Settings(
+        rtol=rtol,
+        atol=atol,
+        step=step,
+        seed=seed,
+        wrt=None if wrt is None else tuple(wrt),
+        strict=strict,
+        allow_nondeterministic=allow_nondeterministic,
+    )
+    name = getattr(function, "__name__", type(function).__name__)
+    target = Target(name, function, _in_call_order(function, arrays))
+    return check_target(target, settings, None if upstream is None else _array("upstream", upstream))
+
+
+def _array(name: str, value: Any) -> Array:
+    """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would."""
+    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    if array.dtype == object or array.dtype.kind in "USMm":
+        raise ShapeError(
+            f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."
+        )
+    if isinstance(value, (int, float, list, tuple)) and array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return array
+
+
+def _in_call_order(function: Callable[..., Any], arrays: dict[str, Array]) -> dict[str, Array]:
+    try:
+        parameters = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return arrays
+    if not set(arrays) <= set(parameters) or parameters[: len(arrays)] == list(arrays):
+        return arrays
+    ordered = [name for name in parameters if name in arrays]
+    if ordered != parameters[: len(arrays)]:
+        raise TargetError(
+            f"The inputs {', '.join(arrays)} leave out a parameter before them: {', '.join(parameters)}.",
+            "Inputs are passed by position, so give every parameter up to the last one used.",
+        )
+    return {name: arrays[name] for name in ordered}

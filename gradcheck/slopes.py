@@ -1,0 +1,129 @@
+"""What the differences say of each element: its slope, how sure that is, and whether there is a corner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gradcheck.differences import Sums
+from gradcheck.targets import Array
+
+# Rounding of f(x ± h) − f(x): each evaluation is taken to be off by about two units in the last place.
+ROUNDINGS = 4.0
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Difference gradients of U elements for K cotangents."""
+
+    value: Array
+    """Central difference, [K, U]."""
+    bound: Array
+    """How far the value can be from the derivative, [K, U]; infinite where nothing is known."""
+    half: Array
+    """Half-width of the interval of one-sided slopes, [K, U]; 0 where the function is smooth."""
+    size: Array
+    """S, the sum of the sizes of the contributions, [U]."""
+    one_sided: Array
+    """Where only one side of the point lies in the function's domain, [U]."""
+
+    def take(self, chosen: Array) -> Slopes:
+        """The elements at `chosen` (indices or a mask over U)."""
+        return Slopes(
+            self.value[:, chosen],
+            self.bound[:, chosen],
+            self.half[:, chosen],
+            self.size[chosen],
+            self.one_sided[chosen],
+        )
+
+    def resolved(self, rtol: float, atol: float) -> Array:
+        """Where the bound is inside the tolerance for every cotangent, [U]."""
+        settled: Array = (self.bound <= atol + rtol * self.size).all(axis=0)
+        return settled
+
+
+@dataclass(frozen=True)
+class Level:
+    """One-sided slopes of U elements at one size of step."""
+
+    sums: Sums
+    step_up: Array
+    step_down: Array
+    eps: float
+
+    def take(self, chosen: Array | slice) -> Level:
+        """Only some of the elements."""
+        return Level(self.sums.take(chosen), self.step_up[chosen], self.step_down[chosen], self.eps)
+
+    @cached_property
+    def mean(self) -> Array:
+        """Mean of the steps up and down, [U]."""
+        return (self.step_up.astype(np.float64) + self.step_down) / 2
+
+    @cached_property
+    def up(self) -> Array:
+        """D⁺, [K, U]."""
+        return _ratio(self.sums.up, self.step_up)
+
+    @cached_property
+    def down(self) -> Array:
+        """D⁻, [K, U]."""
+        return _ratio(self.sums.down, self.step_down)
+
+    @cached_property
+    def gap(self) -> Array:
+        """Σ |r_k| |D⁺ − D⁻| for equal steps, [K, U]."""
+        return _ratio(self.sums.gap, self.mean)
+
+    @cached_property
+    def size(self) -> Array:
+        """S, [U]."""
+        return _ratio(self.sums.size, self.mean)
+
+    @cached_property
+    def noise(self) -> Array:
+        """What rounding alone can do to a slope, [U]."""
+        return ROUNDINGS * self.eps * (_ratio(self.sums.output, self.mean) + self.size)
+
+    @cached_property
+    def central(self) -> Array:
+        """(h⁻ D⁺ + h⁺ D⁻) / (h⁺ + h⁻): second order for unequal steps too, [K, U]."""
+        total = 2 * self.mean
+        mixed: Array = self.up * (self.step_down / total) + self.down * (self.step_up / total)
+        return mixed
+
+
+def _ratio(sums: Array, step: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slopes: Array = sums / step
+    return slopes
+
+
+def one_level(level: Level) -> Slopes:
+    """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
+    bound = np.abs(level.up - level.down) + level.noise
+    return _smooth(level.central, bound, level.size)
+
+
+def two_levels(coarse: Level, fine: Level) -> Slopes:
+    """Richardson extrapolation: the error of a central difference is f''' h⁺h⁻ / 6."""
+    p, q = coarse.step_up * coarse.step_down, fine.step_up * fine.step_down
+    a, b = coarse.central, fine.central
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = (b * p - a * q) / (p - q)
+        bound = np.abs(a - b) + 2 * fine.noise
+        # A corner shows in the one-sided slopes only: the symmetric difference of relu at 0 is a steady 0.5.
+        # Where the function is smooth their distance shrinks with the step.
+        apart, before = np.abs(fine.up - fine.down).max(axis=0), np.abs(coarse.up - coarse.down).max(axis=0)
+        shrunk = apart / (fine.step_up + fine.step_down) <= 1.2 * before / (coarse.step_up + coarse.step_down)
+        rough = (apart > 1e-3 * fine.size) & ~shrunk
+    return _smooth(value, np.where(rough, np.inf, bound), fine.size)
+
+
+def _smooth(value: Array, bound: Array, size: Array) -> Slopes:
+    bound = np.where(np.isfinite(value), bound, np.inf)
+    bound = np.where(np.isnan(bound), np.inf, bound)
+    return Slopes(value, bound, np.zeros_like(value), size, np.zeros(value.shape[1], bool))

@@ -1,0 +1,58 @@
+"""How far to move an element: in proportion to its own size or its tensor's, never an absolute step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradcheck.targets import Array
+
+SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
+
+
+class Steps:
+    """Steps for one variable, exactly representable in its dtype and reproducible from a seed."""
+
+    def __init__(self, point: Array, eps: float, step: float | None, seed: int) -> None:
+        """`eps` is the working precision; `step` the first step relative to the scale, None for cbrt(eps)."""
+        self.point = point
+        self.eps = eps
+        magnitude = np.abs(point.astype(np.float64))
+        rms = float(np.sqrt(np.mean((magnitude / (magnitude.max() or 1.0)) ** 2)) * magnitude.max())
+        # max(|x_j|, rms(x)); a tensor of zeros has no scale of its own and takes 1.
+        self.scale = np.maximum(magnitude, rms or 1.0)
+        # The finest step still leaves a few bits of the element's own digits to move.
+        self.finest = np.where(magnitude > 0, magnitude, self.scale) * max(1e-12, 8 * eps)
+        self.first = eps ** (1 / 3) if step is None else step
+        self._generator = np.random.default_rng(seed)
+
+    def random(self, factor: float) -> Array:
+        """`factor` × the first step × a factor of its own for each element, in the variable's shape.
+
+        Two elements wrongly perturbed together cannot look like one: their joint effect changes with the
+        ratio of their steps, which is different each time.
+        """
+        return self._realised(self.point, self.first * factor * self.scale, spread=0.3)
+
+    def ladder(self, flat: Array, levels: int) -> Iterator[Array]:
+        """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.
+
+        From the scale down to the finest, geometric per element.
+        """
+        scale, finest = self.scale.reshape(-1)[flat], self.finest.reshape(-1)[flat]
+        for share in np.linspace(0.0, 1.0, levels):
+            yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
+
+    def short_ladder(self, flat: Array) -> Iterator[Array]:
+        """A few steps [U] from the first step down, for corners at the point or nearer than the first step."""
+        scale = self.first * self.scale.reshape(-1)[flat]
+        for share in SHORT:
+            yield self._realised(self.point.reshape(-1)[flat], scale * share, spread=0.2)
+
+    def _realised(self, point: Array, size: Array, spread: float) -> Array:
+        """Steps of about `size` that x can really take, (x + h) − x in its own dtype."""
+        size = size * self._generator.uniform(1 - spread, 1 + spread, point.shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved: Array = (point + size.astype(point.dtype)) - point
+        return moved

@@ -1,0 +1,214 @@
+"""Which input elements move which outputs: groups of elements that can be perturbed together.
+
+One evaluation can perturb many elements at once as long as no output depends on two of them (Curtis,
+Powell and Reid 1974). The dependence is found by asking the function, axis by axis: every M-th index along
+an axis is moved (a comb) and the outputs that change, bit for bit, show how far an index reaches.
+Where output index o along some output axis answers to inputs j in a window [o·s + low, o·s + high],
+indices j, j + P, j + 2P … with P the window's length have no output in common. P = 1 is an axis along
+which the function is independent (a batch), P = n one along which everything depends on everything.
+
+Nothing here is taken on trust: the differences notice every output that moves without an owner, or by an
+amount that depends on the steps of two elements (see differences.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from gradcheck.forward import Output
+from gradcheck.targets import Array
+
+COMBS = (32, 512)
+"""Spacings of the perturbed indices: a window is found when it is shorter than half a spacing."""
+PHASES = 8
+"""How many different phases the combs have: strides up to this are seen in full."""
+SMALL = 16
+"""Tensors of at most this many elements are perturbed one by one: probes would cost more than they save."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Output index o along `axis` answers to input indices in [o·stride + low, o·stride + high]."""
+
+    axis: int
+    stride: Fraction
+    low: Fraction
+    high: Fraction
+
+    @property
+    def length(self) -> int:
+        """Smallest period at which no output meets two indices."""
+        return math.floor(self.high - self.low) + 1
+
+    def blocks(self, period: int, size: int, count: int) -> Array:
+        """Owners [period, count]: for residue c, the k with j = k·period + c in output o's window, or −1."""
+        o = np.arange(count, dtype=np.int64)
+        first = _ceil(o * self.stride.numerator, self.stride.denominator, self.low)
+        last = -_ceil(-o * self.stride.numerator, self.stride.denominator, -self.high)
+        table = np.empty((period, count), np.int32)
+        for c in range(period):
+            k = -((c - np.maximum(first, 0)) // period)
+            j = k * period + c
+            table[c] = np.where((j <= last) & (j < size), k, -1)
+        return table
+
+
+EMPTY = Window(0, Fraction(1), Fraction(1), Fraction(0))
+"""The window of an output that no index was seen to move."""
+
+
+def _ceil(numerator: Array, denominator: int, offset: Fraction) -> Array:
+    """ceil(numerator / denominator + offset) in exact integers."""
+    joint = denominator * offset.denominator
+    whole: Array = -(-(numerator * offset.denominator + offset.numerator * denominator) // joint)
+    return whole
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Index j along axis a belongs to group j mod P_a, and is number j // P_a within it."""
+
+    shape: tuple[int, ...]
+    periods: tuple[int, ...]
+    windows: tuple[tuple[Window | None, ...], ...]
+    """For each output tensor and axis, the window where the axis is not dense."""
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Elements of a group along each axis (the last ones may fall off the end)."""
+        return tuple(-(-n // p) for n, p in zip(self.shape, self.periods, strict=True))
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return math.prod(self.periods)
+
+    @property
+    def members(self) -> int:
+        """Elements of one group, those off the end included."""
+        return math.prod(self.lengths)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each group is a single element."""
+        return self.members == 1
+
+    def slices(self, group: int) -> tuple[slice, ...]:
+        """The elements of a group as a strided view of a tensor of `shape`."""
+        residues = np.unravel_index(group, self.periods) if self.shape else ()
+        return tuple(slice(int(c), None, p) for c, p in zip(residues, self.periods, strict=True))
+
+    def place(self, flat: Array) -> tuple[Array, Array]:
+        """Group and member number of elements given by flat index."""
+        if not self.shape:
+            return np.zeros_like(flat), np.zeros_like(flat)
+        index = np.unravel_index(flat, self.shape)
+        residues = [j % p for j, p in zip(index, self.periods, strict=True)]
+        numbers = [j // p for j, p in zip(index, self.periods, strict=True)]
+        return np.ravel_multi_index(residues, self.periods), np.ravel_multi_index(numbers, self.lengths)
+
+    def crop(self, group: int, members: Array) -> Array:
+        """A group's members [..., `members`] in the shape of its slices."""
+        whole = members.reshape(members.shape[:-1] + self.lengths)
+        kept = tuple(
+            slice(0, -(-(n - s.start) // p))
+            for n, p, s in zip(self.shape, self.periods, self.slices(group), strict=True)
+        )
+        return whole[(..., *kept)]
+
+
+def elementwise(shape: tuple[int, ...], outputs: int) -> Grouping:
+    """One element in each group: no assumption about the function at all."""
+    return Grouping(shape, shape, ((None,) * len(shape),) * outputs)
+
+
+def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[[Array], Array]) -> Grouping:
+    """Find the groups of a variable.
+
+    `changed(mask)` moves the masked elements (a bool array that broadcasts to `shape`) and returns which
+    entries of the flat output vector changed; it is called at most twice per axis.
+    """
+    if math.prod(shape) <= SMALL:
+        return elementwise(shape, len(outputs))
+    periods, columns = [], []
+    for axis, size in enumerate(shape):
+        found = _probe_axis(axis, shape, outputs, changed)
+        period = max((w.length for w in found if w is not None), default=1) if found else size
+        dense = not found or period >= size
+        periods.append(size if dense else period)
+        columns.append((None,) * len(outputs) if dense else found)
+    return Grouping(shape, tuple(periods), tuple(zip(*columns, strict=True)))
+
+
+def _probe_axis(
+    axis: int, shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[[Array], Array]
+) -> tuple[Window, ...]:
+    """A window for every output, or () for a dense axis."""
+    size = shape[axis]
+    for spacing in COMBS:
+        teeth = _teeth(size, spacing)
+        mask = np.isin(np.arange(size), teeth).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        moved = changed(mask)
+        windows, start = [], 0
+        for output in outputs:
+            part = moved[start : start + output.size].reshape(output.shape)
+            windows.append(_narrowest(size, teeth, spacing, part) if part.any() else EMPTY)
+            start += output.size
+        kept = tuple(window for window in windows if window is not None)
+        if len(kept) == len(outputs):
+            return kept
+        if size <= spacing:
+            break
+    return ()
+
+
+def _teeth(size: int, spacing: int) -> Array:
+    """Indices to move: one in every `spacing`, at changing phases, to meet every residue of a stride."""
+    k = np.arange(max(size // spacing, 1))
+    teeth: Array = np.minimum(k * spacing + min(spacing, size) // 2 + k % PHASES, size - 1)
+    return teeth
+
+
+def _narrowest(size: int, teeth: Array, spacing: int, moved: Array) -> Window | None:
+    """The output axis and stride that explain the changed outputs by the shortest window."""
+    best: Window | None = None
+    for axis, count in enumerate(moved.shape):
+        others = tuple(a for a in range(moved.ndim) if a != axis)
+        hit = np.flatnonzero(moved.any(axis=others))
+        if len(teeth) == 1 and (hit.size == count or np.ptp(hit) >= hit.size):
+            continue  # one index that moves everything, or no single stretch, tells of no window
+        for stride in _strides(size, count):
+            window = _fit(axis, stride, size, teeth, spacing, hit)
+            if window is not None and (best is None or window.length < best.length):
+                best = window
+    return best
+
+
+def _strides(size: int, count: int) -> list[Fraction]:
+    """Inputs per output along an axis; borders ('valid' padding) make the ratio inexact."""
+    if size >= count:
+        return sorted({Fraction(size // count), Fraction(-(-size // count))})
+    return sorted({Fraction(1), Fraction(1, count // size), Fraction(1, -(-count // size))})
+
+
+def _fit(axis: int, stride: Fraction, size: int, teeth: Array, spacing: int, hit: Array) -> Window | None:
+    """The window around o·stride that holds a moved input for every changed output."""
+    # In units of 1 / denominator everything is a whole number.
+    scaled, marks = hit * stride.numerator, teeth * stride.denominator
+    right = np.clip(np.searchsorted(marks, scaled), 1, max(len(marks) - 1, 1))
+    candidates = np.stack([marks[right - 1], marks[np.minimum(right, len(marks) - 1)]]) - scaled
+    offsets = np.where(np.abs(candidates[0]) <= np.abs(candidates[1]), candidates[0], candidates[1])
+    low = Fraction(int(offsets.min()), stride.denominator)
+    high = Fraction(int(offsets.max()), stride.denominator)
+    step = stride.numerator // stride.denominator
+    if len(set((teeth % step).tolist()) if step else ()) < step:
+        # Not every phase of the stride was met: the window may reach s − 1 further on either side.
+        low, high = low - (step - 1), high + (step - 1)
+    if high - low >= spacing // 2 or math.floor(high - low) + 1 >= size:
+        return None
+    return Window(axis, stride, low, high)

@@ -1,0 +1,103 @@
+"""Target and tensors → tape gradients, one for each cotangent, and what is wrong with them as such."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.errors import TargetError
+from gradcheck.forward import Forward
+from gradcheck.targets import Array
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Gradients of <r_k, f(x)> for the variables of a Forward."""
+
+    gradients: tuple[Array, ...]
+    """For each variable [K, *shape] float64; zeros where the tape returned None, NaN where it cannot be used."""
+    reasons: tuple[str | None, ...]
+    """For each variable, what is wrong with its gradient as such."""
+
+
+def draw_cotangents(outputs: int, shown: Array | None, seed: int, count: int = 2) -> Array:
+    """Cotangents [1 + count, outputs]: ones or the upstream gradient to show, then seeded normal ones.
+
+    A backward pass that ignores, squares or averages its upstream gradient is right for ones.
+    """
+    first = np.ones(outputs) if shown is None else shown.reshape(-1).astype(np.float64)
+    generator = np.random.default_rng([seed, 1])
+    return np.concatenate([first[None], generator.standard_normal((count, outputs))])
+
+
+def record(forward: Forward, cotangents: Array) -> Tape:
+    """Run the tape once and ask it for the gradient of every variable and cotangent."""
+    rows = [_gradients(forward, cotangent) for cotangent in cotangents]
+    gradients, reasons = [], []
+    for column in zip(*rows, strict=True):
+        reasons.append(next((reason for _, reason in column if reason), None))
+        gradients.append(np.stack([gradient for gradient, _ in column]))
+    return Tape(tuple(gradients), tuple(reasons))
+
+
+def _gradients(forward: Forward, cotangent: Array) -> list[tuple[Array, str | None]]:
+    with tf.GradientTape() as tape:
+        for value in forward.values:
+            tape.watch(value)
+        outputs = forward.at_point()
+    try:
+        found = tape.gradient(outputs, forward.values, output_gradients=tf.constant(cotangent))
+    except ValueError as error:
+        if "custom_gradient" not in str(error) and "expected to return" not in str(error):
+            raise
+        reason = f"the tape refused the custom gradient: {_sentence(error)}"
+        return [(np.full(value.shape, np.nan), reason) for value in forward.values]
+    return [_usable(gradient, value) for gradient, value in zip(found, forward.values, strict=True)]
+
+
+def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
+    """A gradient as float64 in the variable's shape, or NaN and the reason why it is none."""
+    if gradient is None:
+        return np.zeros(value.shape), "the tape returned no gradient (None)"
+    # Gather and embeddings give tf.IndexedSlices: rows with their indices, to be added up.
+    dense = tf.convert_to_tensor(gradient)
+    if dense.shape != value.shape:
+        reason = (
+            f"the tape returned a gradient of shape {_shape(dense)} for a variable of shape {_shape(value)}"
+        )
+        return np.full(value.shape, np.nan), reason
+    reason = None
+    if dense.dtype != value.dtype:
+        reason = f"the tape returned a {dense.dtype.name} gradient for a {value.dtype.name} variable"
+    return tf.cast(dense, tf.float64).numpy(), reason
+
+
+def _shape(tensor: Any) -> str:
+    return str(tuple(tensor.shape.as_list()))
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def refusal(target: str, error: Exception, where: str) -> TargetError:
+    """The one sentence for a function, or a backward pass, that raised."""
+    return TargetError(
+        f"{target} raised {type(error).__name__} {where}: {_sentence(error)}",
+        "Call it by itself with the same tensors to see the cause (--traceback shows where it happened).",
+    )
+
+
+def not_reentrant(names: Sequence[str], first: Tape, again: Tape) -> list[str]:
+    """A line for each variable whose gradient came out differently the second time."""
+    lines = []
+    for name, one, two in zip(names, first.gradients, again.gradients, strict=True):
+        with np.errstate(invalid="ignore"):
+            apart = float(np.nanmax(np.abs(one[0] - two[0]), initial=0.0))
+        if apart > 0:
+            lines.append(f"{name}: the backward pass gave two different gradients, up to {apart:.3g} apart.")
+    return lines

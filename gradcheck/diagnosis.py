@@ -22,6 +22,8 @@ class Evidence:
     """A failing variable and what is known around it."""
 
     variable: Variable
+    tapes: Array
+    """Tape gradients for every upstream gradient tried, [K, *shape]."""
     point: Array
     """The variable's values."""
     corners: Array
@@ -36,10 +38,10 @@ class Evidence:
         """Mask of the elements that fail."""
         return self.variable.verdicts >= ElementVerdict.MISMATCH
 
-    @property
-    def pair(self) -> tuple[Array, Array]:
-        """Tape and difference of the failing elements."""
-        return self.variable.tape[self.failing], self.variable.difference[self.failing]
+    def same(self, a: Array, b: Array, where: Array) -> bool:
+        """Whether a and b agree there, as well as the differences are known."""
+        a, b, tolerance = a[where], b[where], self.variable.tolerance[where]
+        return bool((np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b)) + 2 * tolerance).all())
 
 
 def diagnose(evidence: Evidence) -> str | None:
@@ -55,92 +57,92 @@ def diagnose(evidence: Evidence) -> str | None:
 
 
 def _patterns(e: Evidence) -> Iterator[str]:
+    """Every pattern that explains all failing elements, the most telling first."""
     variable, failing = e.variable, e.failing
-    tape, difference = e.pair
     if (variable.verdicts == ElementVerdict.NONFINITE).any():
         yield "the tape gradient is not finite"
         return
-    if (variable.error[failing] <= variable.tolerance[failing]).all() and not e.corners[failing].any():
+    if not e.tapes.any():
+        yield "the tape gradient is zero where it should not be"
+    if e.corners[failing].all():
+        yield from _ties(e)
+        return
+    if (variable.error[failing] <= variable.tolerance[failing]).all():
         yield (
             "right for the upstream gradient shown, wrong for others: the upstream gradient is ignored "
             "or used non-linearly"
         )
-    if (tape == 0).all() and (difference != 0).all():
-        yield "the tape gradient is zero where it should not be"
-    if e.corners[failing].all():
-        yield from _ties(tape, difference)
         return
-    yield from _one(e)
-    yield from _factors(e, tape, difference)
+    if not failing.all():
+        yield from _places(e)
+    yield from _factors(e)
     yield from _moves(e)
-    yield from _places(e)
+    if (variable.tape[failing] == 0).all():
+        yield "the tape gradient is zero where it should not be"
 
 
-def _same(a: Array, b: Array) -> bool:
-    return bool((np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b))).all())
-
-
-def _ties(tape: Array, difference: Array) -> Iterator[str]:
-    if (tape == 0).all():
+def _ties(e: Evidence) -> Iterator[str]:
+    if not e.tapes[:, e.failing].any():
         yield "wrong only at ties or corners: a tie is not counted at all"
     else:
-        yield "wrong only at ties or corners, which together get too much or too little: a tie is counted twice"
-
-
-def _one(e: Evidence) -> Iterator[str]:
-    if int(e.failing.sum()) == 1 and e.failing.size > 2:
-        index = [int(i) for i in np.argwhere(e.failing)[0]]
-        if _same(e.neighbour()[e.failing], e.pair[1]):
-            yield f"right at every neighbouring point but not at this very point, in one element {index}"
-        yield f"only one element is wrong, {index}"
-
-
-def _factors(e: Evidence, tape: Array, difference: Array) -> Iterator[str]:
-    if (difference == 0).any():
-        return
-    ratio = tape / difference
-    factor = float(np.median(ratio))
-    if not _same(ratio, np.full_like(ratio, factor)) or factor == 0:
-        return
-    # Distinguish 1.001 with its scatter from a handful of elements near 1 by chance.
-    if np.ptp(ratio) > 0.1 * abs(factor - 1):
-        return
-    if _same(ratio, np.full_like(ratio, -1.0)):
-        yield "the sign is wrong: tape = −difference"
-    if e.batch > 1 and _same(ratio, np.full_like(ratio, 1 / e.batch)):
-        yield f"divided by the batch size, {e.batch}: tape = difference / {e.batch}"
-    yield f"off by a constant factor: tape = {factor:.7g} × difference"
-
-
-def _moves(e: Evidence) -> Iterator[str]:
-    tape, difference = e.variable.tape, e.variable.difference
-    if tape.ndim == 2 and tape.shape[0] == tape.shape[1] and tape.size > 1 and _same(tape, difference.T):
-        yield "the tape gradient is the transpose of the difference gradient"
-    for axis, length in enumerate(tape.shape):
-        for shift in (1, -1):
-            kept = slice(1, None) if shift == 1 else slice(None, -1)
-            if length < 3:
-                continue
-            moved = np.roll(difference, shift, axis)
-            inside = (slice(None),) * axis + (kept,)
-            if _same(tape[inside], moved[inside]):
-                yield f"shifted by one along axis {axis}: tape[i] = difference[i {'−' if shift == 1 else '+'} 1]"
+        yield "wrong only at ties or corners: a tie is counted twice, or not once in all"
 
 
 def _places(e: Evidence) -> Iterator[str]:
-    failing = e.failing
-    if failing.all():
-        return
-    if _same(e.neighbour()[failing], e.pair[1]):
+    """Patterns of where only some elements fail."""
+    failing, variable = e.failing, e.variable
+    apart = np.abs(e.neighbour() - variable.difference)[failing]
+    if (apart <= 0.1 * variable.error[failing]).all():
         yield "right at every neighbouring point but not at this very point"
+    if int(failing.sum()) == 1 and failing.size > 2:
+        yield f"only one element is wrong, {[int(i) for i in np.argwhere(failing)[0]]}"
     borders = _borders(failing)
     if borders is not None:
         yield borders
     bad, good = e.point[failing], e.point[~failing]
     if bad.size > 1 and float(bad.max()) < float(good.min()):
-        yield f"wrong only where {e.variable.name} < {float(good.min()):.4g}"
+        yield f"wrong only where {variable.name} < {float(good.min()):.4g}{_scaled(e)}"
     elif bad.size > 1 and float(bad.min()) > float(good.max()):
-        yield f"wrong only where {e.variable.name} > {float(good.max()):.4g}"
+        yield f"wrong only where {variable.name} > {float(good.max()):.4g}{_scaled(e)}"
+
+
+def _scaled(e: Evidence) -> str:
+    """What else is known of elements that share a place."""
+    factor = next(_factors(e), None)
+    return "" if factor is None else f", {factor}"
+
+
+def _factors(e: Evidence) -> Iterator[str]:
+    tape, difference = e.variable.tape, e.variable.difference
+    failing = e.failing & (difference != 0)
+    if not e.same(tape, np.zeros_like(tape), e.failing & ~failing) or not failing.any():
+        return
+    factor = float(np.median(tape[failing] / difference[failing]))
+    if factor == 0 or not np.isfinite(factor) or not e.same(tape, factor * difference, failing):
+        return
+    # A factor near 1 is only one if it stands out from its own scatter.
+    if failing.sum() > 1 and np.ptp(tape[failing] / difference[failing]) > 0.3 * abs(factor - 1):
+        return
+    if abs(factor + 1) < SAME:
+        yield "the sign is wrong: tape = −difference"
+    if e.batch > 1 and abs(factor * e.batch - 1) < SAME:
+        yield f"divided by the batch size, {e.batch}: tape = difference / {e.batch}"
+    if failing.sum() > 1 or e.failing.size == 1:
+        yield f"off by a constant factor: tape = {factor:.7g} × difference"
+
+
+def _moves(e: Evidence) -> Iterator[str]:
+    tape, difference = e.variable.tape, e.variable.difference
+    everywhere = np.ones(tape.shape, bool)
+    if tape.ndim == 2 and tape.shape[0] == tape.shape[1] and e.same(tape, difference.T, everywhere):
+        yield "the tape gradient is the transpose of the difference gradient"
+    for axis, length in enumerate(tape.shape):
+        for shift, sign in ((1, "−"), (-1, "+")):
+            place = np.arange(length).reshape([-1 if a == axis else 1 for a in range(tape.ndim)])
+            inside = (place >= 1) if shift == 1 else (place < length - 1)
+            inside = everywhere & inside
+            if length >= 3 and e.same(tape, np.roll(difference, shift, axis), inside):
+                yield f"shifted by one along axis {axis}: tape[i] = difference[i {sign} 1]"
 
 
 def _borders(failing: Array) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -34,8 +35,11 @@ CURVED = 0.02
 class Examination:
     """Verdicts of one variable and the numbers behind them, all flat over its elements."""
 
-    def __init__(self, differences: Differences, steps: Steps, tape: Array, rule: Rule) -> None:
-        """`tape` is [K, elements]."""
+    def __init__(
+        self, differences: Differences, steps: Steps, tape: Array, rule: Rule, rounding: Callable[[], Array]
+    ) -> None:
+        """`tape` is [K, elements]; `rounding` gives how far its own rounding can move it, in the same shape."""
+        self.rounding = cache(rounding)
         self.differences = differences
         self.steps = steps
         self.tape = tape
@@ -67,21 +71,27 @@ class Examination:
         wrong = self._where(ElementVerdict.MISMATCH)
         worst = wrong[np.argsort(-self.share[wrong], kind="stable")]
         first, rest = worst[:CONFIRMED], worst[CONFIRMED:]
-        self._sweep(alone, first)
+        self._sweep(alone, first, thorough=True)
         if (self.verdicts[first] != ElementVerdict.MISMATCH).any():
-            self._sweep(alone, rest)
+            self._sweep(alone, rest, thorough=True)
 
-    def _sweep(self, grouping: Grouping, flat: Array) -> None:
-        """Judge elements by slopes at many steps: a short ladder first, the full one for what that leaves."""
+    def _sweep(self, grouping: Grouping, flat: Array, thorough: bool = False) -> None:
+        """Judge elements by slopes at many steps: a short ladder first, the full one for what that leaves.
+
+        Only the full one, for a `thorough` look, shows outputs that fine steps lose in their rounding; and only
+        there the rounding of the tape itself is measured.
+        """
         groups, members = grouping.place(flat)
         order = np.argsort(groups, kind="stable")
         flat, groups, members = flat[order], groups[order], members[order]
         for start in range(0, flat.size, CHUNK):
             part = slice(start, start + CHUNK)
-            self._sweep_chunk(grouping, flat[part], groups[part], members[part])
+            self._sweep_chunk(grouping, flat[part], groups[part], members[part], thorough)
 
-    def _sweep_chunk(self, grouping: Grouping, flat: Array, groups: Array, members: Array) -> None:
-        if self.differences.eps <= PRECISE:
+    def _sweep_chunk(
+        self, grouping: Grouping, flat: Array, groups: Array, members: Array, thorough: bool
+    ) -> None:
+        if self.differences.eps <= PRECISE and not thorough:
             slopes = self._settle(grouping, flat, groups, members, self.steps.short_ladder(flat))
             open_ = np.flatnonzero(np.isin(flat, self._record(flat, slopes)))
             flat, groups, members = flat[open_], groups[open_], members[open_]
@@ -89,7 +99,8 @@ class Examination:
             ladder = self.steps.ladder(flat, LEVELS)
             slopes = self._settle(grouping, flat, groups, members, ladder)
             self.one_sided += int(slopes.one_sided.sum())
-            self._write(flat, judge(slopes, self.tape[:, flat], self.rule))
+            rounding = self.rounding()[:, flat] if thorough else 0.0
+            self._write(flat, judge(slopes, self.tape[:, flat], self.rule, rounding))
 
     def _settle(
         self, grouping: Grouping, flat: Array, groups: Array, members: Array, ladder: Iterator[Array]

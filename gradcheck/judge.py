@@ -49,7 +49,7 @@ class Judgement:
     """Where the one-sided slopes differ, [U]."""
 
 
-def judge(slopes: Slopes, tape: Array, rule: Rule) -> Judgement:
+def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0) -> Judgement:
     """Judge the tape gradients [K, U] by the slopes [K, U].
 
     A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by the difference's bound where
@@ -57,12 +57,15 @@ def judge(slopes: Slopes, tape: Array, rule: Rule) -> Judgement:
     directional form of Clarke's generalised gradient (Clarke 1983). Anything not seen to agree does not.
     """
     allowed = rule.atol + rule.rtol * slopes.size
-    tolerance = slopes.half + allowed + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
+    tolerance = slopes.half + allowed + rounding + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(tape - slopes.value)
         agrees = (error <= tolerance).all(axis=0)
         share = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
-        unknown = ~(slopes.bound <= np.maximum(rule.limit * slopes.size, rule.floor * rule.scale)).all(axis=0)
+        # Where nothing moved and the tape says so too, only what a rounded output can hide is unknown.
+        still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
+        floor = np.where(still, rule.limit, rule.floor) * rule.scale
+        unknown = ~(slopes.bound <= np.maximum(rule.limit * slopes.size, floor)).all(axis=0)
     corner = (slopes.half > 0).any(axis=0)
     verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH)
     verdicts = np.where(agrees & unknown, ElementVerdict.INCONCLUSIVE, verdicts)

@@ -1,9 +1,13 @@
-"""All corners of a variable moved together: what one element at a time cannot see.
+"""Corners looked at together, and from next to them: what one element at a time cannot see.
 
-At a tie of two maxima each slope may be anything in [0, 1], but together they must add up to 1. So along
-a direction d on the corner elements the tape's slope Σ T_j d_j must lie between the one-sided slopes of
-L = <r, f(x + t d)>. Summed over a whole tensor one wrong tie could hide behind many right ones; so the sums
-are taken separately for each index of the axes along which the function is independent.
+Together: at a tie of two maxima each slope may be anything in [0, 1], but along a direction that keeps the tie
+(all ones, the signs of x, or x itself, since max, abs and relu are homogeneous) the output is smooth, and there
+the tape's slope Σ T_j d_j must equal the difference. Outputs that have a corner along the direction as well say
+nothing: outside convex functions a valid subgradient may lie beyond both one-sided slopes.
+
+From next to them: a subgradient is a mean of gradients at points around this one (Clarke 1983). Where several
+corners meet in one output it can lie outside the interval of one-sided slopes at the point itself, so the
+slopes at random neighbours widen the interval.
 """
 
 from __future__ import annotations
@@ -12,97 +16,125 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.differences import Differences
-from gradcheck.structure import Grouping
+from gradcheck.examine import Examination
+from gradcheck.report import ElementVerdict
+from gradcheck.steps import typical
+from gradcheck.tape import record
 from gradcheck.targets import Array
 
-DIRECTIONS = 4
+NEIGHBOURS = 24
+NEAR = 1e-4
+"""Distance of the neighbours relative to the tensor's scale: the slopes of a smooth function change as little."""
 
 
-def contradicted(
-    differences: Differences,
-    grouping: Grouping,
-    kinks: Array,
-    tape: Array,
-    cotangents: Array,
-    scale: Array,
-    rtol: float,
-    seed: int,
-) -> Array:
-    """Which of the corner elements (flat indices `kinks`) belong to a slope the tape [K, elements] gets wrong."""
-    generator = np.random.default_rng([seed, 3])
-    element_segment, output_segment, count = _segments(differences, grouping)
-    # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
-    step = float(np.median(scale.reshape(-1)[kinks])) * differences.eps**0.5
-    wrong = np.zeros(count, bool)
-    for number in range(DIRECTIONS):
-        direction = np.ones(kinks.size) if number == 0 else generator.standard_normal(kinks.size)
-        sides = [
-            _interval(differences, kinks, direction, size, cotangents, output_segment, count)
-            for size in (step, step / 8)
-        ]
-        (low, high, size), (finer_low, finer_high, finer_size) = sides
-        slack = np.abs(low - finer_low) + np.abs(high - finer_high) + rtol * np.maximum(size, finer_size)
-        part = tape[:, kinks] * direction
-        slope = np.stack([np.bincount(element_segment[kinks], row, count) for row in part])
-        inside = (slope >= finer_low - slack) & (slope <= finer_high + slack)
-        wrong |= ~inside.all(axis=0) & np.isfinite(slack).all(axis=0)
-    hit: Array = wrong[element_segment[kinks]]
-    return hit
-
-
-def _interval(
-    differences: Differences,
-    kinks: Array,
-    direction: Array,
-    step: float,
-    cotangents: Array,
-    segment: Array,
-    count: int,
-) -> tuple[Array, Array, Array]:
-    """Least and greatest slope per unit of direction and its noise and size, each [K, segments]."""
-    point = differences.point.numpy()
-    move = np.zeros(point.shape, point.dtype)
-    move.reshape(-1)[kinks] = direction * step
-    base = differences.base(False)
-    values = [[*differences.forward.values] for _ in range(2)]
-    values[0][differences.variable] = tf.constant(point + move)
-    values[1][differences.variable] = tf.constant(point - move)
-    rise = (differences.outputs(values[0], base) - base).numpy()
-    fall = (base - differences.outputs(values[1], base)).numpy()
-    differences.evaluations += 2
-    kept = np.flatnonzero((rise != 0) | (fall != 0))
-    rise, fall, rounding = rise[kept], fall[kept], 4 * differences.eps * np.abs(base.numpy()[kept])
-    rows = []
-    for cotangent in cotangents[:, kept]:
-        up, down, weight = cotangent * rise, cotangent * fall, np.abs(cotangent)
-        size = weight * ((np.abs(rise) + np.abs(fall)) / 2)
-        noise = weight * rounding
-        rows.append(
-            [
-                np.bincount(segment[kept], numbers, count)
-                for numbers in (np.minimum(up, down) - noise, np.maximum(up, down) + noise, size)
-            ]
-        )
-    low, high, size = (np.stack(part) / step for part in zip(*rows, strict=True))
-    return low, high, size
-
-
-def _segments(differences: Differences, grouping: Grouping) -> tuple[Array, Array, int]:
-    """Segment of every element and of every output, and their number."""
-    free = [axis for axis, period in enumerate(grouping.periods) if period == 1 and grouping.shape[axis] > 1]
-    sizes = [grouping.shape[axis] for axis in free]
-    count = int(np.prod(sizes, dtype=np.int64))
-    element = np.zeros(grouping.shape, np.int64)
-    parts = [np.zeros(output.shape, np.int64) for output in differences.forward.outputs]
-    for axis, size in zip(free, sizes, strict=True):
-        spread = [-1 if a == axis else 1 for a in range(len(grouping.shape))]
-        element = element * size + np.arange(size).reshape(spread)
-        for number, (windows, output) in enumerate(
-            zip(grouping.windows, differences.forward.outputs, strict=True)
+def judge_together(examinations: list[Examination], cotangents: Array, rtol: float) -> None:
+    """Mark the corner elements as mismatches where the tape's slope along a smooth direction is wrong."""
+    kinks = [np.flatnonzero(e.verdicts == ElementVerdict.KINK) for e in examinations]
+    if not any(found.size for found in kinks):
+        return
+    for kind in ("ones", "signs", "scaling"):
+        directions = [_direction(e, found, kind) for e, found in zip(examinations, kinks, strict=True)]
+        if any(direction.any() for direction in directions) and _contradicts(
+            examinations, directions, cotangents, rtol
         ):
-            window = windows[axis]
-            assert window is not None  # an axis of period 1 has an owner for every output
-            owner = np.maximum(window.blocks(1, size, output.shape[window.axis])[0], 0)
-            spread = [-1 if a == window.axis else 1 for a in range(len(output.shape))]
-            parts[number] = parts[number] * size + owner.reshape(spread)
-    return element.reshape(-1), np.concatenate([part.reshape(-1) for part in parts]), count
+            for examination, found, direction in zip(examinations, kinks, directions, strict=True):
+                examination.verdicts[found[direction.reshape(-1)[found] != 0]] = ElementVerdict.MISMATCH
+
+
+def _direction(examination: Examination, kinks: Array, kind: str) -> Array:
+    """A direction on the corner elements of one variable, in its shape."""
+    point = examination.steps.point.astype(np.float64)
+    direction = np.zeros(point.size)
+    values = point.reshape(-1)[kinks]
+    direction[kinks] = {"ones": np.ones(kinks.size), "signs": np.sign(values), "scaling": values}[kind]
+    return direction.reshape(point.shape)
+
+
+def _contradicts(
+    examinations: list[Examination], directions: list[Array], cotangents: Array, rtol: float
+) -> bool:
+    first = examinations[0].differences
+    base = first.base(False)
+    reach = max(float(np.abs(direction).max()) for direction in directions)
+    scale = min(float(np.median(e.steps.scale)) for e in examinations)
+    # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
+    step = first.eps**0.5 * scale / reach
+    up, down = (_along(examinations, directions, side * step, base) for side in (1.0, -1.0))
+    rise, fall = (up - base.numpy()) / step, (base.numpy() - down) / step
+    rounding = 4 * first.eps * np.abs(base.numpy()) / step
+    size = (np.abs(rise) + np.abs(fall)) / 2
+    with np.errstate(invalid="ignore"):
+        smooth = (size > 0) & (np.abs(rise - fall) <= 1e-4 * size + 2 * rounding)
+    if not smooth.any():
+        return False
+    masked = cotangents * smooth
+    gradients = record(first.forward, masked).gradients
+    for k, cotangent in enumerate(masked):
+        slope = sum(float((g[k] * d).sum()) for g, d in zip(gradients, directions, strict=True))
+        central = float((cotangent * np.where(smooth, (rise + fall) / 2, 0.0)).sum())
+        slack = float((np.abs(cotangent) * np.where(smooth, rounding + (1e-4 + rtol) * size, 0.0)).sum())
+        if not abs(slope - central) <= slack:
+            return True
+    return False
+
+
+def _along(examinations: list[Examination], directions: list[Array], step: float, base: tf.Tensor) -> Array:
+    differences = examinations[0].differences
+    values = list(differences.forward.values)
+    for examination, direction in zip(examinations, directions, strict=True):
+        number = examination.differences.variable
+        values[number] = values[number] + tf.constant(step * direction, values[number].dtype)
+    outputs: Array = differences.outputs(values, base).numpy()
+    differences.evaluations += 1
+    return outputs
+
+
+def look_around(examination: Examination, cotangents: Array, seed: int) -> None:
+    """Turn corner mismatches into kinks where the slopes at neighbouring points reach the tape's value."""
+    wrong = np.flatnonzero((examination.verdicts == ElementVerdict.MISMATCH) & examination.corner)
+    if wrong.size == 0:
+        return
+    differences = examination.differences
+    generator = np.random.default_rng([seed, 3])
+    low, high = (np.full((len(cotangents), wrong.size), end) for end in (np.inf, -np.inf))
+    for _ in range(NEIGHBOURS):
+        values = []
+        for value in differences.forward.values:
+            move = NEAR * typical(value.numpy()) * generator.standard_normal(tuple(value.shape))
+            values.append(value + tf.constant(move, value.dtype))
+        for place, element in enumerate(wrong):
+            slopes = _slope_at(differences, values, int(element), examination, cotangents)
+            low[:, place] = np.fmin(low[:, place], slopes)
+            high[:, place] = np.fmax(high[:, place], slopes)
+    slack = 1e-3 * (examination.size[wrong] + np.abs(high - low))
+    tape = examination.tape[:, wrong]
+    inside = ((tape >= low - slack) & (tape <= high + slack) & (high - low > slack)).any(axis=0)
+    reached = ((tape >= low - slack) & (tape <= high + slack)).all(axis=0) & inside
+    examination.verdicts[wrong[reached]] = ElementVerdict.KINK
+    examination.tolerance[wrong[reached]] = examination.error[wrong[reached]]
+
+
+def _slope_at(
+    differences: Differences,
+    values: list[tf.Tensor],
+    element: int,
+    examination: Examination,
+    cotangents: Array,
+) -> Array:
+    """Central differences of <r_k, f> along one element at another point, [K]."""
+    number = differences.variable
+    point = values[number].numpy()
+    step = differences.eps ** (1 / 2) * examination.steps.scale.reshape(-1)[element]
+    sides = []
+    for side in (step, -step):
+        moved = point.copy()
+        moved.reshape(-1)[element] += side
+        around = list(values)
+        around[number] = tf.constant(moved)
+        sides.append(
+            (moved.reshape(-1)[element], differences.outputs(around, differences.base(False)).numpy())
+        )
+    differences.evaluations += 2
+    (a, up), (b, down) = sides
+    slopes: Array = cotangents @ ((up - down) / float(a - b))
+    return slopes

@@ -64,7 +64,11 @@ def compare(
     off = np.flatnonzero(np.isfinite(error) & (error > share * scale + np.finfo(np.float32).tiny))
     if off.size == 0:
         return Loss(off, nonfinite, off, 0.0)
-    moved = _rounding_moves(forward, native, exact, cotangents, number)[off]
+    dtypes = [value.dtype.name for value in native.values]
+    moved = scatter(forward, exact, cotangents, number, dtypes) + scatter(
+        native, own, cotangents, number, dtypes
+    )
+    moved = moved.max(axis=0)[off]
     explained = (
         error[off] <= CONDITIONING * moved + share * scale[off] + _forward_loss(forward, native) * scale[off]
     )
@@ -73,18 +77,16 @@ def compare(
     return Loss(off[~explained], nonfinite, off[explained], worst)
 
 
-def _rounding_moves(forward: Forward, native: Forward, exact: Tape, cotangents: Array, number: int) -> Array:
-    """Largest change of the float64 gradient when the inputs move by one rounding of their own dtype, flat."""
-    base = exact.gradients[number]
-    largest = np.zeros(base[0].size)
+def scatter(forward: Forward, tape: Tape, cotangents: Array, number: int, dtypes: list[str]) -> Array:
+    """Largest change of a tape gradient when the inputs move by one rounding of `dtypes`, [K, elements]."""
+    base = tape.gradients[number]
+    largest = np.zeros(base.shape)
     for trial in range(TRIALS):
-        values = [
-            rounded(value, own.dtype.name, trial)
-            for value, own in zip(forward.values, native.values, strict=True)
-        ]
+        values = [rounded(value, dtype, trial) for value, dtype in zip(forward.values, dtypes, strict=True)]
         moved = record(forward.at(values), cotangents).gradients[number]
-        largest = np.fmax(largest, np.abs(moved - base).max(axis=0).reshape(-1))
-    return largest
+        with np.errstate(invalid="ignore"):
+            largest = np.fmax(largest, np.abs(moved - base))
+    return largest.reshape(len(cotangents), -1)
 
 
 def _forward_loss(forward: Forward, native: Forward) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from gradcheck import kinks, native, precision, tape
 from gradcheck.diagnosis import Evidence, diagnose
@@ -15,7 +16,7 @@ from gradcheck.forward import Forward
 from gradcheck.judge import Rule
 from gradcheck.report import ElementVerdict, Report, Variable
 from gradcheck.settings import Method, Settings
-from gradcheck.steps import Steps
+from gradcheck.steps import Steps, typical
 from gradcheck.structure import Grouping, elementwise, find
 from gradcheck.targets import Array, Target
 
@@ -43,9 +44,13 @@ class Check:
         self.exact, self.own = self._tapes()
         self.effective = self._precision()
         self.closed = self._closed_forms()
+        examinations = [self._examine(number) for number in range(len(self.names))]
+        for examination in examinations:
+            kinks.look_around(examination, self.cotangents, self.settings.seed)
+        kinks.judge_together(examinations, self.cotangents, self.settings.rtol)
         variables, diagnosis = [], []
-        for number in range(len(self.names)):
-            variable, line = self._variable(number)
+        for number, examination in enumerate(examinations):
+            variable, line = self._conclude(number, examination)
             variables.append(variable)
             if line is not None:
                 diagnosis.append(line)
@@ -145,35 +150,36 @@ class Check:
         upstream = self.cotangents[0].reshape(self.forward.outputs[0].shape)
         return self.target.closed_form(inputs, upstream)
 
-    def _variable(self, number: int) -> tuple[Variable, str | None]:
-        """Examine one variable: its part of the report, and the line that explains its failure."""
-        settings, name = self.settings, self.names[number]
+    def _examine(self, number: int) -> Examination:
+        """The verdicts that differences alone give the elements of one variable."""
+        settings, eps = self.settings, self.effective.eps
         point = self.forward.values[number].numpy()
-        differences = Differences(self.forward, number, self.cotangents, self.effective.eps)
-        steps = Steps(point, self.effective.eps, settings.step, settings.seed)
+        differences = Differences(self.forward, number, self.cotangents, eps)
+        steps = Steps(point, eps, settings.step, settings.seed)
         gradients = self.exact.gradients[number].reshape(len(self.cotangents), -1)
         rtol = settings.rtol
         if self.exact is self.own and self.forward is not self.native:
             rtol = max(rtol, native.tolerance(self.native.values[number].dtype.name))
-        grouping = self._grouping(differences, point)
-        examination = Examination(
-            differences, steps, gradients, Rule.of(rtol, settings.atol, self.effective.eps)
-        )
-        examination.run(grouping)
-        corners = np.flatnonzero(examination.verdicts == ElementVerdict.KINK)
-        if corners.size:
-            wrong = kinks.contradicted(
-                differences, grouping, corners, gradients, self.cotangents, steps.scale, rtol, settings.seed
-            )
-            examination.verdicts[corners[wrong]] = ElementVerdict.MISMATCH
-        self.evaluations += differences.evaluations
+
+        def rounding() -> Array:
+            dtypes = [value.dtype.name for value in self.forward.values]
+            moved = native.scatter(self.forward, self.exact, self.cotangents, number, dtypes)
+            return native.CONDITIONING * moved
+
+        examination = Examination(differences, steps, gradients, Rule.of(rtol, settings.atol, eps), rounding)
+        examination.run(self._grouping(differences, point))
+        return examination
+
+    def _conclude(self, number: int, examination: Examination) -> tuple[Variable, str | None]:
+        """One variable's part of the report, and the line that explains its failure."""
         reason = self._own_dtype(number, examination)
-        closed = self.closed.get(name)
+        closed = self.closed.get(self.names[number])
         if closed is not None:
             apart = np.abs(closed.reshape(-1) - examination.difference)
             examination.verdicts[~(apart <= examination.tolerance)] = ElementVerdict.MISMATCH
         variable = self._reported(number, examination, reason, closed)
-        self._warn(variable, examination, differences)
+        self.evaluations += examination.differences.evaluations
+        self._warn(variable, examination, examination.differences)
         return variable, diagnose(self._evidence(number, variable, examination))
 
     def _own_dtype(self, number: int, examination: Examination) -> str | None:
@@ -190,7 +196,7 @@ class Check:
                 self.warnings.append(loss.in_words(self.names[number], dtype))
             if loss.wrong.size:
                 own = f"the {dtype} tape gradient is off the float64 one by {loss.worst:.2g} of its size"
-        if own is not None and self.exact.reasons[number] is None and "None" not in own and "off" not in own:
+        elif own is not None and own is not tape.NO_GRADIENT:
             examination.verdicts[:] = ElementVerdict.MISMATCH
         failing = (examination.verdicts >= ElementVerdict.MISMATCH).any()
         return own if failing else None
@@ -215,14 +221,13 @@ class Check:
         if self.settings.method is Method.ELEMENTWISE:
             return elementwise(point.shape, len(self.forward.outputs))
         generator = np.random.default_rng([self.settings.seed, 4])
-        typical = float(np.sqrt(np.mean(point.astype(np.float64) ** 2))) or 1.0
         # A good part of each element, in its own sign: far enough to meet a maximum's other candidates.
         move = generator.uniform(0.25, 0.5, point.shape) * generator.choice([-1.0, 1.0], point.shape)
-        moved = (point + move * np.where(point == 0, typical, point)).astype(point.dtype)
+        moved = (point + move * np.where(point == 0, typical(point), point)).astype(point.dtype)
 
         def changed(mask: Array) -> Any:
             values = list(self.forward.values)
-            values[differences.variable] = np.where(mask, moved, point)
+            values[differences.variable] = tf.constant(np.where(mask, moved, point))
             differences.evaluations += 1
             return differences.outputs(values, differences.base(False)).numpy() != self.base
 
@@ -237,6 +242,7 @@ class Check:
 
         return Evidence(
             variable,
+            self.exact.gradients[number],
             self.forward.values[number].numpy().astype(np.float64),
             examination.corner.reshape(variable.shape),
             shape[0] if shape else 1,

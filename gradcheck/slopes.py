@@ -39,6 +39,16 @@ class Slopes:
             self.one_sided[chosen],
         )
 
+    def where(self, chosen: Array, other: Slopes) -> Slopes:
+        """The other slopes for the elements chosen [U], these for the rest."""
+        return Slopes(
+            np.where(chosen, other.value, self.value),
+            np.where(chosen, other.bound, self.bound),
+            np.where(chosen, other.half, self.half),
+            np.where(chosen, other.size, self.size),
+            np.where(chosen, other.one_sided, self.one_sided),
+        )
+
     def resolved(self, rtol: float, atol: float) -> Array:
         """Where the bound is inside the tolerance for every cotangent, [U]."""
         settled: Array = (self.bound <= atol + rtol * self.size).all(axis=0)
@@ -102,10 +112,20 @@ def _ratio(sums: Array, step: Array) -> Array:
     return slopes
 
 
+def contributions(size: Array, gap: Array, value: Array) -> Array:
+    """S without the part that only curvature puts in: at a minimum D⁺ and D⁻ have opposite signs.
+
+    With contributions (|D⁺| + |D⁻|) / 2 and gaps |D⁺ − D⁻|, size − gap / 2 is what both sides share; S is at
+    least |value|.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.maximum(size - gap / 2, np.abs(value))
+
+
 def one_level(level: Level) -> Slopes:
     """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
-    bound = np.abs(level.up - level.down) + level.noise
-    return _smooth(level.central, bound, level.size)
+    gap = np.abs(level.up - level.down)
+    return _smooth(level.central, gap + level.noise, contributions(level.size, gap[0], level.central[0]))
 
 
 def two_levels(coarse: Level, fine: Level) -> Slopes:
@@ -117,10 +137,12 @@ def two_levels(coarse: Level, fine: Level) -> Slopes:
         bound = np.abs(a - b) + 2 * fine.noise
         # A corner shows in the one-sided slopes only: the symmetric difference of relu at 0 is a steady 0.5.
         # Where the function is smooth their distance shrinks with the step.
-        apart, before = np.abs(fine.up - fine.down).max(axis=0), np.abs(coarse.up - coarse.down).max(axis=0)
-        shrunk = apart / (fine.step_up + fine.step_down) <= 1.2 * before / (coarse.step_up + coarse.step_down)
+        gap, before = np.abs(fine.up - fine.down), np.abs(coarse.up - coarse.down)
+        apart = gap.max(axis=0)
+        shrunk = apart / fine.mean <= 1.2 * before.max(axis=0) / coarse.mean
         rough = (apart > 1e-3 * fine.size) & ~shrunk
-    return _smooth(value, np.where(rough, np.inf, bound), fine.size)
+    size = contributions(fine.size, gap[0], value[0])
+    return _smooth(value, np.where(rough, np.inf, bound), size)
 
 
 def _smooth(value: Array, bound: Array, size: Array) -> Slopes:

@@ -11,6 +11,13 @@ from gradcheck.targets import Array
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 
 
+def typical(point: Array) -> float:
+    """Root mean square of a tensor, computed without overflow; 1 for a tensor of zeros, which has no scale."""
+    magnitude = np.abs(point.astype(np.float64))
+    largest = float(magnitude.max()) or 1.0
+    return float(np.sqrt(np.mean((magnitude / largest) ** 2))) * largest or 1.0
+
+
 class Steps:
     """Steps for one variable, exactly representable in its dtype and reproducible from a seed."""
 
@@ -19,9 +26,8 @@ class Steps:
         self.point = point
         self.eps = eps
         magnitude = np.abs(point.astype(np.float64))
-        rms = float(np.sqrt(np.mean((magnitude / (magnitude.max() or 1.0)) ** 2)) * magnitude.max())
-        # max(|x_j|, rms(x)); a tensor of zeros has no scale of its own and takes 1.
-        self.scale = np.maximum(magnitude, rms or 1.0)
+        # max(|x_j|, rms(x))
+        self.scale = np.maximum(magnitude, typical(point))
         # The finest step still leaves a few bits of the element's own digits to move.
         self.finest = np.where(magnitude > 0, magnitude, self.scale) * max(1e-12, 8 * eps)
         self.first = eps ** (1 / 3) if step is None else step

@@ -138,7 +138,7 @@ def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[
     periods, columns = [], []
     for axis, size in enumerate(shape):
         found = _probe_axis(axis, shape, outputs, changed)
-        period = max((w.length for w in found if w is not None), default=1) if found else size
+        period = max((1, *(window.length for window in found)))
         dense = not found or period >= size
         periods.append(size if dense else period)
         columns.append((None,) * len(outputs) if dense else found)
@@ -160,7 +160,8 @@ def _probe_axis(
             windows.append(_narrowest(size, teeth, spacing, part) if part.any() else EMPTY)
             start += output.size
         kept = tuple(window for window in windows if window is not None)
-        if len(kept) == len(outputs):
+        # Where nothing at all moved, nothing is known.
+        if len(kept) == len(outputs) and moved.any():
             return kept
         if size <= spacing:
             break

@@ -8,9 +8,11 @@ noise, with *every* finer level does.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from gradcheck.slopes import Level, Slopes
+from gradcheck.slopes import ROUNDINGS, Level, Slopes, contributions
 from gradcheck.targets import Array
 
 # Enough levels for the finest ones to be pure noise, which can then be measured.
@@ -20,53 +22,101 @@ FINEST = 6
 SPAN = 50
 
 
+@dataclass(frozen=True)
+class Table:
+    """Slopes of U elements for K cotangents at L levels, coarse to fine."""
+
+    steps: Array
+    """[L, U]."""
+    up: Array
+    """D⁺, [L, K, U]."""
+    down: Array
+    """D⁻, [L, K, U]."""
+    gap: Array
+    """Σ |r| |D⁺ − D⁻|, [L, K, U]."""
+    size: Array
+    """S, [L, U]."""
+    output: Array
+    """Σ w |f| over the outputs that moved, [L, U]."""
+    eps: float
+
+    @staticmethod
+    def of(levels: list[Level]) -> Table:
+        """Stack levels that were taken with equal steps up and down."""
+        names = ("step_up", "up", "down", "gap", "size")
+        stacked = (np.stack([getattr(level, name) for level in levels]) for name in names)
+        return Table(*stacked, np.stack([level.sums.output for level in levels]), levels[0].eps)
+
+    @property
+    def central(self) -> Array:
+        """(D⁺ + D⁻) / 2, [L, K, U]."""
+        with np.errstate(invalid="ignore"):
+            central: Array = (self.up + self.down) / 2
+        return central
+
+    @property
+    def widest(self) -> Array:
+        """Largest gap over the cotangents, [L, U]; infinite where not finite."""
+        widest = self.gap.max(axis=1)
+        return np.where(np.isfinite(widest), widest, np.inf)
+
+    def without(self, levels: Array) -> Table:
+        """The table with some entries [L, U] left out, as if they were not finite."""
+        gone = np.where(levels, np.nan, 1.0)[:, None]
+        return replace(self, up=self.up * gone, down=self.down * gone, gap=self.gap * gone)
+
+    def noise(self) -> Array:
+        """Noise of a slope at each level, [L, U]: predicted from rounding, and measured where it can be."""
+        # An output that moved at a coarser level still holds its rounding where it seems to stand still.
+        held = np.fmax.accumulate(self.output, axis=0)
+        moved = self.size * self.steps
+        predicted = ROUNDINGS * self.eps * (held + np.where(np.isfinite(moved), moved, 0.0))
+        if len(self.steps) >= LONG:
+            predicted = np.maximum(predicted, 2 * self._measured())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            noise: Array = predicted / self.steps
+        return np.where(predicted == 0, 0.0, noise)
+
+    def _measured(self) -> Array:
+        """Median of |c_l − c_{l+1}| h_l over the finest levels that are finite, [U]."""
+        with np.errstate(invalid="ignore"):
+            moves = np.abs(np.diff(self.central, axis=0)).max(axis=1) * self.steps[:-1]
+        finite = np.isfinite(moves)
+        rank = np.cumsum(finite[::-1], axis=0)[::-1]
+        moves = np.where(finite & (rank <= FINEST), moves, np.nan)
+        moves[:, ~finite.any(axis=0)] = 0.0
+        measured: Array = np.nanmedian(moves, axis=0)
+        return measured
+
+
 def settle(levels: list[Level], roughness: float) -> Slopes:
     """The slopes of U elements from levels ordered coarse to fine, taken with equal steps up and down.
 
     One-sided slopes that differ by less than `roughness` · S are not called a corner.
     """
-    noise = _noise(levels)
-    central = np.stack([level.central for level in levels])
-    widest = _widest(levels)
-    steps = np.stack([level.step_up for level in levels])
-    value, bound, size = _best(central, noise, np.stack([level.size for level in levels]), widest, steps)
-    corner = _corners(levels, noise, widest, roughness)
-    value = np.where(corner.found, corner.value, value)
-    bound = np.where(corner.found, corner.bound, bound)
-    half = np.where(corner.found, corner.half, 0.0)
-    size = np.where(corner.found, corner.size, size)
-    smooth = Slopes(value, bound, half, size, np.zeros(value.shape[1], bool))
-    return _at_the_edge(levels, noise, smooth)
+    table = Table.of(levels)
+    slopes = _slopes(table, roughness)
+    # Fine steps may stand still because they are lost in a rounding inside the function: 1 + x at x = 1e-6.
+    lost = (table.size == 0) & (np.fmax.accumulate(table.size, axis=0) > 0)
+    if len(levels) >= LONG and lost.any():
+        other = _slopes(table.without(lost), roughness)
+        better = (other.half == 0).all(axis=0) & (other.bound <= 1e-3 * other.size).all(axis=0)
+        slopes = slopes.where(better & lost.any(axis=0) & ~(slopes.half > 0).any(axis=0), other)
+    return _at_the_edge(table, slopes)
 
 
-def _noise(levels: list[Level]) -> Array:
-    """Noise of a slope at each level, [L, U]: predicted from rounding, and measured where it can be."""
-    steps = np.stack([level.step_up for level in levels])
-    with np.errstate(invalid="ignore"):
-        predicted = np.stack([level.noise for level in levels]) * steps
-        # An output that moved at a coarser level still holds its rounding where it seems to stand still.
-        predicted = np.fmax.accumulate(np.where(np.isfinite(predicted), predicted, 0.0), axis=0)
-    if len(levels) >= LONG:
-        central = np.stack([level.central for level in levels[-FINEST:]])
-        with np.errstate(invalid="ignore"):
-            moves = np.abs(np.diff(central, axis=0)).max(axis=1) * steps[-FINEST:-1]
-        measured = np.median(np.where(np.isfinite(moves), moves, 0.0), axis=0)
-        predicted = np.maximum(predicted, 2 * measured)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        noise: Array = predicted / steps
-    return np.where(predicted == 0, 0.0, noise)
+def _slopes(table: Table, roughness: float) -> Slopes:
+    noise = table.noise()
+    value, bound, chosen = _best(table.central, noise, table.widest, table.steps)
+    size = contributions(_pick(table.size, chosen), _pick(table.gap[:, 0], chosen), value[0])
+    none = np.zeros(value.shape[1], bool)
+    smooth = Slopes(value, bound, np.zeros_like(value), size, none)
+    found, corner = _corners(table, noise, roughness)
+    return smooth.where(found, corner)
 
 
-def _widest(levels: list[Level]) -> Array:
-    """Largest gap between one-sided slopes over the cotangents, [L, U]; infinite where not finite."""
-    widest = np.stack([level.gap for level in levels]).max(axis=1)
-    return np.where(np.isfinite(widest), widest, np.inf)
-
-
-def _best(
-    central: Array, noise: Array, sizes: Array, widest: Array, steps: Array
-) -> tuple[Array, Array, Array]:
-    """Value, bound [K, U] and size [U] at the trusted level [L, K, U] with the smallest error."""
+def _best(central: Array, noise: Array, widest: Array, steps: Array) -> tuple[Array, Array, Array]:
+    """Value and bound [K, U] at the trusted level [U] with the smallest error, and that level."""
     count = len(central)
     error = np.full(central.shape, np.inf)
     trusted = np.isfinite(central).all(axis=1)
@@ -89,7 +139,7 @@ def _best(
     worst = np.where(trusted, error.max(axis=1), np.inf)
     chosen = worst.argmin(axis=0)
     bound = np.where(trusted.any(axis=0), _pick(error, chosen), np.inf)
-    return _pick(central, chosen), bound, _pick(sizes, chosen)
+    return _pick(central, chosen), bound, chosen
 
 
 def _pick(stacked: Array, chosen: Array) -> Array:
@@ -98,64 +148,51 @@ def _pick(stacked: Array, chosen: Array) -> Array:
     return np.take_along_axis(stacked, np.broadcast_to(index, (1, *stacked.shape[1:])), axis=0)[0]
 
 
-class _Corner:
-    """Where one-sided slopes stay apart as the step shrinks, and their interval there."""
-
-    def __init__(self, found: Array, value: Array, bound: Array, half: Array, size: Array) -> None:
-        self.found, self.value, self.bound, self.half, self.size = found, value, bound, half, size
-
-
-def _corners(levels: list[Level], noise: Array, widest: Array, roughness: float) -> _Corner:
-    """The interval at the steadiest level whose gap all finer levels share, where there is one.
+def _corners(table: Table, noise: Array, roughness: float) -> tuple[Array, Slopes]:
+    """Where there is a corner, [U], and the interval at the steadiest level whose gap all finer levels share.
 
     For a smooth function the gap shrinks with h, at a pole or a jump it grows.
     """
-    sizes = np.stack([level.size for level in levels])
-    up, down = np.stack([level.up for level in levels]), np.stack([level.down for level in levels])
-    steady = np.isfinite(widest) & (widest > 4 * noise) & (widest > roughness * sizes)
+    widest, steps, up, down = table.widest, table.steps, table.up, table.down
+    steady = np.isfinite(widest) & (widest > 4 * noise) & (widest > roughness * table.size)
     steady[-1] = False
-    steps = np.stack([level.step_up for level in levels])
     drift = np.full(up.shape, np.inf)
-    for level in range(len(levels) - 1):
+    for level in range(len(steps) - 1):
         spans = np.zeros(steps.shape[1], bool)
-        for finer in range(level + 1, len(levels)):
+        for finer in range(level + 1, len(steps)):
             with np.errstate(invalid="ignore"):
                 apart = np.abs(widest[finer] - widest[level])
             steady[level] &= ~(apart > 0.5 * widest[level] + 4 * noise[finer])
-            spans |= (widest[level] > 8 * noise[finer]) & (steps[level] >= SPAN * steps[finer])
+            far = steps[level] >= SPAN * steps[finer]
+            spans |= np.isfinite(widest[finer]) & (widest[level] > 8 * noise[finer]) & far
         steady[level] &= spans
         with np.errstate(invalid="ignore"):
             moved = np.maximum(np.abs(up[level] - up[level + 1]), np.abs(down[level] - down[level + 1]))
         drift[level] = np.where(np.isnan(moved), np.inf, moved) + noise[level]
     chosen = np.where(steady, drift.max(axis=1), np.inf).argmin(axis=0)
-    gaps = np.stack([level.gap for level in levels])
-    return _Corner(
-        steady.any(axis=0),
-        (_pick(up, chosen) + _pick(down, chosen)) / 2,
+    return steady.any(axis=0), Slopes(
+        _pick(table.central, chosen),
         _pick(drift, chosen),
-        _pick(gaps, chosen) / 2,
-        _pick(sizes, chosen),
+        _pick(table.gap, chosen) / 2,
+        _pick(table.size, chosen),
+        np.zeros(steps.shape[1], bool),
     )
 
 
-def _at_the_edge(levels: list[Level], noise: Array, smooth: Slopes) -> Slopes:
+def _at_the_edge(table: Table, slopes: Slopes) -> Slopes:
     """Where one side is not finite, extrapolate the other: (q D(h/q) − D(h)) / (q − 1), second order."""
-    ups, downs = np.stack([level.up for level in levels]), np.stack([level.down for level in levels])
-    above, below = np.isfinite(ups).all(axis=1).sum(axis=0), np.isfinite(downs).all(axis=1).sum(axis=0)
-    enough = min(4, len(levels))
+    above = np.isfinite(table.up).all(axis=1).sum(axis=0)
+    below = np.isfinite(table.down).all(axis=1).sum(axis=0)
+    enough = min(4, len(table.steps))
     edge = (np.minimum(above, below) < enough) & (np.maximum(above, below) >= enough)
     if not edge.any():
-        return smooth
-    side = np.where(above >= below, ups, downs)[:, :, edge]
-    steps = np.stack([level.step_up for level in levels])[:, edge]
+        return slopes
+    side = np.where(above >= below, table.up, table.down)
+    noise, steps = table.noise(), table.steps
     q = steps[:-1] / steps[1:]
-    with np.errstate(invalid="ignore"):
-        slopes = (q[:, None] * side[1:] - side[:-1]) / (q - 1)[:, None]
-    rough = (q * noise[1:, edge] + noise[:-1, edge]) / (q - 1)
-    sizes = np.abs(slopes).max(axis=1)
-    value, bound, size = _best(slopes, rough, sizes, np.zeros_like(rough), steps[:-1])
-    for whole, part in ((smooth.value, value), (smooth.bound, bound), (smooth.size, size)):
-        whole[..., edge] = part
-    smooth.half[:, edge] = 0.0
-    smooth.one_sided[edge] = True
-    return smooth
+    with np.errstate(invalid="ignore", divide="ignore"):
+        extrapolated = (q[:, None] * side[1:] - side[:-1]) / (q - 1)[:, None]
+        rough = (q * noise[1:] + noise[:-1]) / (q - 1)
+    value, bound, _ = _best(extrapolated, rough, np.zeros_like(rough), steps[:-1])
+    size = np.abs(value).max(axis=0)
+    return slopes.where(edge, Slopes(value, bound, np.zeros_like(value), size, edge))

@@ -13,6 +13,8 @@ from gradcheck.errors import TargetError
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
 
+NO_GRADIENT = "the tape returned no gradient (None)"
+
 
 @dataclass(frozen=True)
 class Tape:
@@ -62,7 +64,7 @@ def _gradients(forward: Forward, cotangent: Array) -> list[tuple[Array, str | No
 def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
     """A gradient as float64 in the variable's shape, or NaN and the reason why it is none."""
     if gradient is None:
-        return np.zeros(value.shape), "the tape returned no gradient (None)"
+        return np.zeros(value.shape), NO_GRADIENT
     # Gather and embeddings give tf.IndexedSlices: rows with their indices, to be added up.
     dense = tf.convert_to_tensor(gradient)
     if dense.shape != value.shape:

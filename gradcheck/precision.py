@@ -14,6 +14,8 @@ import tensorflow as tf
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
 
+FAR = 0.05
+"""A relative move that leaves a step of any precision's staircase."""
 LOWER = ("float32", "float16", "bfloat16")
 
 
@@ -36,7 +38,7 @@ def measure(forward: Forward, base: Array, seed: int) -> Effective:
     """Find the effective precision of a function that is run in float64; `base` is f(x), flat."""
     generator = np.random.default_rng([seed, 2])
     moves = [_direction(value, generator) for value in forward.values]
-    far = _moved(forward, moves, 1e-3)
+    far = _moved(forward, moves, FAR)
     reach = np.abs(far - base)
     usable = np.isfinite(far) & (reach > 0)
     name = _representable(far[usable])
@@ -44,7 +46,7 @@ def measure(forward: Forward, base: Array, seed: int) -> Effective:
         return Effective(name, eps_of(name), 1)
     near = _moved(forward, moves, 1e-10)
     # Only where a straight line would have moved the output by many units in its last place.
-    visible = usable & (reach * 1e-7 > 64 * eps_of("float64") * np.abs(base))
+    visible = usable & (reach * (1e-10 / FAR) > 64 * eps_of("float64") * np.abs(base))
     still = near[visible] == base[visible]
     if still.size == 0 or still.mean() < 0.5:
         return Effective("float64", eps_of("float64"), 2)

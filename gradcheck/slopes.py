@@ -125,7 +125,7 @@ def contributions(size: Array, gap: Array, value: Array) -> Array:
 def one_level(level: Level) -> Slopes:
     """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
     gap = np.abs(level.up - level.down)
-    return _smooth(level.central, gap + level.noise, contributions(level.size, gap[0], level.central[0]))
+    return _smooth(level.central, gap + level.noise, _straight(level, gap))
 
 
 def two_levels(coarse: Level, fine: Level) -> Slopes:
@@ -141,8 +141,14 @@ def two_levels(coarse: Level, fine: Level) -> Slopes:
         apart = gap.max(axis=0)
         shrunk = apart / fine.mean <= 1.2 * before.max(axis=0) / coarse.mean
         rough = (apart > 1e-3 * fine.size) & ~shrunk
-    size = contributions(fine.size, gap[0], value[0])
-    return _smooth(value, np.where(rough, np.inf, bound), size)
+    return _smooth(value, np.where(rough, np.inf, bound), _straight(fine, gap))
+
+
+def _straight(level: Level, gap: Array) -> Array:
+    """S where the function is nearly straight; else no more than |value|, for curvature would inflate it."""
+    with np.errstate(invalid="ignore"):
+        curved = gap.max(axis=0) > 1e-3 * level.size
+        return np.where(curved, np.minimum(np.abs(level.central).max(axis=0), level.size), level.size)
 
 
 def _smooth(value: Array, bound: Array, size: Array) -> Slopes:

@@ -162,7 +162,8 @@ def _corners(table: Table, noise: Array, roughness: float) -> tuple[Array, Slope
         for finer in range(level + 1, len(steps)):
             with np.errstate(invalid="ignore"):
                 apart = np.abs(widest[finer] - widest[level])
-            steady[level] &= ~(apart > 0.5 * widest[level] + 4 * noise[finer])
+            apart = np.where(np.isfinite(widest[finer]), apart, 0.0)
+            steady[level] &= apart <= 0.5 * widest[level] + 4 * noise[finer]
             far = steps[level] >= SPAN * steps[finer]
             spans |= np.isfinite(widest[finer]) & (widest[level] > 8 * noise[finer]) & far
         steady[level] &= spans

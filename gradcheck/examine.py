@@ -112,17 +112,9 @@ class Examination:
         self, grouping: Grouping, flat: Array, groups: Array, members: Array, ladder: Iterator[Array]
     ) -> Iterator[Level]:
         """One level of U elements for each rung of the ladder."""
-        chosen, first = np.unique(groups, return_index=True)
-        ends = np.append(first[1:], flat.size)
-        spans = {int(g): slice(a, b) for g, a, b in zip(chosen, first, ends, strict=True)}
-        for size in ladder:
-            steps = np.zeros(self.steps.point.shape, self.steps.point.dtype)
-            steps.reshape(-1)[flat] = size
-            found = [
-                sums.take(members[spans[group]])
-                for group, sums in self.differences.sums(grouping, chosen.tolist(), steps, steps, sweep=True)
-            ]
-            yield Level(Sums.join(found), size, size, self.differences.eps)
+        for steps in ladder:
+            sums = self.differences.sweep(grouping, groups, flat, members, steps)
+            yield Level(sums, steps, steps, self.differences.eps)
 
     def _unclear(self, left: Array) -> Array:
         """Those of the open elements that are not known to agree as well as the tensor's scale asks for."""
@@ -142,8 +134,8 @@ class Examination:
         steps = [self.steps.random(1.0), self.steps.random(1.0)]
         open_: list[Array] = []
         curved: dict[int, Level] = {}
-        for group, sums in self.differences.sums(grouping, range(grouping.groups), *steps):
-            if sums.leak:
+        for group, sums in self.differences.first(grouping, range(grouping.groups), *steps):
+            if sums is None:
                 return None
             flat = indices[grouping.slices(group)].reshape(-1)
             level = self._level(grouping, group, sums, steps)
@@ -154,7 +146,9 @@ class Examination:
                 open_ += left
         if curved:
             steps = [self.steps.random(0.5), self.steps.random(0.5)]
-            for group, sums in self.differences.sums(grouping, list(curved), *steps):
+            for group, sums in self.differences.first(grouping, list(curved), *steps):
+                if sums is None:
+                    return None
                 flat = indices[grouping.slices(group)].reshape(-1)
                 coarse, fine = curved.pop(group), self._level(grouping, group, sums, steps)
                 for block in _blocks(flat):

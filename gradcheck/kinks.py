@@ -59,7 +59,7 @@ def _contradicts(
     scale = min(float(np.median(e.steps.scale)) for e in examinations)
     # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
     step = first.eps**0.5 * scale / reach
-    up, down = (_along(examinations, directions, side * step, base) for side in (1.0, -1.0))
+    up, down = (_along(examinations, directions, side * step) for side in (1.0, -1.0))
     rise, fall = (up - base.numpy()) / step, (base.numpy() - down) / step
     rounding = 4 * first.eps * np.abs(base.numpy()) / step
     size = (np.abs(rise) + np.abs(fall)) / 2
@@ -78,14 +78,13 @@ def _contradicts(
     return False
 
 
-def _along(examinations: list[Examination], directions: list[Array], step: float, base: tf.Tensor) -> Array:
+def _along(examinations: list[Examination], directions: list[Array], step: float) -> Array:
     differences = examinations[0].differences
     values = list(differences.forward.values)
     for examination, direction in zip(examinations, directions, strict=True):
         number = examination.differences.variable
         values[number] = values[number] + tf.constant(step * direction, values[number].dtype)
-    outputs: Array = differences.outputs(values, base).numpy()
-    differences.evaluations += 1
+    outputs: Array = differences.at(values).numpy()
     return outputs
 
 
@@ -131,10 +130,7 @@ def _slope_at(
         moved.reshape(-1)[element] += side
         around = list(values)
         around[number] = tf.constant(moved)
-        sides.append(
-            (moved.reshape(-1)[element], differences.outputs(around, differences.base(False)).numpy())
-        )
-    differences.evaluations += 2
+        sides.append((moved.reshape(-1)[element], differences.at(around).numpy()))
     (a, up), (b, down) = sides
     slopes: Array = cotangents @ ((up - down) / float(a - b))
     return slopes

@@ -93,11 +93,6 @@ class Grouping:
         """Elements of one group, those off the end included."""
         return math.prod(self.lengths)
 
-    @property
-    def elementwise(self) -> bool:
-        """Whether each group is a single element."""
-        return self.members == 1
-
     def slices(self, group: int) -> tuple[slice, ...]:
         """The elements of a group as a strided view of a tensor of `shape`."""
         residues = np.unravel_index(group, self.periods) if self.shape else ()
@@ -113,13 +108,14 @@ class Grouping:
         return np.ravel_multi_index(residues, self.periods), np.ravel_multi_index(numbers, self.lengths)
 
     def crop(self, group: int, members: Array) -> Array:
-        """A group's members [..., `members`] in the shape of its slices."""
-        whole = members.reshape(members.shape[:-1] + self.lengths)
+        """A group's members [..., members] without those off the tensor's end, in the order of its slices."""
+        leading = members.shape[:-1]
         kept = tuple(
             slice(0, -(-(n - s.start) // p))
             for n, p, s in zip(self.shape, self.periods, self.slices(group), strict=True)
         )
-        return whole[(..., *kept)]
+        whole = members.reshape(leading + self.lengths)[(..., *kept)]
+        return whole.reshape(*leading, math.prod(whole.shape[len(leading) :]))
 
 
 def elementwise(shape: tuple[int, ...], outputs: int) -> Grouping:

@@ -1,0 +1,105 @@
+"""Derivatives of the elementwise Keras activations, in NumPy and at Keras' default parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from gradcheck.targets.target import Array
+
+Derivative = Callable[[Array], Array]
+"""Pre-activation as float64 → derivative there, of the same shape."""
+
+# Klambauer et al., Self-Normalizing Neural Networks (2017): the fixed point of mean 0 and variance 1.
+SELU_ALPHA: Final = 1.6732632423543772
+SELU_SCALE: Final = 1.0507009873554805
+# TensorFlow keeps the slope and gelu's √½ as float32 even where it computes in float64 (1e-8 off). The
+# derivative of gelu passes through 0, where that counts.
+LEAKY_SLOPE: Final = float(np.float32(0.2))
+ROOT_HALF: Final = float(np.float32(math.sqrt(0.5)))
+SHRINK: Final = 0.5
+
+_erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def _sigmoid(z: Array) -> Array:
+    # exp of −|z| only: never overflows.
+    e = np.exp(-np.abs(z))
+    value: Array = np.where(z >= 0, 1.0, e) / (1.0 + e)
+    return value
+
+
+def _softplus(z: Array) -> Array:
+    value: Array = np.logaddexp(0.0, z)
+    return value
+
+
+def _step(inside: Array, below: float = 0.0) -> Array:
+    return np.where(inside, 1.0, below)
+
+
+def _elu(z: Array) -> Array:
+    return np.where(z > 0, 1.0, np.exp(np.minimum(z, 0.0)))
+
+
+def _selu(z: Array) -> Array:
+    return SELU_SCALE * np.where(z >= 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0.0)))
+
+
+def _silu(z: Array) -> Array:
+    """σ(z) (1 + z σ(−z)), for silu(z) = z σ(z), since 1 − σ(z) = σ(−z)."""
+    return _sigmoid(z) * (1.0 + z * _sigmoid(-z))
+
+
+def _gelu(z: Array) -> Array:
+    """½ erfc(−u) + u exp(−u²) / √π with u = z √½, for gelu(z) = z erfc(−u) / 2 (not the tanh one)."""
+    u = z * ROOT_HALF
+    value: Array = 0.5 * _erfc(-u) + u * np.exp(-u * u) / math.sqrt(math.pi)
+    return value
+
+
+def _mish(z: Array) -> Array:
+    """t + z σ(z) (1 − t²) with t = tanh(softplus(z)), for mish(z) = z t."""
+    t = np.tanh(_softplus(z))
+    value: Array = t + z * _sigmoid(z) * (1.0 - t * t)
+    return value
+
+
+def _hard_silu(z: Array) -> Array:
+    """(2z + 3) / 6 inside (−3, 3), for z · relu6(z + 3) / 6."""
+    return np.where(z >= 3.0, 1.0, np.where(z <= -3.0, 0.0, (2.0 * z + 3.0) / 6.0))
+
+
+# At a corner each takes the value that TensorFlow's own gradient takes there.
+DERIVATIVES: Final[dict[str, Derivative]] = {
+    "linear": np.ones_like,
+    "relu": lambda z: _step(z > 0),
+    "leaky_relu": lambda z: _step(z > 0, LEAKY_SLOPE),
+    "relu6": lambda z: _step((z > 0) & (z < 6)),
+    "sigmoid": lambda z: _sigmoid(z) * _sigmoid(-z),
+    "tanh": lambda z: 4.0 * _sigmoid(2.0 * z) * _sigmoid(-2.0 * z),
+    "softplus": _sigmoid,
+    "softsign": lambda z: 1.0 / (1.0 + np.abs(z)) ** 2,
+    "elu": _elu,
+    "celu": _elu,
+    "selu": _selu,
+    "exponential": np.exp,
+    "silu": _silu,
+    "swish": _silu,
+    "gelu": _gelu,
+    "mish": _mish,
+    "log_sigmoid": lambda z: _sigmoid(-z),
+    "hard_sigmoid": lambda z: _step((z > -3) & (z < 3)) / 6.0,
+    "hard_silu": _hard_silu,
+    "hard_swish": _hard_silu,
+    "hard_tanh": lambda z: _step((z >= -1) & (z <= 1)),
+    "hard_shrink": lambda z: _step(np.abs(z) > SHRINK),
+    "soft_shrink": lambda z: _step(np.abs(z) > SHRINK),
+    "tanh_shrink": lambda z: np.tanh(z) ** 2,
+    "squareplus": lambda z: 0.5 * (1.0 + z / np.sqrt(z * z + 4.0)),
+    "sparse_plus": lambda z: np.clip(0.5 * (z + 1.0), 0.0, 1.0),
+    "sparse_sigmoid": lambda z: 0.5 * _step((z > -1) & (z < 1)),
+}

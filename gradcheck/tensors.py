@@ -24,7 +24,8 @@ SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
 FORMS = (
     "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
 )
-SHOWN = 60
+# The most characters of a TENSOR that an error repeats.
+SHOWN = 120
 
 _GENERATOR = re.compile(r"(normal|uniform):(.*)", re.DOTALL)
 _ARCHIVE = re.compile(r"(.*\.npz):(.+)", re.DOTALL | re.IGNORECASE)
@@ -68,24 +69,29 @@ def read_tensor(
     TensorError
         If there is no tensor there, or one that has no gradient: complex, text, empty, NaN, infinite.
     """
-    shown = " ".join(text.split())
-    where = f"{option} {shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + '…'}"
-    if not shown:
+    if not text.strip():
         raise TensorError(f"{option} is empty text.", FORMS)
-    generator = _GENERATOR.fullmatch(text)
-    written = False
+    where = f"{option} {_shown(text)}"
+    generator, written = _GENERATOR.fullmatch(text), True
     if text == "-":
-        where = f"{option} - (standard input)"
-        array = _read_stdin(stdin, where, dtype)
+        array, written = _read_stdin(stdin, where, dtype), False
     elif generator:
-        array, written = _generate(generator[1], generator[2], where, [seed, *option.encode()]), True
+        array = _generate(generator[1], generator[2], where, [seed, *option.encode()])
     elif _is_literal(text):
-        array, written = read_literal(text, where), True
+        array = read_literal(text, where)
     else:
         array, written = _read_file(text, where, dtype)
     if array.size == 0:
         raise TensorError(f"{where} is empty: it has shape {array.shape}.", "Give at least one element.")
     return _converted(array, where, dtype, written)
+
+
+def _shown(text: str) -> str:
+    """The text on one line, and cut where it is long: it may be a literal of any size."""
+    if text == "-":
+        return "- (standard input)"
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def _is_literal(text: str) -> bool:

@@ -1,0 +1,50 @@
+"""TensorFlow, loaded once, late, and without its log lines.
+
+TF_CPP_MIN_LOG_LEVEL does not silence what is logged before TensorFlow's logging is initialised (oneDNN, CUDA,
+cuInit). Those lines go straight to file descriptor 2, so that is where they are held back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and run one operation with file descriptor 2 held back; do nothing if it is loaded."""
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_back() as held:
+        try:
+            import tensorflow as tf
+
+            tf.add(1.0, 1.0)
+            tf.get_logger().setLevel("ERROR")
+        except Exception:
+            # Why TensorFlow could not be loaded is in what it logged.
+            held.seek(0)
+            text = held.read().decode(errors="replace")
+            raise ImportError(f"TensorFlow could not be loaded. It said:\n{text}") from sys.exception()
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[BinaryIO]:
+    """File descriptor 2 goes to a temporary file, and comes back whatever happens."""
+    with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        try:
+            kept = os.dup(2)
+        except OSError:  # a process without standard error has nothing to hold back
+            yield held
+            return
+        try:
+            os.dup2(held.fileno(), 2)
+            yield held
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

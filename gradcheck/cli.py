@@ -1,0 +1,245 @@
+"""The command line: parse, check, render, exit. Everything that is not the report goes to standard error."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+import traceback as tracebacks
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradcheck import __version__
+from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.options import Common, Format, common, option, tensor
+
+if TYPE_CHECKING:
+    from gradcheck.report import Report
+    from gradcheck.targets import Array, Target
+
+CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+TENSORS = (
+    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for .npy on standard input, a "
+    "literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or uniform:8x64."
+)
+
+
+class Boundary(click.Group):
+    """A group whose process ends with the codes of `ExitCode`, whatever happens inside."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command; in standalone mode, exit with what it returns."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            error.show()
+            code = ExitCode.UNUSABLE
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Interrupted.", err=True)
+            code = ExitCode.INTERRUPTED
+        sys.exit(int(code or 0))
+
+
+def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Turn what goes wrong in a command into one sentence and an exit code."""
+
+    @functools.wraps(command)
+    def run(**values: Any) -> ExitCode:
+        try:
+            return command(**values)
+        except GradcheckError as error:
+            click.echo(f"error: {error}", err=True)
+            code = error.exit_code
+        except (KeyboardInterrupt, click.ClickException):
+            raise
+        except Exception as error:
+            click.echo(
+                f"error: this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
+                "--traceback shows where; please report it.",
+                err=True,
+            )
+            code = ExitCode.BUG
+        if values["traceback"]:
+            tracebacks.print_exc()
+        return code
+
+    return run
+
+
+@click.group(
+    cls=Boundary,
+    epilog=f"{TENSORS}\n\n{CODES}",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, package_name="gradcheck")
+def main() -> None:
+    """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element."""
+
+
+@main.command(epilog=CODES)
+@tensor("x", "Input, of shape (…, d_in).")
+@tensor("w", "Weights, of shape (d_in, units).")
+@tensor("b", "Bias, of shape (units,).", required=False)
+@option("--activation", default="linear", show_default=True, metavar="NAME", help="A Keras activation.")
+@common
+@guarded
+def dense(x: str, w: str, b: str | None, activation: str, **values: Any) -> ExitCode:
+    """Check a dense layer, y = activation(x · w + b)."""
+    from gradcheck.targets import layers
+
+    options = Common.take(values)
+    tensors = _read({"x": x, "w": w, "b": b}, options)
+    return _check(layers.dense(**tensors, activation=activation), options)
+
+
+def pooling(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Add the options of a pooling layer."""
+    for decorate in reversed(
+        (
+            tensor("x", "Input, of shape (batch, steps, channels)."),
+            option(
+                "--pool-size", type=click.IntRange(1), default=2, show_default=True, help="Window length."
+            ),
+            option(
+                "--strides", type=click.IntRange(1), help="Distance of the windows.  [default: pool size]"
+            ),
+            option("--padding", type=click.Choice(["valid", "same"]), default="valid", show_default=True),
+            option(
+                "--data-format",
+                type=click.Choice(["channels_last", "channels_first"]),
+                default="channels_last",
+                show_default=True,
+                help="channels_first: x is (batch, channels, steps).",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+@main.command(epilog=CODES)
+@pooling
+@common
+@guarded
+def maxpool1d(**values: Any) -> ExitCode:
+    """Check max pooling over windows of a sequence."""
+    from gradcheck.targets.pooling import maxpool1d as target
+
+    options = Common.take(values)
+    return _check(target(**_read({"x": values.pop("x")}, options), **values), options)
+
+
+@main.command(epilog=CODES)
+@pooling
+@common
+@guarded
+def avgpool1d(**values: Any) -> ExitCode:
+    """Check average pooling over windows of a sequence."""
+    from gradcheck.targets.pooling import avgpool1d as target
+
+    options = Common.take(values)
+    return _check(target(**_read({"x": values.pop("x")}, options), **values), options)
+
+
+@main.command(epilog=CODES)
+@option("--traceback", is_flag=True, help="Show where an error happened.")
+@guarded
+def demo(traceback: bool) -> ExitCode:
+    """Check built-in examples against the known answers: no file needed."""
+    from gradcheck.demo import run
+
+    color, width = _terminal()
+    text, code = run(width if color is not None else None, bool(color))
+    _print(text)
+    return code
+
+
+def _read(texts: dict[str, str | None], options: Common) -> dict[str, Array]:
+    """The tensors by name; what was changed on reading them is said on standard error."""
+    from gradcheck.tensors import read_tensor
+
+    given = {name: text for name, text in texts.items() if text is not None}
+    if [*given.values(), options.upstream].count("-") > 1:
+        raise click.UsageError("Standard input holds one tensor: give - to one option only.")
+    tensors = {}
+    for name, text in given.items():
+        reading = read_tensor(text, option=f"--{name}", seed=options.seed, dtype=options.dtype)
+        tensors[name] = reading.array
+        for note in reading.notes if not options.quiet else ():
+            click.echo(f"note: {note}", err=True)
+    return tensors
+
+
+def _check(target: Target, options: Common) -> ExitCode:
+    from gradcheck.run import check_target
+    from gradcheck.tensors import read_tensor
+
+    for path in (options.output, options.save):
+        if path is not None and not path.parent.is_dir():
+            raise GradcheckError(
+                f"The folder {str(path.parent)!r} for {path.name!r} does not exist.", "Make it first."
+            )
+    upstream = None
+    if options.upstream is not None:
+        upstream = read_tensor(options.upstream, option="--upstream", seed=options.seed).array
+    report = replace(check_target(target, options.settings, upstream), limit=options.limit)
+    if options.save is not None:
+        from gradcheck.render.arrays import to_npz
+
+        _write(options.save, to_npz(report))
+    if options.output is not None:
+        _write(options.output, _rendered(report, options.format, None, False).encode())
+    elif not options.quiet:
+        color, width = _terminal()
+        _print(_rendered(report, options.format, width if color is not None else None, bool(color)))
+    return report.exit_code
+
+
+def _rendered(report: Report, form: str, width: int | None, color: bool) -> str:
+    if Format(form) is Format.JSON:
+        from gradcheck.render.json import to_json
+
+        return to_json(report)
+    from gradcheck.render.table import to_terminal, to_text
+
+    return to_text(report) if width is None else to_terminal(report, width, color)
+
+
+def _terminal() -> tuple[bool | None, int]:
+    """Whether to use colour on standard output (None: it is no terminal) and its width."""
+    if not sys.stdout.isatty():
+        return None, 0
+    return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
+
+
+def _print(text: str) -> None:
+    """Write the document; a reader that has gone away is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more on its way out: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file in one move: a failure leaves what was there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise GradcheckError(
+            f"{str(path)!r} cannot be written: {error.strerror}.", "Choose another file."
+        ) from error
+
+
+__all__: Sequence[str] = ("main",)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and run one operation with file descriptor 2 held back; do nothing if it is loaded."""
+    """Import TensorFlow and run one operation with file descriptor 2 held back, unless it is loaded."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -32,12 +32,10 @@ TENSORS = (
 class Boundary(click.Group):
     """A group whose process ends with the codes of `ExitCode`, whatever happens inside."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run a command; in standalone mode, exit with what it returns."""
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and exit with what it returns."""
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = super().main(*args, **(extra | {"standalone_mode": False}))
         except click.ClickException as error:
             error.show()
             code = ExitCode.UNUSABLE
@@ -96,7 +94,7 @@ def dense(x: str, w: str, b: str | None, activation: str, **values: Any) -> Exit
 
     options = Common.take(values)
     tensors = _read({"x": x, "w": w, "b": b}, options)
-    return _check(layers.dense(**tensors, activation=activation), options)
+    return _check(layers.dense(tensors["x"], tensors["w"], tensors.get("b"), activation), options)
 
 
 def pooling(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
@@ -133,7 +131,8 @@ def maxpool1d(**values: Any) -> ExitCode:
     from gradcheck.targets.pooling import maxpool1d as target
 
     options = Common.take(values)
-    return _check(target(**_read({"x": values.pop("x")}, options), **values), options)
+    tensors = _read({"x": values.pop("x")}, options)
+    return _check(target(tensors["x"], **values), options)
 
 
 @main.command(epilog=CODES)
@@ -145,7 +144,8 @@ def avgpool1d(**values: Any) -> ExitCode:
     from gradcheck.targets.pooling import avgpool1d as target
 
     options = Common.take(values)
-    return _check(target(**_read({"x": values.pop("x")}, options), **values), options)
+    tensors = _read({"x": values.pop("x")}, options)
+    return _check(target(tensors["x"], **values), options)
 
 
 @main.command(epilog=CODES)

@@ -60,10 +60,10 @@ class Contraction:
         return evaluate(self.forward, values, base)
 
     def first(self, residues: Any, up: Any, down: Any, base: Any) -> tuple[Any, Any]:
-        """Sums [2K + 2, members] for a whole group moved by `up` and `down` (the variable's shape), and a leak.
+        """Sums [2K + 2, members] for a whole group moved by `up` and `down` [*shape], and a leak.
 
-        The rows are Σ r_k Δ⁺, Σ r_k Δ⁻, Σ w (|Δ⁺| + |Δ⁻|) / 2 and Σ w |f| over the outputs that moved. A leak is
-        an output that moved though no element of the group owns it.
+        The rows are Σ r_k Δ⁺, Σ r_k Δ⁻, Σ w (|Δ⁺| + |Δ⁻|) / 2 and Σ w |f| over the outputs that moved.
+        A leak is an output that moved though no element of the group owns it.
         """
         mask = self._mask(residues)
         higher, lower = self.point + up, self.point - down
@@ -99,9 +99,8 @@ class Contraction:
         owners = tf.gather(self._owners(residues), kept)
         place = tf.searchsorted(members, owners)
         found = tf.gather(members, tf.minimum(place, tf.size(members) - 1)) == owners
-        columns = self._columns(
-            *(tf.gather(values, kept) for values in (rise, fall, base)), gaps=True, kept=kept
-        )
+        rise, fall, base = (tf.gather(values, kept) for values in (rise, fall, base))
+        columns = self._columns(rise, fall, base, gaps=True, kept=kept)
         return _by_owner(columns, tf.where(found, place, tf.size(members)), tf.size(members))
 
     def _columns(self, rise: Any, fall: Any, base: Any, gaps: bool = False, kept: Any = None) -> list[Any]:

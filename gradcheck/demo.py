@@ -69,7 +69,7 @@ def _examples() -> list[Example]:
         ),
         Example("y = x · w, a dense layer", dense(x, w), {"x": [[2, 3], [2, 3]], "w": [[3], [3]]}),
         Example(
-            "max pooling over 3 steps: each maximum passes its gradient on. The last channel has its maximum 3 "
+            "max pooling over 3 steps: each maximum passes its gradient on. The last channel has its maximum "
             "twice,\n   a tie: there is no single derivative, and the tape's choice is one of the valid ones",
             maxpool1d(sequence, pool_size=3, strides=1),
             {"x": [[[0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], [1, 0, 1, 1, 1, 0]]]},

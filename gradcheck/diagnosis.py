@@ -149,7 +149,7 @@ def _borders(failing: Array) -> str | None:
     """An axis along which only the first and last few indices fail."""
     for axis, length in enumerate(failing.shape):
         others = tuple(a for a in range(failing.ndim) if a != axis)
-        hit = failing.any(axis=others)
+        hit = np.asarray(failing.any(axis=others))
         inner = hit[length // 4 : length - length // 4]
         if length >= 4 and hit.any() and not inner.any() and (hit[0] or hit[-1]):
             return f"wrong only at the border of axis {axis}"

@@ -90,7 +90,7 @@ class Differences:
                 yield group, None if leak else Sums.of(rows.numpy(), len(self.cotangents))
 
     def sweep(self, grouping: Grouping, groups: Array, places: Array, members: Array, steps: Array) -> Sums:
-        """U elements moved by `steps` up and down: their groups, flat places, and members, ordered by group."""
+        """U elements, ordered by group, moved by `steps` up and down."""
         rows = np.empty((3 * len(self.cotangents) + 2, groups.size))
         ends = np.flatnonzero(np.diff(groups, append=-1)) + 1
         traced = 2 * ends.size > WORTH_TRACING or (grouping, True) in self._graphs
@@ -131,14 +131,14 @@ class Differences:
             except Exception:  # whatever a user's function does when it is traced
                 self.traces = False
         contraction = self._contraction(grouping)
-        one = contraction.sweep if sweep else contraction.first
+        one: Any = contraction.sweep if sweep else contraction.first
         rows = (tuple(part[i] for part in tensors) for i in range(len(elements[0])))
         return [one(*row, *fixed, self.base(False)) for row in rows]
 
     def _graph(self, grouping: Grouping, sweep: bool) -> Any:
         if (grouping, sweep) not in self._graphs:
             contraction = self._contraction(grouping)
-            one = contraction.sweep if sweep else contraction.first
+            one: Any = contraction.sweep if sweep else contraction.first
 
             def many(elements: Any, fixed: Any, base: Any) -> Any:
                 return tf.map_fn(

@@ -38,7 +38,7 @@ class Examination:
     def __init__(
         self, differences: Differences, steps: Steps, tape: Array, rule: Rule, rounding: Callable[[], Array]
     ) -> None:
-        """`tape` is [K, elements]; `rounding` gives how far its own rounding can move it, in the same shape."""
+        """`tape` is [K, elements]; `rounding` gives how far its own rounding can move it, likewise."""
         self.rounding = cache(rounding)
         self.differences = differences
         self.steps = steps
@@ -76,10 +76,10 @@ class Examination:
             self._sweep(alone, rest, thorough=True)
 
     def _sweep(self, grouping: Grouping, flat: Array, thorough: bool = False) -> None:
-        """Judge elements by slopes at many steps: a short ladder first, the full one for what that leaves.
+        """Judge elements by slopes at many steps: a short ladder, then the full one for what that leaves.
 
-        Only the full one, for a `thorough` look, shows outputs that fine steps lose in their rounding; and only
-        there the rounding of the tape itself is measured.
+        Only the full one, for a `thorough` look, shows outputs that fine steps lose in their rounding; and
+        only there the rounding of the tape itself is measured.
         """
         groups, members = grouping.place(flat)
         order = np.argsort(groups, kind="stable")
@@ -119,7 +119,8 @@ class Examination:
     def _unclear(self, left: Array) -> Array:
         """Those of the open elements that are not known to agree as well as the tensor's scale asks for."""
         good = self.bound[left] <= np.minimum(self.rule.limit * self.size[left], FAINT * self.rule.scale)
-        return left[~(good & (self.verdicts[left] == ElementVerdict.MATCH))]
+        unclear: Array = left[~(good & (self.verdicts[left] == ElementVerdict.MATCH))]
+        return unclear
 
     def _scale(self) -> float:
         known = self.size[np.isfinite(self.size)]

@@ -66,7 +66,7 @@ def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0
         still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
         floor = np.where(still, rule.limit, rule.floor) * rule.scale
         unknown = ~(slopes.bound <= np.maximum(rule.limit * slopes.size, floor)).all(axis=0)
-    corner = (slopes.half > 0).any(axis=0)
+    corner = np.asarray((slopes.half > 0).any(axis=0))
     verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH)
     verdicts = np.where(agrees & unknown, ElementVerdict.INCONCLUSIVE, verdicts)
     # A difference that is known to no better than `bound` still refutes what lies far outside it.

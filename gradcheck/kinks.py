@@ -1,9 +1,9 @@
 """Corners looked at together, and from next to them: what one element at a time cannot see.
 
-Together: at a tie of two maxima each slope may be anything in [0, 1], but along a direction that keeps the tie
-(all ones, the signs of x, or x itself, since max, abs and relu are homogeneous) the output is smooth, and there
-the tape's slope Σ T_j d_j must equal the difference. Outputs that have a corner along the direction as well say
-nothing: outside convex functions a valid subgradient may lie beyond both one-sided slopes.
+Together: at a tie of two maxima each slope may be anything in [0, 1], but along a direction that keeps the
+tie (all ones, the signs of x, or x itself, since max, abs and relu are homogeneous) the output is smooth, and
+there the tape's slope Σ T_j d_j must equal the difference. Outputs that have a corner along the direction as
+well say nothing: outside convex functions a valid subgradient may lie beyond both one-sided slopes.
 
 From next to them: a subgradient is a mean of gradients at points around this one (Clarke 1983). Where several
 corners meet in one output it can lie outside the interval of one-sided slopes at the point itself, so the
@@ -24,7 +24,7 @@ from gradcheck.targets import Array
 
 NEIGHBOURS = 24
 NEAR = 1e-4
-"""Distance of the neighbours relative to the tensor's scale: the slopes of a smooth function change as little."""
+"""Distance of the neighbours relative to the tensor's scale: smooth slopes change as little."""
 
 
 def judge_together(examinations: list[Examination], cotangents: Array, rtol: float) -> None:

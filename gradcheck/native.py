@@ -37,9 +37,9 @@ class Loss:
     def in_words(self, name: str, dtype: str) -> str:
         """The warning for an ill-conditioned gradient."""
         return (
-            f"{name}: {self.conditioned.size:,} elements of the {dtype} gradient are off by up to {self.worst:.2g} of "
-            f"their size, because rounding the inputs to {dtype} alone changes them as much: the function is "
-            "ill-conditioned there, the gradient is not wrong."
+            f"{name}: {self.conditioned.size:,} elements of the {dtype} gradient are off by up to "
+            f"{self.worst:.2g} of their size, because rounding to {dtype} alone changes them as much: the "
+            "function is ill-conditioned there, the gradient is not wrong."
         )
 
 

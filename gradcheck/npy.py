@@ -77,9 +77,7 @@ def read_npz(stream: IO[bytes], key: str | None, where: str, dtype: str) -> Arra
         with zipfile.ZipFile(stream) as archive:
             member = archive.getinfo(_member(archive.namelist(), key, where))
             with archive.open(member) as packed:
-                array = read_npy(packed, where, dtype, member.file_size)
-                packed.read(1)  # Only on reaching the end does zipfile compare the checksum.
-                return array
+                return read_npy(packed, where, dtype, member.file_size)
     except _ZIP_ERRORS as error:
         raise TensorError(
             f"{where} is a truncated, corrupt or encrypted .npz archive ({error or type(error).__name__}).",

@@ -26,7 +26,7 @@ class Format(Enum):
     JSON = "json"
 
 
-class Positive(click.ParamType):
+class Positive(click.ParamType[float]):
     """A finite number ≥ 0, or > 0 where `zero` is not allowed."""
 
     name = "number"
@@ -45,7 +45,7 @@ class Positive(click.ParamType):
         return number
 
 
-class Names(click.ParamType):
+class Names(click.ParamType[tuple[str, ...]]):
     """Names separated by commas."""
 
     name = "names"

@@ -183,7 +183,7 @@ class Check:
         return variable, diagnose(self._evidence(number, variable, examination))
 
     def _own_dtype(self, number: int, examination: Examination) -> str | None:
-        """Hold the tape at the tensors' own dtype against the one at float64; why the variable fails, if so."""
+        """Hold the tape at the tensors' own dtype against the one at float64: why it fails, if it does."""
         own = self.own.reasons[number]
         if own is None and self.exact is not self.own:
             dtype = self.native.values[number].dtype.name
@@ -228,7 +228,7 @@ class Check:
         def changed(mask: Array) -> Any:
             values = list(self.forward.values)
             values[differences.variable] = tf.constant(np.where(mask, moved, point))
-            return differences.at(values).numpy() != self.base
+            return np.asarray(differences.at(values).numpy() != self.base)
 
         return find(point.shape, self.forward.outputs, changed)
 
@@ -237,7 +237,8 @@ class Check:
 
         def neighbour() -> Array:
             values = [precision.nudged(value, self.settings.seed) for value in self.forward.values]
-            return tape.record(self.forward.at(values), self.cotangents[:1]).gradients[number][0]
+            nearby = tape.record(self.forward.at(values), self.cotangents[:1])
+            return np.asarray(nearby.gradients[number][0])
 
         return Evidence(
             variable,
@@ -254,13 +255,13 @@ class Check:
         if corners:
             where = [int(i) for i in np.argwhere(variable.verdicts == ElementVerdict.KINK)[0]]
             self.warnings.append(
-                f"{name}: {corners:,} of {variable.verdicts.size:,} elements are at a kink (first at {where}): the "
-                "function has a corner there, no single derivative, and the tape's value is one of the valid ones."
+                f"{name}: {corners:,} of {variable.verdicts.size:,} elements are at a kink (first: {where}), "
+                "a corner, where there is no single derivative and the tape's value is a valid one."
             )
         if examination.one_sided:
             self.warnings.append(
-                f"{name}: {examination.one_sided:,} elements at the edge of the function's domain were differenced "
-                "on one side only, by a one-sided formula of second order."
+                f"{name}: {examination.one_sided:,} elements at the edge of the function's domain were "
+                "differenced on one side only, by a one-sided formula of second order."
             )
         faint = examination.faint()
         if faint.size:
@@ -283,7 +284,7 @@ class Check:
 
 
 def _sensitivity(variables: list[Variable]) -> tuple[float, float] | None:
-    """Smallest relative error that would have been seen: median and worst over the elements that are not 0."""
+    """Smallest relative error that would have been seen: median and worst over elements that are not 0."""
     shares = []
     for variable in variables:
         scale = np.abs(variable.difference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,6 @@ def check_target(target: Target, settings: Settings, upstream: Array | None = No
     from gradcheck.procedure import Check
 
     report = Check(target, settings, _differentiated(target, settings), upstream).report()
-    from dataclasses import replace
-
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -97,7 +96,7 @@ def check(
     Raises
     ------
     GradcheckError
-        If the check cannot run: the function raised, is not deterministic, or gave a value that is not finite.
+        If the check cannot run: the function raised, is not deterministic, or is not finite there.
     """
     arrays = {name: _array(name, value) for name, value in inputs.items()}
     settings = Settings(

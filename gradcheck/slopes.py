@@ -51,8 +51,7 @@ class Slopes:
 
     def resolved(self, rtol: float, atol: float) -> Array:
         """Where the bound is inside the tolerance for every cotangent, [U]."""
-        settled: Array = (self.bound <= atol + rtol * self.size).all(axis=0)
-        return settled
+        return np.asarray((self.bound <= atol + rtol * self.size).all(axis=0))
 
 
 @dataclass(frozen=True)

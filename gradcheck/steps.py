@@ -12,7 +12,7 @@ SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 
 
 def typical(point: Array) -> float:
-    """Root mean square of a tensor, computed without overflow; 1 for a tensor of zeros, which has no scale."""
+    """Root mean square of a tensor, without overflow; 1 for a tensor of zeros, which has no scale."""
     magnitude = np.abs(point.astype(np.float64))
     largest = float(magnitude.max()) or 1.0
     return float(np.sqrt(np.mean((magnitude / largest) ** 2))) * largest or 1.0
@@ -51,7 +51,7 @@ class Steps:
             yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
 
     def short_ladder(self, flat: Array) -> Iterator[Array]:
-        """A few steps [U] from the first step down, for corners at the point or nearer than the first step."""
+        """A few steps [U] from the first step down, for corners at the point or nearer than that."""
         scale = self.first * self.scale.reshape(-1)[flat]
         for share in SHORT:
             yield self._realised(self.point.reshape(-1)[flat], scale * share, spread=0.2)

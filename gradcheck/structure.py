@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -93,10 +94,10 @@ class Grouping:
         """Elements of one group, those off the end included."""
         return math.prod(self.lengths)
 
-    def slices(self, group: int) -> tuple[slice, ...]:
+    def slices(self, group: int) -> tuple[slice[int, None, int], ...]:
         """The elements of a group as a strided view of a tensor of `shape`."""
         residues = np.unravel_index(group, self.periods) if self.shape else ()
-        return tuple(slice(int(c), None, p) for c, p in zip(residues, self.periods, strict=True))
+        return tuple(slice(int(c), None, int(p)) for c, p in zip(residues, self.periods, strict=True))
 
     def place(self, flat: Array) -> tuple[Array, Array]:
         """Group and member number of elements given by flat index."""
@@ -110,8 +111,8 @@ class Grouping:
     def crop(self, group: int, members: Array) -> Array:
         """A group's members [..., members] without those off the tensor's end, in the order of its slices."""
         leading = members.shape[:-1]
-        kept = tuple(
-            slice(0, -(-(n - s.start) // p))
+        kept: tuple[Any, ...] = tuple(
+            slice(0, -(-(n - int(s.start)) // p))
             for n, p, s in zip(self.shape, self.periods, self.slices(group), strict=True)
         )
         whole = members.reshape(leading + self.lengths)[(..., *kept)]

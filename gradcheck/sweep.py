@@ -43,9 +43,15 @@ class Table:
     @staticmethod
     def of(levels: list[Level]) -> Table:
         """Stack levels that were taken with equal steps up and down."""
-        names = ("step_up", "up", "down", "gap", "size")
-        stacked = (np.stack([getattr(level, name) for level in levels]) for name in names)
-        return Table(*stacked, np.stack([level.sums.output for level in levels]), levels[0].eps)
+        return Table(
+            np.stack([level.step_up for level in levels]),
+            np.stack([level.up for level in levels]),
+            np.stack([level.down for level in levels]),
+            np.stack([level.gap for level in levels]),
+            np.stack([level.size for level in levels]),
+            np.stack([level.sums.output for level in levels]),
+            levels[0].eps,
+        )
 
     @property
     def central(self) -> Array:
@@ -119,7 +125,7 @@ def _best(central: Array, noise: Array, widest: Array, steps: Array) -> tuple[Ar
     """Value and bound [K, U] at the trusted level [U] with the smallest error, and that level."""
     count = len(central)
     error = np.full(central.shape, np.inf)
-    trusted = np.isfinite(central).all(axis=1)
+    trusted: Array = np.asarray(np.isfinite(central).all(axis=1))
     trusted[-1] = False  # the finest level has nothing to be compared with
     for level in range(count - 1):
         for finer in range(level + 1, count):
@@ -145,7 +151,7 @@ def _best(central: Array, noise: Array, widest: Array, steps: Array) -> tuple[Ar
 def _pick(stacked: Array, chosen: Array) -> Array:
     """Entry [level, …, u] for level = chosen[u]."""
     index = chosen.reshape((1,) * (stacked.ndim - 1) + (-1,))
-    return np.take_along_axis(stacked, np.broadcast_to(index, (1, *stacked.shape[1:])), axis=0)[0]
+    return np.asarray(np.take_along_axis(stacked, np.broadcast_to(index, (1, *stacked.shape[1:])), axis=0)[0])
 
 
 def _corners(table: Table, noise: Array, roughness: float) -> tuple[Array, Slopes]:
@@ -171,7 +177,7 @@ def _corners(table: Table, noise: Array, roughness: float) -> tuple[Array, Slope
             moved = np.maximum(np.abs(up[level] - up[level + 1]), np.abs(down[level] - down[level + 1]))
         drift[level] = np.where(np.isnan(moved), np.inf, moved) + noise[level]
     chosen = np.where(steady, drift.max(axis=1), np.inf).argmin(axis=0)
-    return steady.any(axis=0), Slopes(
+    return np.asarray(steady.any(axis=0)), Slopes(
         _pick(table.central, chosen),
         _pick(drift, chosen),
         _pick(table.gap, chosen) / 2,

@@ -21,7 +21,7 @@ class Tape:
     """Gradients of <r_k, f(x)> for the variables of a Forward."""
 
     gradients: tuple[Array, ...]
-    """For each variable [K, *shape] float64; zeros where the tape returned None, NaN where it cannot be used."""
+    """For each variable [K, *shape] float64; zeros where the tape returned None, NaN where it is unusable."""
     reasons: tuple[str | None, ...]
     """For each variable, what is wrong with its gradient as such."""
 
@@ -68,7 +68,7 @@ def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
     # Gather and embeddings give tf.IndexedSlices: rows with their indices, to be added up.
     dense = tf.convert_to_tensor(gradient)
     if dense.shape != value.shape:
-        reason = (
+        reason: str | None = (
             f"the tape returned a gradient of shape {_shape(dense)} for a variable of shape {_shape(value)}"
         )
         return np.full(value.shape, np.nan), reason

@@ -54,8 +54,7 @@ def read_tensor(
         standard input, a literal such as `3.0` (a scalar, shape ()) or `[[1,2],[3,4]]`, or a generator,
         `normal:8x64` (mean 0, variance 1) or `uniform:8x64` (from 0 to 1).
     option
-        The option it was given to, such as `--x`: error sentences name it, and generators mix it into the
-        seed, so that `--x` and `--w` differ.
+        Such as `--x`: error sentences name it, and generators mix it into the seed, so that `--w` differs.
     seed
         Seed of the generators, at least 0.
     dtype
@@ -81,8 +80,6 @@ def read_tensor(
         array = read_literal(text, where)
     else:
         array, written = _read_file(text, where, dtype)
-    if array.size == 0:
-        raise TensorError(f"{where} is empty: it has shape {array.shape}.", "Give at least one element.")
     return _converted(array, where, dtype, written)
 
 
@@ -175,6 +172,8 @@ def _suggestion(path: Path) -> str:
 
 def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
     """The array at the precision asked for, with a note on every change that is more than rounding."""
+    if array.size == 0:
+        raise TensorError(f"{where} is empty: it has shape {array.shape}.", "Give at least one element.")
     if array.dtype.kind == "V":  # Only bfloat16 gets here as raw bytes.
         array = array.view(_dtype("bfloat16"))
     _refuse_nonfinite(array, where)

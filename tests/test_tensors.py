@@ -35,7 +35,10 @@ def refusal(text: str | Path, **options: Any) -> str:
     assert raised.value.found.endswith("."), raised.value.found
     assert raised.value.remedy.endswith((".", "?")), raised.value.remedy
     assert "\n" not in str(raised.value)
-    return str(raised.value)
+    # A temporary directory is named after the test, which may hold the very words to look for.
+    return (
+        str(raised.value).replace(f"--x {text}", "--x FILE") if isinstance(text, Path) else str(raised.value)
+    )
 
 
 def saved(path: Path, array: Any) -> Path:
@@ -71,7 +74,8 @@ def same(found: Array, expected: Any) -> None:
 @pytest.mark.parametrize("dtype", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_floats_stay_what_they_are(tmp_path: Path, dtype: str, order: Any) -> None:
-    array = np.arange(24.0).reshape(2, 3, 4).astype(dtype, order=order) / 7
+    array = (np.arange(24.0).reshape(2, 3, 4) / 7).astype(dtype, order=order)
+    assert array.dtype.str == dtype
     reading = read(saved(tmp_path / "x.npy", array))
     same(reading.array, array)
     assert reading.notes == ()

@@ -10,55 +10,34 @@ are the one-sided slopes of L = <r, f(x)> along x_j, and no Jacobian is ever hel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.contraction import Contraction, evaluate
+from gradcheck.evaluation import Evaluation, view
 from gradcheck.forward import Forward
-from gradcheck.structure import Grouping
+from gradcheck.pieces import Pieces
+from gradcheck.structure import Grouping, Slices
 from gradcheck.targets import Array
+from gradcheck.touched import Touched
+from gradcheck.weights import Sums, Weights
 
-# Below this many evaluations tracing a graph costs more than it saves.
-WORTH_TRACING = 96
-# Numbers that one call may bring back to NumPy at once.
-BATCH_NUMBERS = 2**23
+LARGE = 2**16
+"""From this many outputs on a group is evaluated by itself, for memory's sake."""
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Contractions for U elements, not yet divided by a step."""
+class Moved:
+    """What the two evaluations of one group say of its elements."""
 
-    up: Array
-    """Σ r_k Δ⁺, [K, U]."""
-    down: Array
-    """Σ r_k Δ⁻, [K, U]."""
-    gap: Array
-    """Σ |r_k| |Δ⁺ − Δ⁻|, [K, U]; for equal steps h times the width of the interval of slopes.
-    [0, U] outside a sweep."""
-    size: Array
-    """Σ w (|Δ⁺| + |Δ⁻|) / 2, [U], with w the size of the cotangent that is shown."""
-    output: Array
-    """Σ w |f(x)| over the outputs that moved, [U]: what rounding is a share of."""
-
-    @staticmethod
-    def of(rows: Array, cotangents: int) -> Sums:
-        """Name the rows of a contraction."""
-        up, down, gap, (size, output) = np.split(rows, [cotangents, 2 * cotangents, len(rows) - 2])
-        return Sums(up, down, gap, size, output)
-
-    def take(self, members: Array | slice) -> Sums:
-        """Only some elements."""
-        parts = (self.up, self.down, self.gap, self.size, self.output)
-        return Sums(*(part[..., members] for part in parts))
-
-    def crop(self, grouping: Grouping, group: int) -> Sums:
-        """A whole group without the members that fall off the tensor's end."""
-        parts = (self.up, self.down, self.gap, self.size, self.output)
-        return Sums(*(grouping.crop(group, part) for part in parts))
+    group: int
+    leak: bool
+    """Whether an output moved that no element of the group owns."""
+    parts: Callable[[], Iterator[tuple[Slices, Sums]]]
+    """Elements, as strided views of the variable, and their sums, computed anew at each call."""
 
 
 class Differences:
@@ -67,114 +46,72 @@ class Differences:
     def __init__(self, forward: Forward, variable: int, cotangents: Array, eps: float) -> None:
         """`cotangents` is [K, outputs]; `eps` the relative rounding of the outputs."""
         self.forward, self.variable, self.cotangents, self.eps = forward, variable, cotangents, eps
-        self.evaluations = 0
-        self.traces = True
-        self._contractions: dict[Grouping, Contraction] = {}
-        self._graphs: dict[tuple[Grouping, bool], Any] = {}
-        self._base: dict[bool, Any] = {}
+        self.weights = Weights(cotangents)
+        self.base = forward(forward.values)
+        self.evaluation = Evaluation(forward, variable, view(self.base))
 
-    def first(
-        self, grouping: Grouping, groups: Sequence[int], up: Array, down: Array
-    ) -> Iterator[tuple[int, Sums | None]]:
-        """Each group moved by its part of `up` and `down`, arrays of the variable's shape.
+    @property
+    def evaluations(self) -> int:
+        """How often the function was evaluated."""
+        return self.evaluation.count + 1
 
-        None instead of the sums where an output moved that no element of the group owns.
-        """
-        traced = 2 * len(groups) > WORTH_TRACING
-        steps = self._steps(up), self._steps(down)
-        batch = max(1, BATCH_NUMBERS // ((2 * len(self.cotangents) + 2) * grouping.members))
-        for start in range(0, len(groups), batch):
-            chosen = groups[start : start + batch]
-            found = self._each(grouping, False, traced, (_residues(grouping, chosen),), steps)
-            for group, (rows, leak) in zip(chosen, found, strict=True):
-                yield group, None if leak else Sums.of(rows.numpy(), len(self.cotangents))
+    def batches(self, grouping: Grouping) -> Iterator[list[int]]:
+        """The groups, as many at a time as memory allows."""
+        batch = 1 if self.base.shape[0] >= LARGE else self.evaluation.batch
+        for start in range(0, grouping.groups, batch):
+            yield list(range(start, min(start + batch, grouping.groups)))
 
-    def sweep(self, grouping: Grouping, groups: Array, places: Array, members: Array, steps: Array) -> Sums:
-        """U elements, ordered by group, moved by `steps` up and down."""
-        rows = np.empty((3 * len(self.cotangents) + 2, groups.size))
-        ends = np.flatnonzero(np.diff(groups, append=-1)) + 1
-        traced = 2 * ends.size > WORTH_TRACING or (grouping, True) in self._graphs
+    def first(self, grouping: Grouping, groups: list[int], higher: Array, lower: Array) -> list[Moved]:
+        """Each group's elements moved up to `higher` and down to `lower`, arrays of the variable's shape."""
+        ends = tf.constant(higher), tf.constant(lower)
+        if len(groups) == 1:
+            up, down = (view(self.evaluation.group(grouping, groups[0], end)) for end in ends)
+            base = view(self.base)
+            return [self._moved(grouping, groups[0], up, down, base)]
+        (ups, base), (downs, again) = (self.evaluation.groups(grouping, groups, end) for end in ends)
+        # Rounding may differ between two calls of a batch: each side is measured from its own base.
+        downs = downs + (base - again)
+        return [self._moved(grouping, *row, base) for row in zip(groups, ups, downs, strict=True)]
+
+    def _moved(self, grouping: Grouping, group: int, up: Array, down: Array, base: Array) -> Moved:
+        pieces = Pieces(grouping, group, self.forward.outputs, self.weights, self.eps)
+
+        def parts() -> Iterator[tuple[Slices, Sums]]:
+            for where in pieces.slices():
+                yield where, Sums.of(pieces.sums(where, up, down, base), self.weights.count)
+
+        return Moved(group, pieces.leaks(up, down, base), parts)
+
+    def sweep(self, grouping: Grouping, flat: Array, steps: Array, plain: bool) -> Sums:
+        """U elements at `flat` moved by `steps` up and down; `plain`: evaluated without batches."""
+        rows = np.empty((3 * self.weights.count + 2, flat.size))
         if grouping.members == 1:
-            residues = _residues(grouping, groups)
-            elements = residues, places[:, None], steps[:, None], np.zeros((groups.size, 1), np.int32)
-            for number, found in enumerate(self._each(grouping, True, traced, elements, ())):
-                rows[:, number] = found.numpy()[:, 0]
-            return Sums.of(rows, len(self.cotangents))
-        for start, end in zip([0, *ends[:-1]], ends, strict=True):
-            order = start + np.argsort(members[start:end])
-            residues = _residues(grouping, groups[start : start + 1])
-            elements = (
-                residues,
-                places[order][None],
-                steps[order][None],
-                members[order][None].astype(np.int32),
-            )
-            (found,) = self._each(grouping, True, traced, elements, ())
-            rows[:, order] = found.numpy()
-        return Sums.of(rows, len(self.cotangents))
+            batch = self.evaluation.batch
+            for start in range(0, flat.size, batch):
+                chosen = slice(start, start + batch)
+                rows[:, chosen] = self._alone(flat[chosen], steps[chosen], plain).rows
+        else:
+            touched = Touched(grouping, self.forward.outputs)
+            for places in touched.rounds(flat):
+                rows[:, places] = self._together(flat[places], steps[places], touched).rows
+        return Sums.of(rows, self.weights.count)
 
-    def _each(
-        self,
-        grouping: Grouping,
-        sweep: bool,
-        traced: bool,
-        elements: tuple[Array, ...],
-        fixed: tuple[Any, ...],
-    ) -> list[Any]:
-        """Run a contraction for every row of `elements`, in one graph or one by one."""
-        self.evaluations += 2 * len(elements[0])
-        tensors = tuple(tf.constant(part) for part in elements)
-        if traced and self.traces:
-            try:
-                found = self._graph(grouping, sweep)(tensors, fixed, self.base(True))
-                return tf.unstack(found) if sweep else list(zip(*map(tf.unstack, found), strict=True))
-            except Exception:  # whatever a user's function does when it is traced
-                self.traces = False
-        contraction = self._contraction(grouping)
-        one: Any = contraction.sweep if sweep else contraction.first
-        rows = (tuple(part[i] for part in tensors) for i in range(len(elements[0])))
-        return [one(*row, *fixed, self.base(False)) for row in rows]
+    def _alone(self, flat: Array, steps: Array, plain: bool) -> Sums:
+        """Elements moved one by one."""
+        both = np.concatenate([steps, -steps])
+        found, base = self.evaluation.elements(np.concatenate([flat, flat]), both, plain)
+        return self.weights.of_elements(found[: flat.size], found[flat.size :], base)
 
-    def _graph(self, grouping: Grouping, sweep: bool) -> Any:
-        if (grouping, sweep) not in self._graphs:
-            contraction = self._contraction(grouping)
-            one: Any = contraction.sweep if sweep else contraction.first
-
-            def many(elements: Any, fixed: Any, base: Any) -> Any:
-                return tf.map_fn(
-                    lambda row: one(*row, *fixed, base),
-                    elements,
-                    fn_output_signature=tf.float64 if sweep else (tf.float64, tf.bool),
-                    parallel_iterations=1,
-                )
-
-            self._graphs[grouping, sweep] = tf.function(many, reduce_retracing=True)
-        return self._graphs[grouping, sweep]
-
-    def _contraction(self, grouping: Grouping) -> Contraction:
-        if grouping not in self._contractions:
-            self._contractions[grouping] = Contraction(
-                self.forward, self.variable, self.cotangents, self.eps, grouping
-            )
-        return self._contractions[grouping]
-
-    def _steps(self, steps: Array) -> Any:
-        return tf.constant(steps, self.forward.values[self.variable].dtype)
-
-    def base(self, traced: bool) -> Any:
-        """f(x) as the same kind of execution gives it: rounding may differ between eager and graph."""
-        if traced not in self._base:
-            call = tf.function(self.forward.__call__) if traced else self.forward.__call__
-            self._base[traced] = call(self.forward.values)
-            self.evaluations += 1
-        return self._base[traced]
+    def _together(self, flat: Array, steps: Array, touched: Touched) -> Sums:
+        """Elements that share no output, moved in one pair of evaluations."""
+        entries = touched.of(flat)
+        sides = []
+        for moves in (steps, -steps):
+            moved = self.forward.values[self.variable].numpy()
+            moved.reshape(-1)[flat] += moves
+            sides.append(view(self.evaluation.moved(tf.constant(moved)))[entries])
+        return self.weights.of_entries(sides[0], sides[1], view(self.base)[entries], entries)
 
     def at(self, values: list[Any]) -> Any:
         """f at other values of all variables, evaluated eagerly; NaN where the function refuses them."""
-        self.evaluations += 1
-        return evaluate(self.forward, values, self.base(False))
-
-
-def _residues(grouping: Grouping, groups: Sequence[int] | Array) -> Array:
-    """Residue of each group along every axis, [groups, axes]."""
-    return np.stack(np.unravel_index(np.asarray(groups), grouping.periods or (1,)), axis=1).astype(np.int32)
+        return self.evaluation.at(values)

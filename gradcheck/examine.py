@@ -8,14 +8,15 @@ from functools import cache
 
 import numpy as np
 
-from gradcheck.differences import Differences, Sums
+from gradcheck.differences import Differences, Moved
 from gradcheck.judge import Judgement, Rule, judge
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Level, Slopes, one_level, two_levels
 from gradcheck.steps import Steps
-from gradcheck.structure import Grouping, elementwise
+from gradcheck.structure import Grouping, Slices, elementwise, flat_indices
 from gradcheck.sweep import settle
 from gradcheck.targets import Array
+from gradcheck.weights import Sums
 
 LEVELS = 28
 """Steps of the full sweep."""
@@ -23,13 +24,16 @@ CONFIRMED = 64
 """Mismatches of a variable that are looked at alone; the others follow from their group."""
 CHUNK = 2**16
 """Elements swept at once: bounds the memory of a sweep."""
-BLOCK = 2**13
 PRECISE = 1e-15
 """Working precision from which four fine steps can settle an element."""
 FAINT = 1e-9
 """Bound, as a share of the tensor's scale, that is good enough for an element far below that scale."""
 CURVED = 0.02
 """Share of a group that must be open for a second pair of evaluations to be worth more than a sweep."""
+
+
+KEPT = ("verdicts", "difference", "tolerance", "share", "bound", "size", "corner")
+"""What an examination keeps of each judgement."""
 
 
 class Examination:
@@ -45,10 +49,11 @@ class Examination:
         self.tape = tape
         self.rule = rule
         count = tape.shape[1]
+        self.shape = steps.point.shape
         self.verdicts = np.full(count, ElementVerdict.UNCHECKED, np.uint8)
-        self.difference, self.error, self.tolerance, self.share, self.bound, self.size = (
-            np.zeros(count) for _ in range(6)
-        )
+        self.difference, self.tolerance, self.bound, self.size = (np.zeros(count) for _ in range(4))
+        # Only ever compared with one another.
+        self.share = np.zeros(count, np.float32)
         self.corner = np.zeros(count, bool)
         self.one_sided = 0
 
@@ -81,40 +86,24 @@ class Examination:
         Only the full one, for a `thorough` look, shows outputs that fine steps lose in their rounding; and
         only there the rounding of the tape itself is measured.
         """
-        groups, members = grouping.place(flat)
-        order = np.argsort(groups, kind="stable")
-        flat, groups, members = flat[order], groups[order], members[order]
         for start in range(0, flat.size, CHUNK):
-            part = slice(start, start + CHUNK)
-            self._sweep_chunk(grouping, flat[part], groups[part], members[part], thorough)
+            self._sweep_chunk(grouping, flat[start : start + CHUNK], thorough)
 
-    def _sweep_chunk(
-        self, grouping: Grouping, flat: Array, groups: Array, members: Array, thorough: bool
-    ) -> None:
+    def _sweep_chunk(self, grouping: Grouping, flat: Array, thorough: bool) -> None:
         if self.differences.eps <= PRECISE and not thorough:
-            slopes = self._settle(grouping, flat, groups, members, self.steps.short_ladder(flat))
-            open_ = np.flatnonzero(np.isin(flat, self._record(flat, slopes)))
-            flat, groups, members = flat[open_], groups[open_], members[open_]
+            flat = self._record(flat, self._settle(grouping, flat, self.steps.short_ladder(flat), thorough))
         if flat.size:
-            ladder = self.steps.ladder(flat, LEVELS)
-            slopes = self._settle(grouping, flat, groups, members, ladder)
+            slopes = self._settle(grouping, flat, self.steps.ladder(flat, LEVELS), thorough)
             self.one_sided += int(slopes.one_sided.sum())
             rounding = self.rounding()[:, flat] if thorough else 0.0
             self._write(flat, judge(slopes, self.tape[:, flat], self.rule, rounding))
 
-    def _settle(
-        self, grouping: Grouping, flat: Array, groups: Array, members: Array, ladder: Iterator[Array]
-    ) -> Slopes:
-        levels = list(self._levels(grouping, flat, groups, members, ladder))
-        return settle(levels, 10 * self.differences.eps ** (2 / 3))
-
-    def _levels(
-        self, grouping: Grouping, flat: Array, groups: Array, members: Array, ladder: Iterator[Array]
-    ) -> Iterator[Level]:
-        """One level of U elements for each rung of the ladder."""
+    def _settle(self, grouping: Grouping, flat: Array, ladder: Iterator[Array], thorough: bool) -> Slopes:
+        eps, levels = self.differences.eps, []
         for steps in ladder:
-            sums = self.differences.sweep(grouping, groups, flat, members, steps)
-            yield Level(sums, steps, steps, self.differences.eps)
+            sums = self.differences.sweep(grouping, flat, steps, plain=thorough)
+            levels.append(Level(sums, steps, steps, eps))
+        return settle(levels, 10 * eps ** (2 / 3))
 
     def _unclear(self, left: Array) -> Array:
         """Those of the open elements that are not known to agree as well as the tensor's scale asks for."""
@@ -131,60 +120,65 @@ class Examination:
 
     def _first_pass(self, grouping: Grouping) -> Array | None:
         """Judge what two or four evaluations a group settle; the rest, by index, or None on a leak."""
-        indices = np.arange(self.verdicts.size).reshape(grouping.shape)
-        steps = [self.steps.random(1.0), self.steps.random(1.0)]
-        open_: list[Array] = []
-        curved: dict[int, Level] = {}
-        for group, sums in self.differences.first(grouping, range(grouping.groups), *steps):
-            if sums is None:
+        left: list[Array] = []
+        ends, nearer = self.steps.moved(1.0), None
+        for groups in self.differences.batches(grouping):
+            coarse = self.differences.first(grouping, groups, *ends)
+            if any(moved.leak for moved in coarse):
                 return None
-            flat = indices[grouping.slices(group)].reshape(-1)
-            level = self._level(grouping, group, sums, steps)
-            left = [self._record(flat[block], one_level(level.take(block))) for block in _blocks(flat)]
-            if sum(part.size for part in left) > CURVED * flat.size:
-                curved[group] = level
-            else:
-                open_ += left
-        if curved:
-            steps = [self.steps.random(0.5), self.steps.random(0.5)]
-            for group, sums in self.differences.first(grouping, list(curved), *steps):
-                if sums is None:
-                    return None
-                flat = indices[grouping.slices(group)].reshape(-1)
-                coarse, fine = curved.pop(group), self._level(grouping, group, sums, steps)
-                for block in _blocks(flat):
-                    open_.append(self._record(flat[block], two_levels(coarse.take(block), fine.take(block))))
-        return np.concatenate(open_) if open_ else np.zeros(0, np.int64)
+            allowed = CURVED * self.verdicts.size / grouping.groups
+            curved = [moved for moved in coarse if not self._straight(moved, ends, left, allowed)]
+            if curved:
+                nearer = nearer or self.steps.moved(0.5)
+                fine = self.differences.first(grouping, [moved.group for moved in curved], *nearer)
+                for far, near in zip(curved, fine, strict=True):
+                    for (where, sums), (_, closer) in zip(far.parts(), near.parts(), strict=True):
+                        levels = self._level(where, sums, ends), self._level(where, closer, nearer)
+                        left.append(self._record(where, two_levels(*levels)))
+        return np.concatenate(left) if left else np.zeros(0, np.int64)
 
-    def _level(self, grouping: Grouping, group: int, sums: Sums, steps: list[Array]) -> Level:
-        up, down = (step[grouping.slices(group)].reshape(-1) for step in steps)
-        return Level(sums.crop(grouping, group), up, down, self.differences.eps)
+    def _straight(self, moved: Moved, ends: tuple[Array, Array], left: list[Array], allowed: float) -> bool:
+        """Judge a group by one pair of evaluations; False where that leaves more than `allowed` open."""
+        found: list[Array] = []
+        for where, sums in moved.parts():
+            found.append(self._record(where, one_level(self._level(where, sums, ends))))
+            if sum(part.size for part in found) > allowed:
+                return False
+        left += found
+        return True
 
-    def _record(self, flat: Array, slopes: Slopes) -> Array:
+    def _level(self, where: Slices, sums: Sums, ends: tuple[Array, Array]) -> Level:
+        higher, lower = (end[..., *where].reshape(-1) for end in ends)
+        point = self.steps.point[..., *where].reshape(-1)
+        return Level(sums, higher - point, point - lower, self.differences.eps)
+
+    def _record(self, where: Slices | Array, slopes: Slopes) -> Array:
         """Judge the elements; return the indices of those whose slope is not settled."""
-        tape = self.tape[:, flat]
-        self._write(flat, judge(slopes, tape, self.rule))
+        tape = self._at(self.tape, where)
+        self._write(where, judge(slopes, tape, self.rule))
         # Nothing moved, and the tape says so too.
         still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
-        left: Array = flat[~(slopes.resolved(self.rule.rtol, self.rule.atol) | still)]
-        return left
+        open_ = np.flatnonzero(~(slopes.resolved(self.rule.rtol, self.rule.atol) | still))
+        if isinstance(where, np.ndarray):
+            return np.asarray(where[open_])
+        return flat_indices(where, self.shape, open_)
 
-    def _write(self, flat: Array, judged: Judgement) -> None:
-        self.verdicts[flat] = judged.verdicts
-        self.difference[flat] = judged.difference
-        self.error[flat] = judged.error
-        self.tolerance[flat] = judged.tolerance
-        self.share[flat] = judged.share
-        self.bound[flat] = judged.bound
-        self.size[flat] = judged.size
-        self.corner[flat] = judged.corner
+    def _at(self, values: Array, where: Slices | Array) -> Array:
+        """Some elements of an array [K, elements]."""
+        if isinstance(where, np.ndarray):
+            return values[:, where]
+        return values.reshape(-1, *self.shape)[..., *where].reshape(len(values), -1)
+
+    def _write(self, where: Slices | Array, judged: Judgement) -> None:
+        for name in KEPT:
+            kept, found = getattr(self, name), getattr(judged, name)
+            if isinstance(where, np.ndarray):
+                kept[where] = found
+            else:
+                view = kept.reshape(self.shape)[..., *where]
+                view[...] = found.reshape(view.shape)
 
     def faint(self) -> Array:
         """Elements that agree only because their derivative is too small for differences to resolve."""
         agrees = self.verdicts == ElementVerdict.MATCH
         return np.flatnonzero(agrees & (self.bound > self.rule.limit * self.size) & (self.bound > 0))
-
-
-def _blocks(flat: Array) -> Iterator[slice]:
-    """Pieces small enough for their temporary arrays to stay in the processor's cache."""
-    return (slice(start, start + BLOCK) for start in range(0, flat.size, BLOCK))

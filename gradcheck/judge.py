@@ -37,7 +37,6 @@ class Judgement:
 
     verdicts: Array
     difference: Array
-    error: Array
     tolerance: Array
     share: Array
     """Error as a share of the tolerance, the worst over all cotangents."""
@@ -76,7 +75,6 @@ def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0
     return Judgement(
         verdicts.astype(np.uint8),
         slopes.value[0],
-        error[0],
         tolerance[0],
         np.where(np.isnan(share), np.inf, share),
         slopes.bound[0],

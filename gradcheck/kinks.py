@@ -54,9 +54,9 @@ def _contradicts(
     examinations: list[Examination], directions: list[Array], cotangents: Array, rtol: float
 ) -> bool:
     first = examinations[0].differences
-    base = first.base(False)
+    base = first.base
     reach = max(float(np.abs(direction).max()) for direction in directions)
-    scale = min(float(np.median(e.steps.scale)) for e in examinations)
+    scale = min(e.steps.typical for e in examinations)
     # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
     step = first.eps**0.5 * scale / reach
     up, down = (_along(examinations, directions, side * step) for side in (1.0, -1.0))
@@ -110,7 +110,8 @@ def look_around(examination: Examination, cotangents: Array, seed: int) -> None:
     inside = ((tape >= low - slack) & (tape <= high + slack) & (high - low > slack)).any(axis=0)
     reached = ((tape >= low - slack) & (tape <= high + slack)).all(axis=0) & inside
     examination.verdicts[wrong[reached]] = ElementVerdict.KINK
-    examination.tolerance[wrong[reached]] = examination.error[wrong[reached]]
+    error = np.abs(examination.tape[0] - examination.difference)
+    examination.tolerance[wrong[reached]] = error[wrong[reached]]
 
 
 def _slope_at(
@@ -123,7 +124,7 @@ def _slope_at(
     """Central differences of <r_k, f> along one element at another point, [K]."""
     number = differences.variable
     point = values[number].numpy()
-    step = differences.eps ** (1 / 2) * examination.steps.scale.reshape(-1)[element]
+    step = differences.eps ** (1 / 2) * float(examination.steps.scale(np.array([element]))[0])
     sides = []
     for side in (step, -step):
         moved = point.copy()

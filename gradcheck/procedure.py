@@ -210,7 +210,6 @@ class Check:
             self.target.inputs[self.names[number]].dtype.name,
             self.exact.gradients[number][0],
             examination.difference.reshape(shape),
-            examination.error.reshape(shape),
             examination.tolerance.reshape(shape),
             examination.verdicts.reshape(shape),
             closed,
@@ -269,7 +268,7 @@ class Check:
                 f"{name}: {faint.size:,} elements are below what differences can resolve (an error up to "
                 f"{float(examination.bound[faint].max()):.2g} could not be seen)."
             )
-        if not differences.traces:
+        if not differences.evaluation.traces:
             self.warnings.append(
                 f"{name}: the function does not trace into a graph and was run eagerly, slower."
             )

@@ -60,8 +60,6 @@ class Variable:
     """Tape gradient for the upstream gradient that is shown (ones unless given)."""
     difference: Array
     """Finite-difference gradient for the same upstream gradient."""
-    error: Array
-    """|tape − difference|."""
     tolerance: Array
     """The error that still counts as agreement."""
     verdicts: Array
@@ -70,6 +68,12 @@ class Variable:
     """The textbook gradient, where there is one."""
     reason: str | None = None
     """Why the variable as a whole fails, such as `the tape returned no gradient`."""
+
+    @cached_property
+    def error(self) -> Array:
+        """|tape − difference|."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.abs(self.tape - self.difference))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from gradcheck.differences import Sums
 from gradcheck.targets import Array
+from gradcheck.weights import Sums
 
 # Rounding of f(x ± h) − f(x): each evaluation is taken to be off by about two units in the last place.
 ROUNDINGS = 4.0

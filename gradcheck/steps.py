@@ -25,34 +25,44 @@ class Steps:
         """`eps` is the working precision; `step` the first step relative to the scale, None for cbrt(eps)."""
         self.point = point
         self.eps = eps
-        magnitude = np.abs(point.astype(np.float64))
-        # max(|x_j|, rms(x))
-        self.scale = np.maximum(magnitude, typical(point))
-        # The finest step still leaves a few bits of the element's own digits to move.
-        self.finest = np.where(magnitude > 0, magnitude, self.scale) * max(1e-12, 8 * eps)
+        self.typical = typical(point)
         self.first = eps ** (1 / 3) if step is None else step
         self._generator = np.random.default_rng(seed)
 
-    def random(self, factor: float) -> Array:
-        """`factor` × the first step × a factor of its own for each element, in the variable's shape.
+    def scale(self, flat: Array) -> Array:
+        """max(|x_j|, rms(x)) of the elements at `flat`, [U] float64."""
+        return np.maximum(np.abs(self.point.reshape(-1)[flat].astype(np.float64)), self.typical)
 
-        Two elements wrongly perturbed together cannot look like one: their joint effect changes with the
-        ratio of their steps, which is different each time.
+    def moved(self, factor: float) -> tuple[Array, Array]:
+        """The point with every element moved up, and moved down, by a step of its own.
+
+        The step is `factor` × the first step × a random factor for each element and side. Two elements
+        wrongly perturbed together cannot look like one: their joint effect changes with the ratio of their
+        steps, which is different each time.
         """
-        return self._realised(self.point, self.first * factor * self.scale, spread=0.3)
+        point, ends = self.point, []
+        for side in (1.0, -1.0):
+            size = np.asarray(self._generator.uniform(0.7, 1.3, point.shape))
+            size *= np.maximum(np.abs(point.astype(np.float64, copy=False)), self.typical)
+            size *= side * self.first * factor
+            with np.errstate(over="ignore"):
+                ends.append(np.asarray(point + size.astype(point.dtype, copy=False)))
+        return ends[0], ends[1]
 
     def ladder(self, flat: Array, levels: int) -> Iterator[Array]:
         """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.
 
         From the scale down to the finest, geometric per element.
         """
-        scale, finest = self.scale.reshape(-1)[flat], self.finest.reshape(-1)[flat]
+        scale, magnitude = self.scale(flat), np.abs(self.point.reshape(-1)[flat].astype(np.float64))
+        # The finest step still leaves a few bits of the element's own digits to move.
+        finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * self.eps)
         for share in np.linspace(0.0, 1.0, levels):
             yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
 
     def short_ladder(self, flat: Array) -> Iterator[Array]:
         """A few steps [U] from the first step down, for corners at the point or nearer than that."""
-        scale = self.first * self.scale.reshape(-1)[flat]
+        scale = self.first * self.scale(flat)
         for share in SHORT:
             yield self._realised(self.point.reshape(-1)[flat], scale * share, spread=0.2)
 

@@ -32,6 +32,10 @@ SMALL = 16
 """Tensors of at most this many elements are perturbed one by one: probes would cost more than they save."""
 
 
+Slices = tuple[Any, ...]
+"""A slice for each axis of a variable: some of its elements, as a strided view."""
+
+
 @dataclass(frozen=True)
 class Window:
     """Output index o along `axis` answers to input indices in [o·stride + low, o·stride + high]."""
@@ -46,28 +50,9 @@ class Window:
         """Smallest period at which no output meets two indices."""
         return math.floor(self.high - self.low) + 1
 
-    def blocks(self, period: int, size: int, count: int) -> Array:
-        """Owners [period, count]: for residue c, the k with j = k·period + c in output o's window, or −1."""
-        o = np.arange(count, dtype=np.int64)
-        first = _ceil(o * self.stride.numerator, self.stride.denominator, self.low)
-        last = -_ceil(-o * self.stride.numerator, self.stride.denominator, -self.high)
-        table = np.empty((period, count), np.int32)
-        for c in range(period):
-            k = -((c - np.maximum(first, 0)) // period)
-            j = k * period + c
-            table[c] = np.where((j <= last) & (j < size), k, -1)
-        return table
-
 
 EMPTY = Window(0, Fraction(1), Fraction(1), Fraction(0))
 """The window of an output that no index was seen to move."""
-
-
-def _ceil(numerator: Array, denominator: int, offset: Fraction) -> Array:
-    """ceil(numerator / denominator + offset) in exact integers."""
-    joint = denominator * offset.denominator
-    whole: Array = -(-(numerator * offset.denominator + offset.numerator * denominator) // joint)
-    return whole
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ class Grouping:
         """Elements of one group, those off the end included."""
         return math.prod(self.lengths)
 
-    def slices(self, group: int) -> tuple[slice[int, None, int], ...]:
+    def slices(self, group: int) -> Slices:
         """The elements of a group as a strided view of a tensor of `shape`."""
         residues = np.unravel_index(group, self.periods) if self.shape else ()
         return tuple(slice(int(c), None, int(p)) for c, p in zip(residues, self.periods, strict=True))
@@ -119,6 +104,16 @@ class Grouping:
         return whole.reshape(*leading, math.prod(whole.shape[len(leading) :]))
 
 
+def flat_indices(where: Slices, shape: tuple[int, ...], chosen: Array) -> Array:
+    """Flat indices in a tensor of `shape` of the elements number `chosen` in a view."""
+    ranges = [range(*part.indices(size)) for part, size in zip(where, shape, strict=True)]
+    if not shape:
+        return chosen
+    index = np.unravel_index(chosen, [len(r) for r in ranges])
+    places = [r.start + i * r.step for r, i in zip(ranges, index, strict=True)]
+    return np.asarray(np.ravel_multi_index(places, shape))
+
+
 def elementwise(shape: tuple[int, ...], outputs: int) -> Grouping:
     """One element in each group: no assumption about the function at all."""
     return Grouping(shape, shape, ((None,) * len(shape),) * outputs)
@@ -132,14 +127,23 @@ def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[
     """
     if math.prod(shape) <= SMALL:
         return elementwise(shape, len(outputs))
-    periods, columns = [], []
+    periods: list[int] = []
+    columns: list[tuple[Window | None, ...]] = []
     for axis, size in enumerate(shape):
         found = _probe_axis(axis, shape, outputs, changed)
-        period = max((1, *(window.length for window in found)))
-        dense = not found or period >= size
+        period = _period(found)
+        taken = any(a.axis == b.axis for row in columns for a, b in zip(row, found, strict=False) if a)
+        dense = not found or period >= size or taken
         periods.append(size if dense else period)
         columns.append((None,) * len(outputs) if dense else found)
     return Grouping(shape, tuple(periods), tuple(zip(*columns, strict=True)))
+
+
+def _period(windows: tuple[Window, ...]) -> int:
+    """Smallest period at which no output meets two indices and every index has as many outputs."""
+    unit = math.lcm(*(window.stride.numerator for window in windows))
+    longest = max((1, *(window.length for window in windows)))
+    return -(-longest // unit) * unit
 
 
 def _probe_axis(

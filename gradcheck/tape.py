@@ -29,20 +29,34 @@ class Tape:
 def draw_cotangents(outputs: int, shown: Array | None, seed: int, count: int = 2) -> Array:
     """Cotangents [1 + count, outputs]: ones or the upstream gradient to show, then seeded normal ones.
 
-    A backward pass that ignores, squares or averages its upstream gradient is right for ones.
+    A backward pass that ignores, squares or averages its upstream gradient is right for ones. The normal
+    ones have the scale of the one that is shown, entry by entry; float32 holds them all where it can, for
+    they are the largest arrays of a check.
     """
-    first = np.ones(outputs) if shown is None else shown.reshape(-1).astype(np.float64)
     generator = np.random.default_rng([seed, 1])
-    return np.concatenate([first[None], generator.standard_normal((count, outputs))])
+    drawn = np.empty((1 + count, outputs), np.float32 if shown is None else np.float64)
+    drawn[0] = 1.0 if shown is None else shown.reshape(-1)
+    for row in drawn[1:]:
+        row[:] = generator.standard_normal(outputs, np.float32)
+        if shown is not None:
+            row *= sizes(drawn[0])
+    return drawn
+
+
+def sizes(cotangent: Array) -> Array:
+    """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
+    found = np.abs(cotangent)
+    return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)
 
 
 def record(forward: Forward, cotangents: Array) -> Tape:
     """Run the tape once and ask it for the gradient of every variable and cotangent."""
-    rows = [_gradients(forward, cotangent) for cotangent in cotangents]
-    gradients, reasons = [], []
-    for column in zip(*rows, strict=True):
-        reasons.append(next((reason for _, reason in column if reason), None))
-        gradients.append(np.stack([gradient for gradient, _ in column]))
+    gradients = [np.empty((len(cotangents), *value.shape)) for value in forward.values]
+    reasons: list[str | None] = [None] * len(gradients)
+    for k, cotangent in enumerate(cotangents):
+        for number, (gradient, reason) in enumerate(_gradients(forward, cotangent)):
+            gradients[number][k] = gradient
+            reasons[number] = reasons[number] or reason
     return Tape(tuple(gradients), tuple(reasons))
 
 
@@ -52,7 +66,7 @@ def _gradients(forward: Forward, cotangent: Array) -> list[tuple[Array, str | No
             tape.watch(value)
         outputs = forward.at_point()
     try:
-        found = tape.gradient(outputs, forward.values, output_gradients=tf.constant(cotangent))
+        found = tape.gradient(outputs, forward.values, output_gradients=tf.constant(cotangent, tf.float64))
     except ValueError as error:
         if "custom_gradient" not in str(error) and "expected to return" not in str(error):
             raise

@@ -1,0 +1,161 @@
+"""The function at many points that differ in one variable: in one compiled graph where it can be traced.
+
+Small evaluations are batched with `tf.vectorized_map`, which turns thin products into large ones; larger ones
+run in a compiled loop; a function that does not trace is called eagerly. Every batch also evaluates the point
+itself, since rounding may differ between the three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.forward import Forward
+from gradcheck.structure import Grouping
+from gradcheck.targets import Array
+
+WORTH_TRACING = 64
+"""Below this many evaluations tracing a graph costs more than it saves."""
+THIN = 2**15
+"""Up to this many numbers in and out, calling an operation costs more than what it does."""
+BATCH = 2**22
+"""Numbers that one batch may hold."""
+
+Make = Callable[..., Any]
+
+
+def evaluate(forward: Forward, values: list[Any], outputs: int) -> Any:
+    """f at `values`, flat; NaN where f refuses them, as a matrix that is not positive definite."""
+    try:
+        return forward(values)
+    except tf.errors.InvalidArgumentError:
+        return tf.fill([outputs], tf.constant(np.nan, tf.float64))
+
+
+def view(tensor: Any) -> Array:
+    """A float64 tensor as NumPy, without a copy."""
+    return np.asarray(memoryview(tensor))
+
+
+class Evaluation:
+    """f with one variable moved, and how often it was evaluated."""
+
+    def __init__(self, forward: Forward, variable: int, base: Array) -> None:
+        """`base` is f at the point, [outputs]."""
+        self.forward, self.variable, self.outputs = forward, variable, base.size
+        self.point = forward.values[variable]
+        self.base = base
+        self.count = 0
+        self.traces = True
+        self.vectorizes = self.point.shape.num_elements() + base.size <= THIN
+        self._graphs: dict[tuple[Any, bool], Any] = {}
+
+    @property
+    def batch(self) -> int:
+        """How many evaluations one call should be asked for."""
+        return max(1, BATCH // (int(self.point.shape.num_elements()) + self.outputs))
+
+    def at(self, values: list[Any]) -> Any:
+        """f at other values of all variables, eagerly, [outputs]."""
+        self.count += 1
+        return evaluate(self.forward, values, self.outputs)
+
+    def moved(self, value: Any) -> Any:
+        """f with the variable at `value`, eagerly, [outputs]."""
+        self.count += 1
+        return self._at(value)
+
+    def _at(self, value: Any) -> Any:
+        values = list(self.forward.values)
+        values[self.variable] = value
+        return evaluate(self.forward, values, self.outputs)
+
+    def group(self, grouping: Grouping, group: int, end: Any) -> Any:
+        """f with one group of elements at their place in `end`, eagerly, [outputs]."""
+        return self.moved(_masked(grouping, self.point, _residues(grouping, [group])[0], True, end))
+
+    def groups(self, grouping: Grouping, groups: list[int], end: Any) -> tuple[Array, Array]:
+        """f with each group of elements at their place in `end` [groups, outputs], and f at the point."""
+        residues = _residues(grouping, [*groups, 0])
+        moving = np.arange(len(residues)) < len(groups)
+
+        def make(residues: Any, moving: Any, end: Any) -> Any:
+            return _masked(grouping, self.point, residues, moving, end)
+
+        found = self._stack(grouping, make, (residues, moving), (end,), plain=False)
+        return found[:-1], found[-1]
+
+    def elements(self, flat: Array, steps: Array, plain: bool) -> tuple[Array, Array]:
+        """f with each element at `flat` moved by its step alone [U, outputs], and f at the point.
+
+        `plain` evaluations are never batched: nothing but the function itself has a part in them.
+        """
+        rows = np.append(flat, 0), np.append(steps, np.zeros(1, steps.dtype))
+
+        def make(place: Any, step: Any) -> Any:
+            shape = self.point.shape
+            numbers = tf.reshape(tf.range(shape.num_elements(), dtype=tf.int64), shape)
+            return tf.where(numbers == place, self.point + step, self.point)
+
+        found = self._stack("element", make, rows, (), plain)
+        return found[:-1], found[-1]
+
+    def _stack(
+        self, kind: Any, make: Make, rows: tuple[Array, ...], fixed: tuple[Any, ...], plain: bool
+    ) -> Array:
+        """f at make(*row, *fixed) for every row, [rows, outputs]."""
+        count = len(rows[0])
+        self.count += count
+        tensors = tuple(tf.constant(row) for row in rows)
+        if self.traces and self.count > WORTH_TRACING:
+            if self.vectorizes and not plain:
+                found = self._traced((kind, True), make, tensors, fixed)
+                if found is not None and self._like_base(found[-1]):
+                    return found
+                self.vectorizes = False
+            found = self._traced((kind, False), make, tensors, fixed)
+            if found is not None:
+                return found
+            self.traces = False
+        return np.stack([view(self._at(make(*(part[i] for part in tensors), *fixed))) for i in range(count)])
+
+    def _like_base(self, found: Array) -> bool:
+        """Whether a batch gives at the point what the function itself gives there, but for rounding."""
+        scale = np.abs(self.base).max(initial=0.0)
+        return bool((np.abs(found - self.base) <= 1e-6 * scale).all())
+
+    def _traced(self, key: tuple[Any, bool], make: Make, rows: Any, fixed: Any) -> Array | None:
+        """The stack from a graph, or None where the function does not trace or run in one."""
+        if key not in self._graphs:
+
+            def many(rows: Any, fixed: Any) -> Any:
+                def one(row: Any) -> Any:
+                    return self._at(make(*row, *fixed))
+
+                if key[1]:
+                    return tf.vectorized_map(one, rows)
+                return tf.map_fn(one, rows, fn_output_signature=tf.float64, parallel_iterations=1)
+
+            self._graphs[key] = tf.function(many, reduce_retracing=True)
+        try:
+            return view(self._graphs[key](rows, fixed))
+        except Exception:  # whatever a user's function does when it is traced
+            return None
+
+
+def _masked(grouping: Grouping, point: Any, residues: Any, moving: Any, end: Any) -> Any:
+    """`end` where the indices have these residues modulo the periods and something moves, else `point`."""
+    mask, shape = tf.constant(True) & moving, grouping.shape
+    for axis, (size, period) in enumerate(zip(shape, grouping.periods, strict=True)):
+        if period > 1:
+            hit = tf.equal(tf.range(size) % period, residues[axis])
+            mask &= tf.reshape(hit, [-1 if a == axis else 1 for a in range(len(shape))])
+    return tf.where(mask, end, point)
+
+
+def _residues(grouping: Grouping, groups: list[int]) -> Array:
+    """Residue of each group along every axis, [groups, axes]."""
+    return np.stack(np.unravel_index(np.asarray(groups), grouping.periods or (1,)), axis=1).astype(np.int32)

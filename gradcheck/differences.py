@@ -43,10 +43,8 @@ class Moved:
 class Differences:
     """The contracted differences of one variable at one point."""
 
-    def __init__(self, forward: Forward, variable: int, cotangents: Array, eps: float) -> None:
-        """`cotangents` is [K, outputs]; `eps` the relative rounding of the outputs."""
-        self.forward, self.variable, self.cotangents, self.eps = forward, variable, cotangents, eps
-        self.weights = Weights(cotangents)
+    def __init__(self, forward: Forward, variable: int, weights: Weights) -> None:
+        self.forward, self.variable, self.weights = forward, variable, weights
         self.base = forward(forward.values)
         self.evaluation = Evaluation(forward, variable, view(self.base))
 
@@ -74,7 +72,7 @@ class Differences:
         return [self._moved(grouping, *row, base) for row in zip(groups, ups, downs, strict=True)]
 
     def _moved(self, grouping: Grouping, group: int, up: Array, down: Array, base: Array) -> Moved:
-        pieces = Pieces(grouping, group, self.forward.outputs, self.weights, self.eps)
+        pieces = Pieces(grouping, group, self.forward.outputs, self.weights)
 
         def parts() -> Iterator[tuple[Slices, Sums]]:
             for where in pieces.slices():
@@ -84,7 +82,7 @@ class Differences:
 
     def sweep(self, grouping: Grouping, flat: Array, steps: Array, plain: bool) -> Sums:
         """U elements at `flat` moved by `steps` up and down; `plain`: evaluated without batches."""
-        rows = np.empty((3 * self.weights.count + 2, flat.size))
+        rows = np.empty((3 * self.weights.count + 3, flat.size))
         if grouping.members == 1:
             batch = self.evaluation.batch
             for start in range(0, flat.size, batch):

@@ -9,17 +9,20 @@ from functools import cache
 import numpy as np
 
 from gradcheck.differences import Differences, Moved
-from gradcheck.judge import Judgement, Rule, judge
+from gradcheck.judge import ROUNDED, Judgement, Rule, judge
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Level, Slopes, one_level, two_levels
-from gradcheck.steps import Steps
+from gradcheck.steps import Steps, typical
 from gradcheck.structure import Grouping, Slices, elementwise, flat_indices
 from gradcheck.sweep import settle
 from gradcheck.targets import Array
+from gradcheck.touched import Touched
 from gradcheck.weights import Sums
 
 LEVELS = 28
 """Steps of the full sweep."""
+BEYOND = 8
+"""Steps above the scale in a thorough look, up to 10⁸ times it."""
 CONFIRMED = 64
 """Mismatches of a variable that are looked at alone; the others follow from their group."""
 CHUNK = 2**16
@@ -32,7 +35,7 @@ CURVED = 0.02
 """Share of a group that must be open for a second pair of evaluations to be worth more than a sweep."""
 
 
-KEPT = ("verdicts", "difference", "tolerance", "share", "bound", "size", "corner")
+KEPT = ("verdicts", "difference", "tolerance", "share", "bound", "size", "corner", "one_sided")
 """What an examination keeps of each judgement."""
 
 
@@ -45,6 +48,7 @@ class Examination:
         """`tape` is [K, elements]; `rounding` gives how far its own rounding can move it, likewise."""
         self.rounding = cache(rounding)
         self.differences = differences
+        self.precision = differences.weights.precision
         self.steps = steps
         self.tape = tape
         self.rule = rule
@@ -54,12 +58,13 @@ class Examination:
         self.difference, self.tolerance, self.bound, self.size = (np.zeros(count) for _ in range(4))
         # Only ever compared with one another.
         self.share = np.zeros(count, np.float32)
-        self.corner = np.zeros(count, bool)
-        self.one_sided = 0
+        self.corner, self.one_sided = np.zeros(count, bool), np.zeros(count, bool)
+        self.width = 0
 
     def run(self, grouping: Grouping) -> None:
         """Fill in every element's verdict."""
         alone = elementwise(grouping.shape, len(grouping.windows))
+        self.width = Touched(grouping, self.differences.forward.outputs).width
         left = self._first_pass(grouping)
         if left is None:
             grouping = alone
@@ -69,41 +74,71 @@ class Examination:
         self._sweep(grouping, self._unclear(left))
         if grouping != alone:
             self._sweep(alone, self._where(ElementVerdict.INCONCLUSIVE))
-        self._confirm(alone)
+        self._confirm(grouping, alone)
 
-    def _confirm(self, alone: Grouping) -> None:
-        """Look at the worst mismatches by themselves; if one of them falls, at all of them."""
+    def _confirm(self, grouping: Grouping, alone: Grouping) -> None:
+        """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""
+        wrong = self._worst_first()
+        self._sweep(alone, wrong[:CONFIRMED], thorough=True)
+        if grouping != alone and not self._stand(wrong[:CONFIRMED]):
+            self._sweep(grouping, wrong[CONFIRMED:], thorough=True)
+            wrong = self._worst_first()
+            self._sweep(alone, wrong[:CONFIRMED], thorough=True)
+        if not self._stand(wrong[:CONFIRMED]):
+            self._sweep(alone, wrong[CONFIRMED:], thorough=True)
+
+    def _worst_first(self) -> Array:
         wrong = self._where(ElementVerdict.MISMATCH)
-        worst = wrong[np.argsort(-self.share[wrong], kind="stable")]
-        first, rest = worst[:CONFIRMED], worst[CONFIRMED:]
-        self._sweep(alone, first, thorough=True)
-        if (self.verdicts[first] != ElementVerdict.MISMATCH).any():
-            self._sweep(alone, rest, thorough=True)
+        return np.asarray(wrong[np.argsort(-self.share[wrong], kind="stable")])
+
+    def _stand(self, flat: Array) -> bool:
+        return bool((self.verdicts[flat] == ElementVerdict.MISMATCH).all())
 
     def _sweep(self, grouping: Grouping, flat: Array, thorough: bool = False) -> None:
         """Judge elements by slopes at many steps: a short ladder, then the full one for what that leaves.
 
-        Only the full one, for a `thorough` look, shows outputs that fine steps lose in their rounding; and
-        only there the rounding of the tape itself is measured.
+        A `thorough` look starts farther out, to see outputs that move at no ordinary step, evaluates nothing
+        in batches, and measures the rounding of the tape itself.
         """
         for start in range(0, flat.size, CHUNK):
             self._sweep_chunk(grouping, flat[start : start + CHUNK], thorough)
 
     def _sweep_chunk(self, grouping: Grouping, flat: Array, thorough: bool) -> None:
-        if self.differences.eps <= PRECISE and not thorough:
-            flat = self._record(flat, self._settle(grouping, flat, self.steps.short_ladder(flat), thorough))
+        if self.precision.coarsest <= PRECISE and not thorough:
+            flat = self._short(grouping, flat)
         if flat.size:
-            slopes = self._settle(grouping, flat, self.steps.ladder(flat, LEVELS), thorough)
-            self.one_sided += int(slopes.one_sided.sum())
-            rounding = self.rounding()[:, flat] if thorough else 0.0
-            self._write(flat, judge(slopes, self.tape[:, flat], self.rule, rounding))
+            ladder = self.steps.ladder(flat, LEVELS, BEYOND if thorough else 0)
+            slopes = self._settle(grouping, flat, ladder, thorough)
+            slack: Array | float = 0.0
+            if thorough:
+                slopes = self._held(flat, slopes)
+                # How far rounding can move the tape itself; at a corner it may jump, and has the interval.
+                scatter = np.where(slopes.half > 0, 0.0, self.rounding()[:, flat])
+                slack = scatter + ROUNDED * slopes.held
+            self._write(flat, judge(slopes, self.tape[:, flat], self.rule, slack))
+
+    def _held(self, flat: Array, slopes: Slopes) -> Slopes:
+        """The slopes with the rounding of all outputs where none moved at any step.
+
+        So it is where sums cancel, as softmax's do for a change of all logits: the tape then is not 0.
+        """
+        still = self.precision.finest * self.natural(flat)
+        return replace(slopes, held=np.where(slopes.held > 0, slopes.held, still))
+
+    def _short(self, grouping: Grouping, flat: Array) -> Array:
+        """Judge elements by the short ladder; return what it leaves open."""
+        slopes = self._settle(grouping, flat, self.steps.short_ladder(flat), thorough=False)
+        left = self._record(flat, slopes)
+        # At steps far above an element's own size a smooth bend looks like a corner.
+        corners = (slopes.half > 0).any(axis=0) & self.steps.tiny(flat)
+        return np.union1d(left, flat[corners])
 
     def _settle(self, grouping: Grouping, flat: Array, ladder: Iterator[Array], thorough: bool) -> Slopes:
-        eps, levels = self.differences.eps, []
+        levels = []
         for steps in ladder:
             sums = self.differences.sweep(grouping, flat, steps, plain=thorough)
-            levels.append(Level(sums, steps, steps, eps))
-        return settle(levels, 10 * eps ** (2 / 3))
+            levels.append(Level(sums, steps, steps))
+        return settle(levels, self.steps.scale(flat))
 
     def _unclear(self, left: Array) -> Array:
         """Those of the open elements that are not known to agree as well as the tensor's scale asks for."""
@@ -113,7 +148,7 @@ class Examination:
 
     def _scale(self) -> float:
         known = self.size[np.isfinite(self.size)]
-        return float(np.sqrt(np.mean(known**2))) if known.size else 0.0
+        return typical(known) if known.any() else 0.0
 
     def _where(self, verdict: ElementVerdict) -> Array:
         return np.flatnonzero(self.verdicts == verdict)
@@ -150,14 +185,16 @@ class Examination:
     def _level(self, where: Slices, sums: Sums, ends: tuple[Array, Array]) -> Level:
         higher, lower = (end[..., *where].reshape(-1) for end in ends)
         point = self.steps.point[..., *where].reshape(-1)
-        return Level(sums, higher - point, point - lower, self.differences.eps)
+        return Level(sums, higher - point, point - lower)
 
     def _record(self, where: Slices | Array, slopes: Slopes) -> Array:
         """Judge the elements; return the indices of those whose slope is not settled."""
         tape = self._at(self.tape, where)
-        self._write(where, judge(slopes, tape, self.rule))
+        judged = judge(slopes, tape, self.rule)
+        self._write(where, judged)
         # Nothing moved, and the tape says so too.
         still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
+        still &= judged.verdicts != ElementVerdict.INCONCLUSIVE
         open_ = np.flatnonzero(~(slopes.resolved(self.rule.rtol, self.rule.atol) | still))
         if isinstance(where, np.ndarray):
             return np.asarray(where[open_])
@@ -177,6 +214,11 @@ class Examination:
             else:
                 view = kept.reshape(self.shape)[..., *where]
                 view[...] = found.reshape(view.shape)
+
+    def natural(self, flat: Array) -> Array:
+        """Σ w |f| / max(|x_j|, rms(x)) over as many outputs as an element moves: a slope's natural size."""
+        shown, base = self.differences.weights.shown, self.differences.evaluation.base
+        return self.width * float(np.mean(shown * np.abs(base))) / self.steps.scale(flat)
 
     def faint(self) -> Array:
         """Elements that agree only because their derivative is too small for differences to resolve."""

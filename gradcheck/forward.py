@@ -65,6 +65,10 @@ class Forward:
                 continue
             outputs.append(Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name))
             parts.append(tf.cast(tf.reshape(tensor, [-1]), tf.float64))
+        if parts and not any(output.size for output in outputs):
+            raise TargetError(
+                f"{self.target.name} returned nothing but empty tensors.", "Return at least one number."
+            )
         if not parts:
             raise TargetError(
                 f"{self.target.name} returned no floating output (found: {', '.join(ignored) or 'nothing'}).",

@@ -10,6 +10,9 @@ from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Slopes
 from gradcheck.targets import Array
 
+ROUNDED = 16
+"""Roundings of each contribution that a tape is allowed where the function computes in less than float64."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -23,12 +26,16 @@ class Rule:
     """Typical S of the tensor."""
     floor: float
     """Bound, as a share of the scale, below which an element need not be resolved any better."""
+    reach: float
+    """The same as a multiple of `Slopes.held`: a difference is good to ε^(2/3) Σ w |f| / |x|."""
 
     @staticmethod
     def of(rtol: float, atol: float, eps: float) -> Rule:
-        """The rule at a working precision: a difference there is good to about eps^(2/3)."""
+        """The rule at the coarsest precision of an output: a difference there is good to about eps^(2/3)."""
         reach = eps ** (2 / 3)
-        return Rule(max(rtol, 16 * eps), atol, min(0.3, max(1e-3, 1000 * reach)), 0.0, max(rtol, 30 * reach))
+        return Rule(
+            rtol, atol, min(0.3, max(1e-3, 1000 * reach)), 0.0, max(rtol, 30 * reach), 30 / eps ** (1 / 3)
+        )
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Judgement:
     """S for the cotangent that is shown."""
     corner: Array
     """Where the one-sided slopes differ, [U]."""
+    one_sided: Array
+    """Where only one side of the point lies in the function's domain, [U]."""
 
 
 def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0) -> Judgement:
@@ -55,7 +64,7 @@ def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0
     that is not small. At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)], the
     directional form of Clarke's generalised gradient (Clarke 1983). Anything not seen to agree does not.
     """
-    allowed = rule.atol + rule.rtol * slopes.size
+    allowed = rule.atol + rule.rtol * slopes.size + ROUNDED * slopes.rounding
     tolerance = slopes.half + allowed + rounding + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(tape - slopes.value)
@@ -63,8 +72,10 @@ def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0
         share = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
         # Where nothing moved and the tape says so too, only what a rounded output can hide is unknown.
         still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
-        floor = np.where(still, rule.limit, rule.floor) * rule.scale
-        unknown = ~(slopes.bound <= np.maximum(rule.limit * slopes.size, floor)).all(axis=0)
+        floor = np.maximum(np.where(still, rule.limit, rule.floor) * rule.scale, rule.reach * slopes.held)
+        # A tape that its own rounding moves about is known no better than a difference with such a bound.
+        known = np.maximum(slopes.bound, rounding) <= np.maximum(rule.limit * slopes.size, floor)
+        unknown = ~known.all(axis=0)
     corner = np.asarray((slopes.half > 0).any(axis=0))
     verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH)
     verdicts = np.where(agrees & unknown, ElementVerdict.INCONCLUSIVE, verdicts)
@@ -80,4 +91,5 @@ def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0
         slopes.bound[0],
         slopes.size,
         corner,
+        slopes.one_sided,
     )

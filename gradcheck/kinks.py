@@ -58,10 +58,11 @@ def _contradicts(
     reach = max(float(np.abs(direction).max()) for direction in directions)
     scale = min(e.steps.typical for e in examinations)
     # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
-    step = first.eps**0.5 * scale / reach
+    precision = first.weights.precision
+    step = precision.coarsest**0.5 * scale / reach
     up, down = (_along(examinations, directions, side * step) for side in (1.0, -1.0))
     rise, fall = (up - base.numpy()) / step, (base.numpy() - down) / step
-    rounding = 4 * first.eps * np.abs(base.numpy()) / step
+    rounding = 4 * precision.noise / step
     size = (np.abs(rise) + np.abs(fall)) / 2
     with np.errstate(invalid="ignore"):
         smooth = (size > 0) & (np.abs(rise - fall) <= 1e-4 * size + 2 * rounding)
@@ -124,7 +125,9 @@ def _slope_at(
     """Central differences of <r_k, f> along one element at another point, [K]."""
     number = differences.variable
     point = values[number].numpy()
-    step = differences.eps ** (1 / 2) * float(examination.steps.scale(np.array([element]))[0])
+    step = differences.weights.precision.coarsest ** (1 / 2) * float(
+        examination.steps.scale(np.array([element]))[0]
+    )
     sides = []
     for side in (step, -step):
         moved = point.copy()

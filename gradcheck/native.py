@@ -21,6 +21,12 @@ def tolerance(dtype: str) -> float:
     return min(64 * eps_of(dtype), 0.25)
 
 
+def coarsest(native: Forward) -> str:
+    """The coarsest dtype of the tensors and outputs."""
+    names: list[str] = [value.dtype.name for value in native.values]
+    return max([*names, *(output.dtype for output in native.outputs)], key=eps_of)
+
+
 @dataclass(frozen=True)
 class Loss:
     """Elements, by flat index, whose gradient at the tensors' own dtype is far from that at float64."""
@@ -33,9 +39,12 @@ class Loss:
     """Off by no more than rounding the inputs explains."""
     worst: float
     """Largest error as a share of S."""
+    dtype: str
+    """The coarsest dtype of the tensors and outputs."""
 
-    def in_words(self, name: str, dtype: str) -> str:
+    def in_words(self, name: str) -> str:
         """The warning for an ill-conditioned gradient."""
+        dtype = self.dtype
         return (
             f"{name}: {self.conditioned.size:,} elements of the {dtype} gradient are off by up to "
             f"{self.worst:.2g} of their size, because rounding to {dtype} alone changes them as much: the "
@@ -51,9 +60,12 @@ def compare(
     cotangents: Array,
     number: int,
     size: Array,
+    natural: Array,
 ) -> Loss:
-    """Compare the tapes of variable `number`; `size` is S per element, flat."""
-    share = tolerance(native.values[number].dtype.name)
+    """Compare the tapes of variable `number`; `size` is S and `natural` Σ w |f| / |x| per element, flat."""
+    dtypes = [value.dtype.name for value in native.values]
+    dtype = coarsest(native)
+    share = tolerance(dtype)
     a = exact.gradients[number].reshape(len(cotangents), -1)
     b = own.gradients[number].reshape(len(cotangents), -1)
     nonfinite = np.flatnonzero(np.isfinite(a).all(axis=0) & ~np.isfinite(b).all(axis=0))
@@ -61,20 +73,20 @@ def compare(
     scale = np.maximum(size, np.abs(a).max(axis=0))
     with np.errstate(invalid="ignore"):
         error = np.abs(a - b).max(axis=0)
-    off = np.flatnonzero(np.isfinite(error) & (error > share * scale + np.finfo(np.float32).tiny))
+    # Where intermediate results cancel, rounding is a share of the outputs, not of the gradient.
+    slack = share * scale + CONDITIONING * eps_of(dtype) * natural + np.finfo(np.float32).tiny
+    off = np.flatnonzero(np.isfinite(error) & (error > slack))
     if off.size == 0:
-        return Loss(off, nonfinite, off, 0.0)
-    dtypes = [value.dtype.name for value in native.values]
+        return Loss(off, nonfinite, off, 0.0, dtype)
+    dtypes = [max(name, dtype, key=eps_of) for name in dtypes]
     moved = scatter(forward, exact, cotangents, number, dtypes) + scatter(
         native, own, cotangents, number, dtypes
     )
     moved = moved.max(axis=0)[off]
-    explained = (
-        error[off] <= CONDITIONING * moved + share * scale[off] + _forward_loss(forward, native) * scale[off]
-    )
+    explained = error[off] <= CONDITIONING * moved + slack[off] + _forward_loss(forward, native) * scale[off]
     with np.errstate(divide="ignore"):
         worst = float((error[off] / scale[off]).max())
-    return Loss(off[~explained], nonfinite, off[explained], worst)
+    return Loss(off[~explained], nonfinite, off[explained], worst, dtype)
 
 
 def scatter(forward: Forward, tape: Tape, cotangents: Array, number: int, dtypes: list[str]) -> Array:

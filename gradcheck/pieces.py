@@ -128,24 +128,22 @@ def layouts(grouping: Grouping, outputs: tuple[Output, ...], group: int) -> list
 class Pieces:
     """The contraction of one group, piece by piece."""
 
-    def __init__(
-        self, grouping: Grouping, group: int, outputs: tuple[Output, ...], weights: Weights, eps: float
-    ) -> None:
-        """`eps` is the relative rounding of the outputs."""
+    def __init__(self, grouping: Grouping, group: int, outputs: tuple[Output, ...], weights: Weights) -> None:
         starts = np.cumsum([0, *(output.size for output in outputs)])
         self.tensors = list(zip(layouts(grouping, outputs, group), outputs, starts[:-1], strict=True))
-        self.grouping, self.group, self.weights, self.eps = grouping, group, weights, eps
+        self.grouping, self.group, self.weights = grouping, group, weights
 
     def leaks(self, up: Array, down: Array, base: Array) -> bool:
         """Whether an output moved that no member owns."""
         for layout, output, start in self.tensors:
             part = slice(start, start + output.size)
-            sides = [values[part].reshape(output.shape) for values in (up, down, base)]
+            noise = self.weights.precision.noise
+            sides = [values[part].reshape(output.shape) for values in (up, down, base, noise)]
             for stray in [(...,)] if layout is None else layout.strays():
-                higher, lower, middle = (values[stray] for values in sides)
+                higher, lower, middle, slack = (values[stray] for values in sides)
                 with np.errstate(invalid="ignore"):
                     moved = np.maximum(np.abs(higher - middle), np.abs(middle - lower))
-                    if not (moved <= 4 * self.eps * np.abs(middle)).all():
+                    if not (moved <= 4 * slack).all():
                         return True
         return False
 
@@ -162,7 +160,7 @@ class Pieces:
             yield (slice(start, min(start + rows, self.grouping.shape[0])), *whole[1:])
 
     def sums(self, where: Slices, up: Array, down: Array, base: Array) -> Array:
-        """Sums [2K + 2, members] of one piece; the rows are those of `Sums`."""
+        """Sums [2K + 3, members] of one piece; the rows are those of `Sums`."""
         total: Array | float = 0.0
         for layout, output, start in self.tensors:
             if layout is None:
@@ -174,12 +172,30 @@ class Pieces:
                 part = slice(start + first * width, start + last * width)
                 layout = layout.rows(first, last)
             sides = (values[part].reshape(layout.shape)[layout.covered] for values in (up, down, base))
-            cotangents = self.weights.cotangents[:, part].reshape(-1, *layout.shape)[:, *layout.covered]
-            shown = self.weights.shown[part].reshape(layout.shape)[layout.covered]
-            total = total + _contract(layout, cotangents, shown, *sides)
+            total = total + self._contract(layout, part, *sides)
         if isinstance(total, float):
-            total = np.zeros((2 * self.weights.count + 2, self.grouping.members))
+            total = np.zeros((2 * self.weights.count + 3, self.grouping.members))
         return self._crop(where, total)
+
+    def _contract(self, layout: Layout, part: slice, up: Array, down: Array, base: Array) -> Array:
+        """Rows of one tensor's covered outputs."""
+        weights, eps = self.weights, self.weights.precision.eps
+        cotangents = weights.cotangents[:, part].reshape(-1, *layout.shape)[:, *layout.covered]
+        shown, noise = (
+            values[part].reshape(layout.shape)[layout.covered]
+            for values in (weights.shown, weights.precision.noise)
+        )
+        with np.errstate(invalid="ignore", over="ignore"):
+            rise, fall = up - base, base - down
+            moved = (np.abs(rise) + np.abs(fall)) * (0.5 * shown)
+            if layout.dense:
+                linear = _products(cotangents, rise, fall, layout.shape[0] if layout.owned else 1)
+            else:
+                sides = (cotangent * side for side in (rise, fall) for cotangent in cotangents)
+                linear = np.stack([layout.add_up(side) for side in sides])
+            size, held = layout.add_up(moved), layout.add_up(np.where(moved != 0, noise * shown, 0.0))
+        # All outputs of a tensor have the same relative rounding.
+        return np.concatenate([linear, [size, held, size * eps[0 if eps.size == 1 else part.start]]])
 
     def _crop(self, where: Slices, total: Array) -> Array:
         """Without the members that fall off the tensor's end."""
@@ -199,17 +215,3 @@ def _products(cotangents: Array, rise: Array, fall: Array, rows: int) -> Array:
     weights = cotangents.reshape(count, rows, -1).astype(np.float64, copy=False).transpose(1, 0, 2)
     sides = np.stack([rise.reshape(rows, -1), fall.reshape(rows, -1)], axis=2)
     return np.asarray((weights @ sides).transpose(2, 1, 0).reshape(2 * count, rows))
-
-
-def _contract(layout: Layout, cotangents: Array, shown: Array, up: Array, down: Array, base: Array) -> Array:
-    """Rows [2K + 2, members] of one tensor's covered outputs."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        rise, fall = up - base, base - down
-        moved = (np.abs(rise) + np.abs(fall)) * (0.5 * shown)
-        held = np.where(moved != 0, np.abs(base), 0.0) * shown
-        if layout.dense:
-            linear = _products(cotangents, rise, fall, layout.shape[0] if layout.owned else 1)
-        else:
-            sides = (cotangent * side for side in (rise, fall) for cotangent in cotangents)
-            linear = np.stack([layout.add_up(side) for side in sides])
-        return np.concatenate([linear, layout.add_up(moved)[None], layout.add_up(held)[None]])

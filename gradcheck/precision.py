@@ -1,7 +1,10 @@
-"""Which precision a function really computes in, and whether the user's own dtype spoils its gradient.
+"""How exactly a function computes: measured, not assumed.
 
-A function may accept float64 and still round to less inside (a cast, a Keras layer with a dtype policy of its
-own). Its graph is then a staircase: fine steps see exactly 0, or one tall riser, and no noise at all.
+A function may accept float64 and still round to less inside (a cast, a kernel that sums in float32, a Keras
+layer with a dtype policy of its own), in all of its outputs or in a term of some; sums that cancel lose
+digits in float64. Rounding shows in the third differences of f along a line, where a smooth function
+contributes t³ f‴ and rounding contributes about √20 σ whatever the spacing t (Moré and Wild, Estimating
+computational noise, 2011: σ² = (k!)² / (2k)! · E[T_k²] for the k-th difference T_k).
 """
 
 from __future__ import annotations
@@ -11,12 +14,21 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.evaluation import evaluate, view
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
 
-FAR = 0.05
-"""A relative move that leaves a step of any precision's staircase."""
-LOWER = ("float32", "float16", "bfloat16")
+EPS = float(np.finfo(np.float64).eps)
+FINE = 2e-7
+"""Relative spacing at which rounding to float32 shows."""
+NEARER = (1e-10, 1e-13)
+"""Spacings from which an oscillation, or a corner next to the point, no longer looks like rounding."""
+COARSE = 8e-3
+"""Spacing at which rounding to float16 and bfloat16 shows, which finer ones see as standing still."""
+SAMPLED = 2**16
+"""From this many outputs on the noise is taken from a sample, as a share of each output."""
+SUSPECT = 1e3
+"""Multiple of float64's own rounding from which noise is looked into."""
 
 
 def eps_of(dtype: str) -> float:
@@ -26,34 +38,127 @@ def eps_of(dtype: str) -> float:
 
 
 @dataclass(frozen=True)
-class Effective:
-    """The precision that outputs are really computed in."""
+class Precision:
+    """How the outputs are rounded."""
 
-    name: str
-    eps: float
+    noise: Array
+    """Rounding of each output, absolute, [outputs]."""
+    eps: Array
+    """Relative rounding of the tensor that each output belongs to, [outputs], or one number for all [1]."""
     evaluations: int
 
+    @property
+    def finest(self) -> float:
+        """The smallest relative rounding of an output tensor."""
+        return float(self.eps.min())
 
-def measure(forward: Forward, base: Array, seed: int) -> Effective:
-    """Find the effective precision of a function that is run in float64; `base` is f(x), flat."""
-    generator = np.random.default_rng([seed, 2])
-    moves = [_direction(value, generator) for value in forward.values]
-    far = _moved(forward, moves, FAR)
-    reach = np.abs(far - base)
-    usable = np.isfinite(far) & (reach > 0)
-    name = _representable(far[usable])
-    if name is not None:
-        return Effective(name, eps_of(name), 1)
-    near = _moved(forward, moves, 1e-10)
-    # Only where a straight line would have moved the output by many units in its last place.
-    visible = usable & (reach * (1e-10 / FAR) > 64 * eps_of("float64") * np.abs(base))
-    still = near[visible] == base[visible]
-    if still.size == 0 or still.mean() < 0.5:
-        return Effective("float64", eps_of("float64"), 2)
-    middle = _moved(forward, moves, 1e-5)
-    share = float((middle[visible] == base[visible]).mean())
-    name = "float32" if share < 0.5 else "float16" if share < 0.995 else "bfloat16"
-    return Effective(name, eps_of(name), 3)
+    @property
+    def coarsest(self) -> float:
+        """The largest relative rounding of an output tensor."""
+        return float(self.eps.max())
+
+    @property
+    def name(self) -> str:
+        """The dtype that rounds as coarsely."""
+        for name in ("float64", "float32", "float16"):
+            if self.coarsest <= 64 * eps_of(name):
+                return name
+        return "bfloat16"
+
+
+def assumed(forward: Forward, base: Array, noise: float) -> Precision:
+    """The precision of a function that is run at its tensors' own dtype, coarser than float64."""
+    eps = max(eps_of(value.dtype.name) for value in forward.values)
+    return Precision(np.maximum(eps * np.abs(base), noise), np.array([eps]), 0)
+
+
+def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision:
+    """The precision of a function run in float64; `base` is f(x), flat, `noise` is known to be there."""
+    line = Line(forward, base, seed)
+    sigma, fine = line.rounding(FINE), line.steady(FINE, SUSPECT * EPS)
+    for spacing in NEARER:
+        suspect = (sigma > SUSPECT * EPS * np.abs(line.base)) & (fine == 0)
+        if not suspect.any():
+            break
+        sigma = np.where(suspect, np.minimum(sigma, line.rounding(spacing)), sigma)
+    # More than float32 would show comes from sums that cancel: not from how single numbers are rounded.
+    share = line.share(fine, fine > 0)
+    share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
+    coarse = line.steady(COARSE, COARSE**2)
+    stairs = line.share(coarse, coarse > 0)
+    stairs = np.where(stairs <= eps_of("bfloat16"), stairs, 0.0)
+    sigma = np.maximum(sigma, np.where(stairs[line.owner] > 0, coarse, 0.0))
+    # Rounding that is uniform within ± ε / 2 has σ = ε / √12.
+    return line.precision(sigma, np.maximum(EPS, np.sqrt(12) * np.maximum(share, stairs)), noise)
+
+
+class Line:
+    """f along a random line through the point, for a sample of the outputs where they are many."""
+
+    def __init__(self, forward: Forward, base: Array, seed: int) -> None:
+        generator = np.random.default_rng([seed, 2])
+        self.forward, self.whole = forward, base
+        self.moves = [tf.constant(_direction(value, generator), value.dtype) for value in forward.values]
+        self.sample = slice(None, None, max(1, base.size // SAMPLED))
+        self.base = base[self.sample]
+        sizes = [output.size for output in forward.outputs]
+        self.owner = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[self.sample]
+        self.evaluations = 0
+        self._found: dict[float, Array] = {}
+
+    @property
+    def count(self) -> int:
+        """Points on the line: the fewer outputs there are, the more of them."""
+        return 12 if self.base.size < 1000 else 6 if self.base.size == self.whole.size else 4
+
+    def rounding(self, spacing: float) -> Array:
+        """σ of each output, from third differences at a relative spacing."""
+        if spacing not in self._found:
+            self._found[spacing] = self._rounding(spacing)
+        return self._found[spacing]
+
+    def _rounding(self, spacing: float) -> Array:
+        values = np.stack([self.base, *(self._at(k * spacing) for k in range(1, self.count))])
+        with np.errstate(invalid="ignore", over="ignore"):
+            sigma = np.sqrt(np.mean(np.diff(values, n=3, axis=0) ** 2, axis=0) / 20)
+        return np.where(np.isfinite(sigma), sigma, 0.0)
+
+    def steady(self, spacing: float, least: float) -> Array:
+        """σ where it is more than `least` · |f| and stays when the spacing becomes a quarter, else 0.
+
+        t³ f‴ becomes 1/64 and a corner at most 1/4. A tensor is judged by the median of its outputs.
+        """
+        far = self.rounding(spacing)
+        suspect = far > least * np.abs(self.base)
+        if not suspect.any():
+            return np.zeros_like(far)
+        near = self.rounding(spacing / 4)
+        stays = self._medians(near / np.where(suspect, far, 1.0), suspect) > 0.5
+        return np.where(suspect & stays[self.owner], np.maximum(far, near), 0.0)
+
+    def _at(self, share: float) -> Array:
+        self.evaluations += 1
+        values = [value + share * move for value, move in zip(self.forward.values, self.moves, strict=True)]
+        return view(evaluate(self.forward, values, self.whole.size))[self.sample]
+
+    def share(self, sigma: Array, where: Array) -> Array:
+        """Median of σ / |f| over each output tensor, [tensors]; 0 where there is nothing to look at."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._medians(sigma / np.abs(self.base), where & (self.base != 0))
+
+    def _medians(self, values: Array, where: Array) -> Array:
+        found = [values[where & (self.owner == number)] for number in range(len(self.forward.outputs))]
+        return np.array([float(np.median(part)) if part.size else 0.0 for part in found])
+
+    def precision(self, sigma: Array, eps: Array, noise: float) -> Precision:
+        """What was found, for all outputs: noise as measured, and no less than a rounding of the output."""
+        eps = np.maximum(eps, noise / (float(np.abs(self.whole).max(initial=0.0)) or 1.0))
+        sizes = [output.size for output in self.forward.outputs]
+        spread = eps[:1] if (eps == eps[0]).all() else np.repeat(eps, sizes)
+        level = spread * np.abs(self.whole)
+        if self.base.size == self.whole.size:
+            level = np.maximum(level, sigma)
+        return Precision(np.maximum(level, noise), spread, self.evaluations)
 
 
 def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
@@ -62,32 +167,6 @@ def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
     scale = float(np.sqrt(np.mean(array**2))) or 1.0
     moves: Array = generator.uniform(0.5, 1.0, array.shape) * np.where(array == 0, scale, array)
     return moves
-
-
-def _moved(forward: Forward, moves: list[Array], share: float) -> Array:
-    steps = [
-        tf.constant(share * move, value.dtype) for value, move in zip(forward.values, moves, strict=True)
-    ]
-    values = [value + step for value, step in zip(forward.values, steps, strict=True)]
-    try:
-        outputs: Array = forward(values).numpy()
-    except tf.errors.InvalidArgumentError:
-        outputs = np.full(sum(output.size for output in forward.outputs), np.nan)
-    return outputs
-
-
-def _representable(outputs: Array) -> str | None:
-    """The lowest precision that holds all outputs exactly, if that cannot be chance."""
-    generic = outputs[outputs != np.rint(outputs)]
-    if generic.size == 0:
-        return None
-    held = None
-    for name in LOWER:
-        with np.errstate(over="ignore"):
-            rounded = tf.cast(tf.cast(tf.constant(generic), name), tf.float64).numpy()
-        if (rounded == generic).all():
-            held = name
-    return held
 
 
 def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:

@@ -26,9 +26,11 @@ def check_target(target: Target, settings: Settings, upstream: Array | None = No
     from gradcheck.backend import load_tensorflow
 
     load_tensorflow()
-    from gradcheck.procedure import Check
+    from gradcheck import procedure
+    from gradcheck.point import Point
 
-    report = Check(target, settings, _differentiated(target, settings), upstream).report()
+    names = _differentiated(target, settings)
+    report = procedure.run(Point(target, settings, names, upstream))
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -39,6 +41,11 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
         raise TargetError(
             f"{target.name} has no floating input to differentiate.", "Give at least one floating tensor."
         )
+    for name in possible:
+        if target.inputs[name].size == 0:
+            raise ShapeError(
+                f"{name} is empty: it has shape {target.inputs[name].shape}.", "Give at least one element."
+            )
     for name in settings.wrt or ():
         if name not in possible:
             raise TargetError(
@@ -120,7 +127,8 @@ def _array(name: str, value: Any) -> Array:
         raise ShapeError(
             f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."
         )
-    if isinstance(value, (int, float, list, tuple)) and array.dtype == np.float64:
+    python = isinstance(value, (int, float, list, tuple)) and not isinstance(value, np.generic)
+    if python and array.dtype == np.float64:
         array = array.astype(np.float32)
     return array
 

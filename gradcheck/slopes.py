@@ -26,6 +26,11 @@ class Slopes:
     """Half-width of the interval of one-sided slopes, [K, U]; 0 where the function is smooth."""
     size: Array
     """S, the sum of the sizes of the contributions, [U]."""
+    rounding: Array
+    """Σ |r_i| ε_i |D_ij|, [U]: a rounding of every contribution, which the tape has to be allowed too."""
+    held: Array
+    """Σ w σ / scale, [U]: the rounding of all outputs that a step moved, as a slope over the scale of x.
+    0 where that was not looked into."""
     one_sided: Array
     """Where only one side of the point lies in the function's domain, [U]."""
 
@@ -36,6 +41,8 @@ class Slopes:
             self.bound[:, chosen],
             self.half[:, chosen],
             self.size[chosen],
+            self.rounding[chosen],
+            self.held[chosen],
             self.one_sided[chosen],
         )
 
@@ -46,12 +53,15 @@ class Slopes:
             np.where(chosen, other.bound, self.bound),
             np.where(chosen, other.half, self.half),
             np.where(chosen, other.size, self.size),
+            np.where(chosen, other.rounding, self.rounding),
+            np.where(chosen, other.held, self.held),
             np.where(chosen, other.one_sided, self.one_sided),
         )
 
     def resolved(self, rtol: float, atol: float) -> Array:
         """Where the bound is inside the tolerance for every cotangent, [U]."""
-        return np.asarray((self.bound <= atol + rtol * self.size).all(axis=0))
+        known = np.isfinite(self.bound) & (self.bound <= atol + rtol * self.size)
+        return np.asarray(known.all(axis=0))
 
 
 @dataclass(frozen=True)
@@ -61,11 +71,10 @@ class Level:
     sums: Sums
     step_up: Array
     step_down: Array
-    eps: float
 
     def take(self, chosen: Array | slice) -> Level:
         """Only some of the elements."""
-        return Level(self.sums.take(chosen), self.step_up[chosen], self.step_down[chosen], self.eps)
+        return Level(self.sums.take(chosen), self.step_up[chosen], self.step_down[chosen])
 
     @cached_property
     def mean(self) -> Array:
@@ -95,7 +104,12 @@ class Level:
     @cached_property
     def noise(self) -> Array:
         """What rounding alone can do to a slope, [U]."""
-        return ROUNDINGS * self.eps * (_ratio(self.sums.output, self.mean) + self.size)
+        return ROUNDINGS * (_ratio(self.sums.noise, self.mean) + self.rounding)
+
+    @cached_property
+    def rounding(self) -> Array:
+        """A rounding of every contribution, [U]."""
+        return _ratio(self.sums.coarse, self.mean)
 
     @cached_property
     def central(self) -> Array:
@@ -124,14 +138,14 @@ def contributions(size: Array, gap: Array, value: Array) -> Array:
 def one_level(level: Level) -> Slopes:
     """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
     gap = np.abs(level.up - level.down)
-    return _smooth(level.central, gap + level.noise, _straight(level, gap))
+    return _smooth(level.central, gap + level.noise, _straight(level, gap), level.rounding)
 
 
 def two_levels(coarse: Level, fine: Level) -> Slopes:
     """Richardson extrapolation: the error of a central difference is f''' h⁺h⁻ / 6."""
     p, q = coarse.step_up * coarse.step_down, fine.step_up * fine.step_down
     a, b = coarse.central, fine.central
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         value = (b * p - a * q) / (p - q)
         bound = np.abs(a - b) + 2 * fine.noise
         # A corner shows in the one-sided slopes only: the symmetric difference of relu at 0 is a steady 0.5.
@@ -140,7 +154,7 @@ def two_levels(coarse: Level, fine: Level) -> Slopes:
         apart = gap.max(axis=0)
         shrunk = apart / fine.mean <= 1.2 * before.max(axis=0) / coarse.mean
         rough = (apart > 1e-3 * fine.size) & ~shrunk
-    return _smooth(value, np.where(rough, np.inf, bound), _straight(fine, gap))
+    return _smooth(value, np.where(rough, np.inf, bound), _straight(fine, gap), fine.rounding)
 
 
 def _straight(level: Level, gap: Array) -> Array:
@@ -150,7 +164,9 @@ def _straight(level: Level, gap: Array) -> Array:
         return np.where(curved, np.minimum(np.abs(level.central).max(axis=0), level.size), level.size)
 
 
-def _smooth(value: Array, bound: Array, size: Array) -> Slopes:
+def _smooth(value: Array, bound: Array, size: Array, rounding: Array) -> Slopes:
     bound = np.where(np.isfinite(value), bound, np.inf)
     bound = np.where(np.isnan(bound), np.inf, bound)
-    return Slopes(value, bound, np.zeros_like(value), size, np.zeros(value.shape[1], bool))
+    return Slopes(
+        value, bound, np.zeros_like(value), size, rounding, np.zeros(size.size), np.zeros(size.size, bool)
+    )

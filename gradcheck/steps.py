@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcheck.targets import Array
 
+TINY = 1e-3
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 
 
@@ -29,6 +30,10 @@ class Steps:
         self.first = eps ** (1 / 3) if step is None else step
         self._generator = np.random.default_rng(seed)
 
+    def tiny(self, flat: Array) -> Array:
+        """Whether an element is far smaller than its tensor, so that the first step is far from its own."""
+        return np.asarray(np.abs(self.point.reshape(-1)[flat].astype(np.float64)) < TINY * self.typical)
+
     def scale(self, flat: Array) -> Array:
         """max(|x_j|, rms(x)) of the elements at `flat`, [U] float64."""
         return np.maximum(np.abs(self.point.reshape(-1)[flat].astype(np.float64)), self.typical)
@@ -49,14 +54,17 @@ class Steps:
                 ends.append(np.asarray(point + size.astype(point.dtype, copy=False)))
         return ends[0], ends[1]
 
-    def ladder(self, flat: Array, levels: int) -> Iterator[Array]:
+    def ladder(self, flat: Array, levels: int, beyond: int = 0) -> Iterator[Array]:
         """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.
 
-        From the scale down to the finest, geometric per element.
+        From the scale down to the finest, geometric per element. `beyond` more levels, each ten times the
+        next, come before: an output such as 1 + x² at x = 1e-9 moves at no smaller step.
         """
         scale, magnitude = self.scale(flat), np.abs(self.point.reshape(-1)[flat].astype(np.float64))
         # The finest step still leaves a few bits of the element's own digits to move.
         finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * self.eps)
+        for power in range(beyond, 0, -1):
+            yield self._realised(self.point.reshape(-1)[flat], scale * 10.0**power, spread=0.2)
         for share in np.linspace(0.0, 1.0, levels):
             yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
 

@@ -18,6 +18,8 @@ from gradcheck.targets import Array
 # Enough levels for the finest ones to be pure noise, which can then be measured.
 LONG = 12
 FINEST = 6
+# Roundings of the outputs that a step may be lost in.
+LOST = 64
 # A gap must stay the same while the step shrinks this much to be a corner: elsewhere it changes as much.
 SPAN = 50
 
@@ -36,9 +38,10 @@ class Table:
     """Σ |r| |D⁺ − D⁻|, [L, K, U]."""
     size: Array
     """S, [L, U]."""
-    output: Array
-    """Σ w |f| over the outputs that moved, [L, U]."""
-    eps: float
+    held: Array
+    """Σ w σ over the outputs that moved, [L, U]: noise of f, not yet divided by a step."""
+    rounding: Array
+    """A rounding of every contribution, [L, U]."""
 
     @staticmethod
     def of(levels: list[Level]) -> Table:
@@ -49,8 +52,8 @@ class Table:
             np.stack([level.down for level in levels]),
             np.stack([level.gap for level in levels]),
             np.stack([level.size for level in levels]),
-            np.stack([level.sums.output for level in levels]),
-            levels[0].eps,
+            np.stack([level.sums.noise for level in levels]),
+            np.stack([level.rounding for level in levels]),
         )
 
     @property
@@ -74,9 +77,9 @@ class Table:
     def noise(self) -> Array:
         """Noise of a slope at each level, [L, U]: predicted from rounding, and measured where it can be."""
         # An output that moved at a coarser level still holds its rounding where it seems to stand still.
-        held = np.fmax.accumulate(self.output, axis=0)
-        moved = self.size * self.steps
-        predicted = ROUNDINGS * self.eps * (held + np.where(np.isfinite(moved), moved, 0.0))
+        held = np.fmax.accumulate(self.held, axis=0)
+        moved = self.rounding * self.steps
+        predicted = ROUNDINGS * (held + np.where(np.isfinite(moved), moved, 0.0))
         if len(self.steps) >= LONG:
             predicted = np.maximum(predicted, 2 * self._measured())
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,29 +98,30 @@ class Table:
         return measured
 
 
-def settle(levels: list[Level], roughness: float) -> Slopes:
+def settle(levels: list[Level], scale: Array) -> Slopes:
     """The slopes of U elements from levels ordered coarse to fine, taken with equal steps up and down.
 
-    One-sided slopes that differ by less than `roughness` · S are not called a corner.
+    `scale` [U] is the size of x that the steps are relative to.
     """
     table = Table.of(levels)
-    slopes = _slopes(table, roughness)
+    slopes = _slopes(table)
     # Fine steps may stand still because they are lost in a rounding inside the function: 1 + x at x = 1e-6.
-    lost = (table.size == 0) & (np.fmax.accumulate(table.size, axis=0) > 0)
+    seen, held = np.fmax.accumulate(table.size, axis=0), np.fmax.accumulate(table.held, axis=0)
+    lost = (table.size == 0) & (seen > 0) & (seen * table.steps <= LOST * held)
     if len(levels) >= LONG and lost.any():
-        other = _slopes(table.without(lost), roughness)
+        other = _slopes(table.without(lost))
         better = (other.half == 0).all(axis=0) & (other.bound <= 1e-3 * other.size).all(axis=0)
         slopes = slopes.where(better & lost.any(axis=0) & ~(slopes.half > 0).any(axis=0), other)
-    return _at_the_edge(table, slopes)
+    return replace(_at_the_edge(table, slopes), held=np.fmax.reduce(table.held, axis=0) / scale)
 
 
-def _slopes(table: Table, roughness: float) -> Slopes:
+def _slopes(table: Table) -> Slopes:
     noise = table.noise()
     value, bound, chosen = _best(table.central, noise, table.widest, table.steps)
     size = contributions(_pick(table.size, chosen), _pick(table.gap[:, 0], chosen), value[0])
     none = np.zeros(value.shape[1], bool)
-    smooth = Slopes(value, bound, np.zeros_like(value), size, none)
-    found, corner = _corners(table, noise, roughness)
+    smooth = Slopes(value, bound, np.zeros_like(value), size, _pick(table.rounding, chosen), none * 0.0, none)
+    found, corner = _corners(table, noise)
     return smooth.where(found, corner)
 
 
@@ -154,13 +158,16 @@ def _pick(stacked: Array, chosen: Array) -> Array:
     return np.asarray(np.take_along_axis(stacked, np.broadcast_to(index, (1, *stacked.shape[1:])), axis=0)[0])
 
 
-def _corners(table: Table, noise: Array, roughness: float) -> tuple[Array, Slopes]:
+def _corners(table: Table, noise: Array) -> tuple[Array, Slopes]:
     """Where there is a corner, [U], and the interval at the steadiest level whose gap all finer levels share.
 
-    For a smooth function the gap shrinks with h, at a pole or a jump it grows.
+    For a smooth function the gap shrinks with h, at a pole or a jump it grows. One-sided slopes that are no
+    farther apart than differences at the working precision, ε^(2/3), are not called a corner.
     """
-    widest, steps, up, down = table.widest, table.steps, table.up, table.down
-    steady = np.isfinite(widest) & (widest > 4 * noise) & (widest > roughness * table.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roughness = 10 * np.nan_to_num(table.rounding / table.size) ** (2 / 3)
+        widest, steps, up, down = table.widest, table.steps, table.up, table.down
+        steady = np.isfinite(widest) & (widest > 4 * noise) & (widest > roughness * table.size)
     steady[-1] = False
     drift = np.full(up.shape, np.inf)
     for level in range(len(steps) - 1):
@@ -182,6 +189,8 @@ def _corners(table: Table, noise: Array, roughness: float) -> tuple[Array, Slope
         _pick(drift, chosen),
         _pick(table.gap, chosen) / 2,
         _pick(table.size, chosen),
+        _pick(table.rounding, chosen),
+        np.zeros(steps.shape[1]),
         np.zeros(steps.shape[1], bool),
     )
 
@@ -200,6 +209,6 @@ def _at_the_edge(table: Table, slopes: Slopes) -> Slopes:
     with np.errstate(invalid="ignore", divide="ignore"):
         extrapolated = (q[:, None] * side[1:] - side[:-1]) / (q - 1)[:, None]
         rough = (q * noise[1:] + noise[:-1]) / (q - 1)
-    value, bound, _ = _best(extrapolated, rough, np.zeros_like(rough), steps[:-1])
-    size = np.abs(value).max(axis=0)
-    return slopes.where(edge, Slopes(value, bound, np.zeros_like(value), size, edge))
+    value, bound, chosen = _best(extrapolated, rough, np.zeros_like(rough), steps[:-1])
+    size, rounding = np.abs(value).max(axis=0), _pick(table.rounding, chosen)
+    return slopes.where(edge, Slopes(value, bound, np.zeros_like(value), size, rounding, edge * 0.0, edge))

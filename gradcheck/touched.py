@@ -30,7 +30,7 @@ class Touched:
 
     def of(self, flat: Array) -> Array:
         """Flat indices of the outputs of each element at `flat`, [U, outputs of one element]; −1 for none."""
-        index = np.unravel_index(flat, self.grouping.shape)
+        index = np.unravel_index(flat, self.grouping.shape) if self.grouping.shape else ()
         parts, start = [], 0
         for output, windows in zip(self.outputs, self.grouping.windows, strict=True):
             parts.append(_outputs(output.shape, windows, index, start))

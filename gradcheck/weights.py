@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.precision import Precision
 from gradcheck.tape import sizes
 from gradcheck.targets import Array
 
@@ -23,31 +24,33 @@ class Sums:
     [0, U] outside a sweep."""
     size: Array
     """Σ w (|Δ⁺| + |Δ⁻|) / 2, [U], with w the size of the cotangent that is shown."""
-    output: Array
-    """Σ w |f(x)| over the outputs that moved, [U]: what rounding is a share of."""
+    noise: Array
+    """Σ w σ over the outputs that moved, [U], with σ the rounding of an output."""
+    coarse: Array
+    """Σ w ε (|Δ⁺| + |Δ⁻|) / 2, [U], with ε the relative rounding of an output's tensor."""
 
     @staticmethod
     def of(rows: Array, cotangents: int) -> Sums:
         """Name the rows of a contraction."""
-        up, down, gap, (size, output) = np.split(rows, [cotangents, 2 * cotangents, len(rows) - 2])
-        return Sums(up, down, gap, size, output)
+        up, down, gap, rest = np.split(rows, [cotangents, 2 * cotangents, len(rows) - 3])
+        return Sums(up, down, gap, *rest)
 
     @property
     def rows(self) -> Array:
         """All sums, one below the other."""
-        return np.concatenate([self.up, self.down, self.gap, self.size[None], self.output[None]])
+        return np.concatenate([self.up, self.down, self.gap, [self.size, self.noise, self.coarse]])
 
     def take(self, members: Array | slice) -> Sums:
         """Only some elements."""
-        parts = (self.up, self.down, self.gap, self.size, self.output)
+        parts = (self.up, self.down, self.gap, self.size, self.noise, self.coarse)
         return Sums(*(part[..., members] for part in parts))
 
 
 class Weights:
-    """Cotangents [K, outputs] and the size of the one that is shown, w [outputs]."""
+    """Cotangents [K, outputs], the size w of the one that is shown [outputs], and the outputs' rounding."""
 
-    def __init__(self, cotangents: Array) -> None:
-        self.cotangents, self.count = cotangents, len(cotangents)
+    def __init__(self, cotangents: Array, precision: Precision) -> None:
+        self.cotangents, self.count, self.precision = cotangents, len(cotangents), precision
         self.shown = sizes(cotangents[0])
 
     def of_elements(self, up: Array, down: Array, base: Array) -> Sums:
@@ -55,13 +58,14 @@ class Weights:
         with np.errstate(invalid="ignore", over="ignore"):
             rise, fall = up - base, base - down
             cotangents = self.cotangents.astype(np.float64, copy=False)
-            moved = np.abs(rise) + np.abs(fall)
+            moved = (np.abs(rise) + np.abs(fall)) * (0.5 * self.shown)
             return Sums(
                 cotangents @ rise.T,
                 cotangents @ fall.T,
                 np.abs(cotangents) @ np.abs(rise - fall).T,
-                moved @ (0.5 * self.shown),
-                np.where(moved != 0, np.abs(base), 0.0) @ self.shown,
+                moved.sum(axis=1),
+                (moved != 0) @ (self.shown * self.precision.noise),
+                (moved * self.precision.eps).sum(axis=1),
             )
 
     def of_entries(self, up: Array, down: Array, base: Array, entries: Array) -> Sums:
@@ -70,11 +74,13 @@ class Weights:
             none = entries < 0
             rise, fall = np.where(none, 0.0, up - base), np.where(none, 0.0, base - down)
             cotangents, shown = self.cotangents[:, entries], self.shown[entries]
-            moved = np.abs(rise) + np.abs(fall)
+            eps = self.precision.eps
+            moved = (np.abs(rise) + np.abs(fall)) * (0.5 * shown)
             return Sums(
                 np.einsum("kuq,uq->ku", cotangents, rise),
                 np.einsum("kuq,uq->ku", cotangents, fall),
                 np.einsum("kuq,uq->ku", np.abs(cotangents), np.abs(rise - fall)),
-                np.einsum("uq,uq->u", 0.5 * shown, moved),
-                np.einsum("uq,uq->u", shown, np.where(moved != 0, np.abs(base), 0.0)),
+                moved.sum(axis=1),
+                np.where(moved != 0, shown * self.precision.noise[entries], 0.0).sum(axis=1),
+                (moved * (eps if eps.size == 1 else eps[entries])).sum(axis=1),
             )

@@ -1,0 +1,130 @@
+"""What becomes of one variable: the tape at its own dtype, the closed form, the diagnosis, the warnings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck import native, precision, tape
+from gradcheck.diagnosis import Evidence, diagnose
+from gradcheck.examine import Examination
+from gradcheck.point import Point
+from gradcheck.report import ElementVerdict, Variable
+from gradcheck.targets import Array
+
+
+def conclude(point: Point, number: int, examination: Examination) -> tuple[Variable, str | None]:
+    """One variable's part of the report, and the line that explains its failure."""
+    reason = _own_dtype(point, number, examination)
+    closed = point.closed.get(point.names[number])
+    if closed is not None:
+        apart = np.abs(closed.reshape(-1) - examination.difference)
+        examination.verdicts[~(apart <= examination.tolerance)] = ElementVerdict.MISMATCH
+    variable = _reported(point, number, examination, reason, closed)
+    _warn(point, variable, examination)
+    return variable, diagnose(_evidence(point, number, variable, examination))
+
+
+def _own_dtype(point: Point, number: int, examination: Examination) -> str | None:
+    """Hold the tape at the tensors' own dtype against the one at float64: why it fails, if it does."""
+    own = point.own.reasons[number]
+    if own is None and point.exact is not point.own:
+        loss = native.compare(
+            point.forward,
+            point.native,
+            point.exact,
+            point.own,
+            point.cotangents,
+            number,
+            examination.size,
+            examination.natural(np.arange(examination.size.size)),
+        )
+        examination.verdicts[loss.nonfinite] = ElementVerdict.NONFINITE
+        examination.verdicts[loss.wrong] = ElementVerdict.MISMATCH
+        if loss.conditioned.size:
+            point.warnings.append(loss.in_words(point.names[number]))
+        if loss.wrong.size:
+            own = f"the {loss.dtype} tape gradient is off the float64 one by {loss.worst:.2g} of its size"
+    elif own is not None and own is not tape.NO_GRADIENT:
+        examination.verdicts[:] = ElementVerdict.MISMATCH
+    own = _reentrant(point, number, examination) or own
+    failing = (examination.verdicts >= ElementVerdict.MISMATCH).any()
+    return own if failing else None
+
+
+def _reentrant(point: Point, number: int, examination: Examination) -> str | None:
+    """Hold two runs of the backward pass against each other: why the variable fails, or else a warning."""
+    apart = tape.apart(point.own, point.again, number).reshape(-1)
+    worst = float(np.nanmax(apart, initial=0.0))
+    if worst == 0:
+        return None
+    reason = f"the backward pass gave two different gradients in two runs, up to {worst:.3g} apart"
+    allowed = np.maximum(
+        examination.tolerance, native.tolerance(native.coarsest(point.native)) * examination.size
+    )
+    wrong = apart > allowed
+    examination.verdicts[wrong] = ElementVerdict.MISMATCH
+    if wrong.any():
+        return reason
+    point.warnings.append(f"{point.names[number]}: {reason}, which is within the tolerance.")
+    return None
+
+
+def _reported(
+    point: Point, number: int, examination: Examination, reason: str | None, closed: Array | None
+) -> Variable:
+    shape = tuple(point.forward.values[number].shape.as_list())
+    return Variable(
+        point.names[number],
+        point.target.inputs[point.names[number]].dtype.name,
+        point.exact.gradients[number][0],
+        examination.difference.reshape(shape),
+        examination.tolerance.reshape(shape),
+        examination.verdicts.reshape(shape),
+        closed,
+        reason,
+    )
+
+
+def _evidence(point: Point, number: int, variable: Variable, examination: Examination) -> Evidence:
+    shape = point.forward.outputs[0].shape
+
+    def neighbour() -> Array:
+        values = [precision.nudged(value, point.settings.seed) for value in point.backward.values]
+        nearby = tape.record(point.backward.at(values), point.cotangents[:1])
+        return np.asarray(nearby.gradients[number][0])
+
+    return Evidence(
+        variable,
+        point.exact.gradients[number],
+        point.forward.values[number].numpy().astype(np.float64),
+        examination.corner.reshape(variable.shape),
+        shape[0] if shape else 1,
+        neighbour,
+    )
+
+
+def _warn(point: Point, variable: Variable, examination: Examination) -> None:
+    name = variable.name
+    corners = variable.counts["kink"]
+    if corners:
+        where = [int(i) for i in np.argwhere(variable.verdicts == ElementVerdict.KINK)[0]]
+        point.warnings.append(
+            f"{name}: {corners:,} of {variable.verdicts.size:,} elements are at a kink (first: {where}), "
+            "a corner, where there is no single derivative and the tape's value is a valid one."
+        )
+    one_sided = int(examination.one_sided.sum())
+    if one_sided:
+        point.warnings.append(
+            f"{name}: {one_sided:,} elements at the edge of the function's domain were "
+            "differenced on one side only, by a one-sided formula of second order."
+        )
+    faint = examination.faint()
+    if faint.size:
+        point.warnings.append(
+            f"{name}: {faint.size:,} elements are below what differences can resolve (an error up to "
+            f"{float(examination.bound[faint].max()):.2g} could not be seen)."
+        )
+    if not examination.differences.evaluation.traces:
+        point.warnings.append(
+            f"{name}: the function does not trace into a graph and was run eagerly, slower."
+        )

@@ -1,0 +1,136 @@
+"""The point of a check: what is known there before any difference is taken.
+
+The function is evaluated twice (finite? the same?), its tapes are recorded at the tensors' own dtype, twice,
+and in float64, and its precision is measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck import precision, tape
+from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
+from gradcheck.forward import Forward
+from gradcheck.settings import Settings
+from gradcheck.targets import Array, Target
+from gradcheck.weights import Weights
+
+
+class Point:
+    """One target at one point."""
+
+    def __init__(
+        self, target: Target, settings: Settings, names: tuple[str, ...], upstream: Array | None
+    ) -> None:
+        """Evaluate, record and measure; `names` are the variables, `upstream` the gradient to show."""
+        self.target, self.settings, self.names = target, settings, names
+        self.warnings: list[str] = []
+        self.evaluations = 0
+        self.native = Forward(target, names, None)
+        self.forward, self.base = self._mathematics(self._evaluate(self.native))
+        if self.native.ignored:
+            self.warnings.append(
+                f"Outputs that are not floating were ignored: {', '.join(self.native.ignored)}."
+            )
+        self.cotangents = tape.draw_cotangents(self.base.size, self._shown(upstream), self.settings.seed)
+        self.exact, self.own, self.again = self._tapes()
+        self.precision = self._precision()
+        self.weights = Weights(self.cotangents, self.precision)
+        self.closed = self._closed_forms()
+
+    @property
+    def backward(self) -> Forward:
+        """The function whose tape is `exact`: the one in float64, unless that has no backward pass."""
+        return self.native if self.exact is self.own else self.forward
+
+    def _evaluate(self, forward: Forward) -> Array:
+        """f(x), finite and the same twice."""
+        try:
+            first, second = forward.at_point().numpy(), forward.at_point().numpy()
+        except GradcheckError:
+            raise
+        except Exception as error:
+            raise tape.refusal(self.target.name, error, "when it was evaluated") from error
+        self.evaluations += 2
+        bad = np.flatnonzero(~np.isfinite(first))
+        if bad.size:
+            raise TargetError(
+                f"{self.target.name} is not finite at the given point: {forward.locate(int(bad[0]))} is "
+                f"{first[bad[0]]} ({bad.size} of {first.size} outputs).",
+                "A derivative needs finite values around the point: change the tensors.",
+            )
+        apart = float(np.abs(first - second).max(initial=0.0))
+        if apart > self.settings.allow_nondeterministic:
+            raise NondeterministicError(
+                f"{self.target.name} gave two different outputs at one point, up to {apart:.3g} apart.",
+                "Switch dropout off (training=False), set a seed inside the function, or pass "
+                "--allow-nondeterministic with the size of the noise.",
+            )
+        return np.asarray(first)
+
+    def _mathematics(self, outputs: Array) -> tuple[Forward, Array]:
+        """The function in float64 where it runs there, otherwise as the user's tensors have it."""
+        if all(value.dtype.name == "float64" for value in self.native.values):
+            return self.native, outputs
+        forward = Forward(self.target, self.names, "float64")
+        try:
+            return forward, self._evaluate(forward)
+        except NondeterministicError:
+            raise
+        except GradcheckError as error:
+            self.warnings.append(
+                "The function does not run in float64, so that small errors cannot be seen: " + error.found
+            )
+            return self.native, outputs
+
+    def _shown(self, upstream: Array | None) -> Array | None:
+        if upstream is None:
+            return None
+        shapes = [output.shape for output in self.native.outputs]
+        wanted = shapes[0] if len(shapes) == 1 else (sum(output.size for output in self.native.outputs),)
+        if upstream.shape != wanted:
+            raise ShapeError(
+                f"The upstream gradient has shape {upstream.shape}, the output {wanted}.",
+                "Give one number for every output entry.",
+            )
+        return upstream
+
+    def _tapes(self) -> tuple[tape.Tape, tape.Tape, tape.Tape]:
+        """Tape gradients in float64, at the tensors' own dtype (the same object where that is float64), and
+        the latter once more for the cotangent that is shown."""
+        try:
+            own = tape.record(self.native, self.cotangents)
+            again = tape.record(self.native, self.cotangents[:1])
+        except Exception as error:
+            raise tape.refusal(self.target.name, error, "in its backward pass") from error
+        if self.forward is self.native:
+            return own, own, again
+        try:
+            return tape.record(self.forward, self.cotangents), own, again
+        except Exception as error:  # whatever a backward pass does in a precision it was not written for
+            self.warnings.append(f"The backward pass does not run in float64: {type(error).__name__}.")
+            return own, own, again
+
+    def _precision(self) -> precision.Precision:
+        noise = self.settings.allow_nondeterministic
+        if self.forward.dtype is None and any(v.dtype.name != "float64" for v in self.forward.values):
+            return precision.assumed(self.forward, self.base, noise)
+        found = precision.measure(self.forward, self.base, self.settings.seed, noise)
+        self.evaluations += found.evaluations
+        return found
+
+    def _closed_forms(self) -> dict[str, Array]:
+        if self.target.closed_form is None:
+            return {}
+        inputs = {name: array.astype(np.float64) for name, array in self.target.inputs.items()}
+        upstream = self.cotangents[0].reshape(self.forward.outputs[0].shape)
+        return self.target.closed_form(inputs, upstream)
+
+    def in_words(self) -> str:
+        """The dtypes that tape and differences were computed in."""
+        dtypes = sorted({value.dtype.name for value in self.native.values})
+        if self.forward is self.native and self.precision.name != "float64":
+            return f"tape and differences in {self.precision.name}"
+        rounded = "" if self.precision.name == "float64" else f" (rounded to {self.precision.name} inside)"
+        own = "" if dtypes == ["float64"] else f", tape also in {' and '.join(dtypes)}"
+        return f"tape and differences in float64{rounded}{own}"

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from gradcheck.errors import GradcheckError
+
 
 def load_tensorflow() -> None:
     """Import TensorFlow and run one operation with file descriptor 2 held back, unless it is loaded."""
@@ -29,7 +31,9 @@ def load_tensorflow() -> None:
             # Why TensorFlow could not be loaded is in what it logged.
             held.seek(0)
             text = held.read().decode(errors="replace")
-            raise ImportError(f"TensorFlow could not be loaded. It said:\n{text}") from sys.exception()
+            raise GradcheckError(
+                "TensorFlow could not be loaded.", f"Install it again. It said:\n{text}"
+            ) from sys.exception()
 
 
 @contextlib.contextmanager

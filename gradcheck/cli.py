@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import shutil
 import sys
@@ -34,6 +35,9 @@ class Boundary(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit with what it returns."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal or locale without ∂ and · gets ? for them, rather than no report.
+            sys.stdout.reconfigure(errors="replace")
         try:
             code = super().main(*args, **(extra | {"standalone_mode": False}))
         except click.ClickException as error:
@@ -42,6 +46,13 @@ class Boundary(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("Interrupted.", err=True)
             code = ExitCode.INTERRUPTED
+        except SystemExit as left:
+            # Click's own way out, with code 1, when the reader of --help or --version has gone away.
+            if not isinstance(left.__context__, BrokenPipeError):
+                raise
+            code = ExitCode.PASS
+        except Exception as error:
+            code = _bug(error)
         sys.exit(int(code or 0))
 
 
@@ -57,18 +68,32 @@ def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
             code = error.exit_code
         except (KeyboardInterrupt, click.ClickException):
             raise
-        except Exception as error:
+        except SystemExit as left:
+            click.echo(f"error: the code under check ended the process (SystemExit: {left}).", err=True)
+            code = ExitCode.UNUSABLE
+        except MemoryError as error:
             click.echo(
-                f"error: this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
-                "--traceback shows where; please report it.",
+                f"error: the memory of this machine is not enough ({error or 'MemoryError'}). "
+                "Give smaller tensors: a gradient can be checked on small ones.",
                 err=True,
             )
-            code = ExitCode.BUG
+            code = ExitCode.UNUSABLE
+        except Exception as error:
+            code = _bug(error)
         if values["traceback"]:
             tracebacks.print_exc()
         return code
 
     return run
+
+
+def _bug(error: Exception) -> ExitCode:
+    click.echo(
+        f"error: this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
+        "--traceback shows where; please report it.",
+        err=True,
+    )
+    return ExitCode.BUG
 
 
 @click.group(
@@ -162,33 +187,32 @@ def demo(traceback: bool) -> ExitCode:
 
 
 def _read(texts: dict[str, str | None], options: Common) -> dict[str, Array]:
-    """The tensors by name; what was changed on reading them is said on standard error."""
-    from gradcheck.tensors import read_tensor
-
+    """The tensors by name."""
     given = {name: text for name, text in texts.items() if text is not None}
     if [*given.values(), options.upstream].count("-") > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
-    tensors = {}
-    for name, text in given.items():
-        reading = read_tensor(text, option=f"--{name}", seed=options.seed, dtype=options.dtype)
-        tensors[name] = reading.array
-        for note in reading.notes if not options.quiet else ():
-            click.echo(f"note: {note}", err=True)
-    return tensors
+    return {name: _read_one(text, f"--{name}", options) for name, text in given.items()}
+
+
+def _read_one(text: str, option: str, options: Common) -> Array:
+    """One tensor; what was changed on reading it is said on standard error."""
+    from gradcheck.tensors import read_tensor
+
+    reading = read_tensor(text, option=option, seed=options.seed, dtype=options.dtype)
+    for note in reading.notes if not options.quiet else ():
+        click.echo(f"note: {note}", err=True)
+    return reading.array
 
 
 def _check(target: Target, options: Common) -> ExitCode:
     from gradcheck.run import check_target
-    from gradcheck.tensors import read_tensor
 
     for path in (options.output, options.save):
         if path is not None and not path.parent.is_dir():
             raise GradcheckError(
                 f"The folder {str(path.parent)!r} for {path.name!r} does not exist.", "Make it first."
             )
-    upstream = None
-    if options.upstream is not None:
-        upstream = read_tensor(options.upstream, option="--upstream", seed=options.seed).array
+    upstream = None if options.upstream is None else _read_one(options.upstream, "--upstream", options)
     report = replace(check_target(target, options.settings, upstream), limit=options.limit)
     if options.save is not None:
         from gradcheck.render.arrays import to_npz
@@ -216,7 +240,8 @@ def _terminal() -> tuple[bool | None, int]:
     """Whether to use colour on standard output (None: it is no terminal) and its width."""
     if not sys.stdout.isatty():
         return None, 0
-    return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain, shutil.get_terminal_size().columns
 
 
 def _print(text: str) -> None:

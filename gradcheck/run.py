@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.errors import ShapeError, TargetError
+from gradcheck.errors import ShapeError, TargetError, TensorError
 from gradcheck.report import Report
 from gradcheck.settings import RTOL, Settings
 from gradcheck.targets import Array, Target
@@ -22,13 +22,18 @@ def check_target(target: Target, settings: Settings, upstream: Array | None = No
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
     Raises `GradcheckError` where the check cannot run.
     """
-    started = time.perf_counter()
+    names = _differentiated(target, settings)
+    for name in names:
+        _refuse_unusable(f"The input `{name}`", target.inputs[name])
+    if upstream is not None:
+        _refuse_unusable("The upstream gradient", upstream)
     from gradcheck.backend import load_tensorflow
 
     load_tensorflow()
     from gradcheck.procedure import Check
 
-    report = Check(target, settings, _differentiated(target, settings), upstream).report()
+    started = time.perf_counter()
+    report = Check(target, settings, names, upstream).report()
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -48,6 +53,22 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
     return possible if settings.wrt is None else tuple(n for n in possible if n in settings.wrt)
 
 
+def _refuse_unusable(what: str, array: Array) -> None:
+    """Raise where an array has no element, or one at which there is no derivative."""
+    if array.size == 0:
+        raise TensorError(f"{what} is empty: it has shape {array.shape}.", "Give at least one element.")
+    if array.dtype.kind == "c":
+        raise TensorError(f"{what} holds complex numbers.", "Give real ones.")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise TensorError(
+            f"{what} holds NaN or infinity in {int(bad.sum()):,} of {array.size:,} elements, first "
+            f"{array[index]} at {list(index)}.",
+            "Replace them with finite numbers: there is no gradient at such a point.",
+        )
+
+
 def check(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
@@ -56,7 +77,7 @@ def check(
     atol: float = 0.0,
     step: float | None = None,
     seed: int = 0,
-    wrt: Sequence[str] | None = None,
+    wrt: str | Sequence[str] | None = None,
     upstream: Any = None,
     strict: bool = False,
     allow_nondeterministic: float = 0.0,
@@ -71,7 +92,7 @@ def check(
     inputs
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
         otherwise in the order given. Integer inputs are passed through and not differentiated. Python
-        numbers and lists become float32. Nothing given is ever modified.
+        floats, alone and in lists, become float32. Nothing given is ever modified.
     rtol, atol
         An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum of
         the sizes of its contributions.
@@ -104,7 +125,7 @@ def check(
         atol=atol,
         step=step,
         seed=seed,
-        wrt=None if wrt is None else tuple(wrt),
+        wrt=None if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt),
         strict=strict,
         allow_nondeterministic=allow_nondeterministic,
     )
@@ -115,7 +136,10 @@ def check(
 
 def _array(name: str, value: Any) -> Array:
     """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would."""
-    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    try:
+        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    except ValueError as error:  # rows of different lengths
+        raise ShapeError(f"The input `{name}` is no array: {error}", "Give rows of one length.") from error
     if array.dtype == object or array.dtype.kind in "USMm":
         raise ShapeError(
             f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."

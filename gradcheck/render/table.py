@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,9 @@ STYLES = {
 CLOSING = {Verdict.PASS: "bold green", Verdict.FAIL: "bold white on red", Verdict.INCONCLUSIVE: "bold yellow"}
 # Wider than any table: off a terminal nothing is folded or cut.
 ENDLESS = 100_000
+INDENT = 2
+# Ways to lay out the elements, (headings on two lines, digits): a narrow terminal takes the first that fits.
+FORMS = ((False, 10), (True, 10), (True, 8), (True, 6))
 
 
 def to_text(report: Report) -> str:
@@ -32,7 +36,7 @@ def to_text(report: Report) -> str:
 
 
 def to_terminal(report: Report, width: int, color: bool) -> str:
-    """Text for a terminal of `width` columns: long cells are folded, never cut."""
+    """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut."""
     return _print(report, width, color)
 
 
@@ -48,20 +52,22 @@ def _print(report: Report, width: int, color: bool) -> str:
         markup=False,
         legacy_windows=False,
     )
-    console.print(document(report))
+    console.print(document(report, width))
     written = console.file
     assert isinstance(written, io.StringIO)
     return written.getvalue()
 
 
-def document(report: Report) -> Group:
-    """The whole report as something rich can print."""
+def document(report: Report, width: int) -> Group:
+    """The whole report as something rich can print, laid out for `width` columns."""
     parts: list[RenderableType] = [Text(f"gradcheck {report.target}", style="bold")]
     for variable in report.variables:
-        parts += [Text(), _heading(report, variable), _elements(report, variable)]
-    parts += [_summary(report), Text()]
-    parts += list(_notes(report))
-    parts.append(_closing(report))
+        parts += [Text(), _heading(report, variable), _elements(report, variable, width)]
+    parts += [Text(), _summary(report, width), Text()]
+    notes = list(_notes(report))
+    if notes:
+        parts += [_labelled(notes), Text()]
+    parts.append(_labelled([_closing(report)]))
     return Group(*parts)
 
 
@@ -75,44 +81,63 @@ def _heading(report: Report, variable: Variable) -> Text:
     return heading
 
 
-def _table(*columns: tuple[str, bool]) -> Table:
+def _table(columns: Sequence[tuple[str, bool]], tall: bool) -> Table:
     """An empty table; a column is its heading and whether it holds numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for heading, number in columns:
-        table.add_column(Text(heading), justify="right" if number else "left", overflow="fold")
+        table.add_column(
+            Text(heading.replace(" ", "\n") if tall else heading),
+            justify="right" if number else "left",
+            overflow="fold",
+        )
     return table
 
 
-def _elements(report: Report, variable: Variable) -> RenderableType:
+def _fitting(width: int, candidates: Iterable[Table]) -> Table:
+    """The first table that needs no more than `width` columns, or the last, whose cells are then folded."""
+    console = Console(width=ENDLESS, file=io.StringIO())
+    for table in candidates:
+        if Measurement.get(console, console.options, table).maximum <= width:
+            break
+    return table
+
+
+def _elements(report: Report, variable: Variable, width: int) -> RenderableType:
+    candidates = (_elements_table(report, variable, *form) for form in FORMS)
+    return Padding(_fitting(width - INDENT, candidates), (0, 0, 0, INDENT))
+
+
+def _elements_table(report: Report, variable: Variable, tall: bool, digits: int) -> Table:
     closed = variable.closed_form is not None
     columns = [("index", False), ("tape", True), ("finite difference", True)]
     columns += [("closed form", True)] if closed else []
     columns += [("absolute error", True), ("relative error", True), ("verdict", False)]
-    table = _table(*columns)
+    table = _table(columns, tall)
     relative = variable.relative_error()
     for index in variable.rows(report.limit):
         verdict = ElementVerdict(int(variable.verdicts[index]))
-        cells = [_index(index), number(variable.tape[index]), number(variable.difference[index])]
+        cells = [
+            _index(index),
+            number(variable.tape[index], digits),
+            number(variable.difference[index], digits),
+        ]
         if variable.closed_form is not None:
-            cells.append(number(variable.closed_form[index]))
+            cells.append(number(variable.closed_form[index], digits))
         cells += [small(variable.error[index]), small(relative[index]), verdict.label]
         style = STYLES[verdict]
         row_style = style if verdict >= ElementVerdict.INCONCLUSIVE else ""
         table.add_row(*(Text(cell, style=row_style) for cell in cells[:-1]), Text(cells[-1], style=style))
-    return Padding(table, (0, 0, 1, 2))
+    return table
 
 
-def _summary(report: Report) -> RenderableType:
-    table = _table(
-        ("variable", False),
-        ("shape", False),
-        ("dtype", False),
-        ("elements", True),
-        ("checked", True),
-        ("worst error", True),
-        ("where", False),
-        ("verdict", False),
-    )
+def _summary(report: Report, width: int) -> RenderableType:
+    return _fitting(width, (_summary_table(report, tall) for tall in (False, True)))
+
+
+def _summary_table(report: Report, tall: bool) -> Table:
+    columns = [("variable", False), ("shape", False), ("dtype", False), ("elements", True), ("checked", True)]
+    columns += [("worst error", True), ("where", False), ("verdict", False)]
+    table = _table(columns, tall)
     for variable in report.variables:
         verdict = variable.verdict
         where = variable.worst_index
@@ -125,48 +150,55 @@ def _summary(report: Report) -> RenderableType:
             small(variable.error[where]),
             _index(where),
         ]
-        counts = ", ".join(f"{count:,} {label}" for label, count in variable.counts.items() if count)
+        counts = [f"{count:,} {label}" for label, count in variable.counts.items() if count]
         style = STYLES[verdict]
         row_style = style if verdict >= ElementVerdict.INCONCLUSIVE else ""
-        table.add_row(*(Text(cell, style=row_style) for cell in cells), Text(counts, style=style))
+        words = (",\n" if tall else ", ").join(counts)
+        table.add_row(*(Text(cell, style=row_style) for cell in cells), Text(words, style=style))
     return table
 
 
-def _notes(report: Report) -> Iterator[Text]:
+def _labelled(lines: Iterable[tuple[Text, str]]) -> Table:
+    """Lines that begin with a label; what does not fit goes on below the text, not below the label."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in lines:
+        grid.add_row(label, Text(text))
+    return grid
+
+
+def _notes(report: Report) -> Iterator[tuple[Text, str]]:
     explained = {line.partition(":")[0] for line in report.diagnosis}
     for line in report.diagnosis:
-        yield Text("diagnosis  ", style="bold red").append(line, style="not bold")
+        yield Text("diagnosis", style="bold red"), line
     for variable in report.variables:
         if variable.reason is not None and variable.name not in explained:
-            yield Text("reason     ", style="bold red").append(f"{variable.name}: {variable.reason}")
+            yield Text("reason", style="bold red"), f"{variable.name}: {variable.reason}"
     for line in report.warnings:
-        yield Text("note       ", style="yellow").append(line, style="default")
-    if report.diagnosis or report.warnings:
-        yield Text()
-
-
-def _closing(report: Report) -> Text:
-    settings = report.settings
-    absolute = f" + {settings.atol:g}" if settings.atol else ""
-    closing = Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict])
-    closing.append(
-        f"  {report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
-        f"tolerance {settings.rtol:g}·S{absolute}",
-        style="not bold default on default",
-    )
+        yield Text("note", style="yellow"), line
     if report.sensitivity is not None:
         median, worst = report.sensitivity
-        closing.append(
-            f" · an error of {100 * median:.2g} % in an element would have been seen "
+        yield (
+            Text("sensitivity", style="dim"),
+            f"an error of {100 * median:.2g} % in an element would have been seen "
             f"({100 * worst:.2g} % in the least sensitive one)",
-            style="not bold default on default",
         )
-    return closing
 
 
-def number(value: float) -> str:
-    """Ten significant digits."""
-    return f"{value:.10g}"
+def _closing(report: Report) -> tuple[Text, str]:
+    settings = report.settings
+    absolute = f" + {settings.atol:g}" if settings.atol else ""
+    return (
+        Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict]),
+        f"{report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
+        f"tolerance {settings.rtol:g}·S{absolute}",
+    )
+
+
+def number(value: float, digits: int = 10) -> str:
+    """A gradient to so many significant digits."""
+    return f"{value:.{digits}g}"
 
 
 def small(value: float) -> str:

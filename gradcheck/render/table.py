@@ -31,8 +31,8 @@ FORMS = ((False, 10), (True, 10), (True, 8), (True, 6))
 
 
 def to_text(report: Report) -> str:
-    """Plain text as wide as it needs: no escape codes, no digit cut, no trailing spaces."""
-    return "\n".join(line.rstrip() for line in _print(report, ENDLESS, False).splitlines()) + "\n"
+    """Plain text as wide as it needs: no escape codes, no digit cut."""
+    return _print(report, ENDLESS, False)
 
 
 def to_terminal(report: Report, width: int, color: bool) -> str:
@@ -44,6 +44,7 @@ def _print(report: Report, width: int, color: bool) -> str:
     console = Console(
         file=io.StringIO(),
         width=width,
+        height=ENDLESS,  # with one of the two alone, rich asks the environment for both
         force_terminal=color,
         color_system="standard" if color else None,
         no_color=not color,
@@ -55,7 +56,7 @@ def _print(report: Report, width: int, color: bool) -> str:
     console.print(document(report, width))
     written = console.file
     assert isinstance(written, io.StringIO)
-    return written.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
 
 
 def document(report: Report, width: int) -> Group:
@@ -95,7 +96,7 @@ def _table(columns: Sequence[tuple[str, bool]], tall: bool) -> Table:
 
 def _fitting(width: int, candidates: Iterable[Table]) -> Table:
     """The first table that needs no more than `width` columns, or the last, whose cells are then folded."""
-    console = Console(width=ENDLESS, file=io.StringIO())
+    console = Console(width=ENDLESS, height=ENDLESS, file=io.StringIO())
     for table in candidates:
         if Measurement.get(console, console.options, table).maximum <= width:
             break
@@ -143,7 +144,7 @@ def _summary_table(report: Report, tall: bool) -> Table:
         where = variable.worst_index
         cells = [
             variable.name,
-            _index(variable.shape),
+            str(variable.shape),
             variable.dtype,
             f"{variable.verdicts.size:,}",
             f"{100 * variable.coverage:.3g} %",
@@ -207,4 +208,4 @@ def small(value: float) -> str:
 
 
 def _index(index: tuple[int, ...]) -> str:
-    return "(" + ", ".join(str(i) for i in index) + ")"
+    return str(list(index))

@@ -52,7 +52,8 @@ class Boundary(click.Group):
                 raise
             code = ExitCode.PASS
         except Exception as error:
-            code = _bug(error)
+            sentence, code = _ending(error)
+            click.echo(f"error: {sentence}", err=True)
         sys.exit(int(code or 0))
 
 
@@ -63,37 +64,35 @@ def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     def run(**values: Any) -> ExitCode:
         try:
             return command(**values)
-        except GradcheckError as error:
-            click.echo(f"error: {error}", err=True)
-            code = error.exit_code
         except (KeyboardInterrupt, click.ClickException):
             raise
-        except SystemExit as left:
-            click.echo(f"error: the code under check ended the process (SystemExit: {left}).", err=True)
-            code = ExitCode.UNUSABLE
-        except MemoryError as error:
-            click.echo(
-                f"error: the memory of this machine is not enough ({error or 'MemoryError'}). "
-                "Give smaller tensors: a gradient can be checked on small ones.",
-                err=True,
-            )
-            code = ExitCode.UNUSABLE
-        except Exception as error:
-            code = _bug(error)
-        if values["traceback"]:
-            tracebacks.print_exc()
-        return code
+        except (Exception, SystemExit) as error:
+            sentence, code = _ending(error)
+            click.echo(f"error: {sentence}", err=True)
+            if values["traceback"]:
+                click.echo(tracebacks.format_exc(), err=True, nl=False)
+            return code
 
     return run
 
 
-def _bug(error: Exception) -> ExitCode:
-    click.echo(
-        f"error: this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
+def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:
+    """What to say about an exception, and the code to end with."""
+    if isinstance(error, GradcheckError):
+        return str(error), error.exit_code
+    if isinstance(error, SystemExit):
+        return f"the code under check ended the process (SystemExit: {error}).", ExitCode.UNUSABLE
+    if isinstance(error, MemoryError):
+        return (
+            f"the memory of this machine is not enough ({error or 'MemoryError'}). "
+            "Give smaller tensors: a gradient can be checked on small ones.",
+            ExitCode.UNUSABLE,
+        )
+    return (
+        f"this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
         "--traceback shows where; please report it.",
-        err=True,
+        ExitCode.BUG,
     )
-    return ExitCode.BUG
 
 
 @click.group(
@@ -101,7 +100,7 @@ def _bug(error: Exception) -> ExitCode:
     epilog=f"{TENSORS}\n\n{CODES}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, package_name="gradcheck")
+@click.version_option(__version__, prog_name="gradcheck")
 def main() -> None:
     """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element."""
 

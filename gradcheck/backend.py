@@ -27,23 +27,25 @@ def load_tensorflow() -> None:
 
             tf.add(1.0, 1.0)
             tf.get_logger().setLevel("ERROR")
-        except Exception:
+        except Exception as error:
             # Why TensorFlow could not be loaded is in what it logged.
             held.seek(0)
             text = held.read().decode(errors="replace")
             raise GradcheckError(
-                "TensorFlow could not be loaded.", f"Install it again. It said:\n{text}"
-            ) from sys.exception()
+                f"TensorFlow could not be loaded ({type(error).__name__}: {error}).",
+                f"Install it again. It said:\n{text}",
+            ) from error
 
 
 @contextlib.contextmanager
 def _held_back() -> Iterator[BinaryIO]:
     """File descriptor 2 goes to a temporary file, and comes back whatever happens."""
     with tempfile.TemporaryFile() as held:
-        sys.stderr.flush()
+        if sys.stderr is not None:  # a process started without standard error has none
+            sys.stderr.flush()
         try:
             kept = os.dup(2)
-        except OSError:  # a process without standard error has nothing to hold back
+        except OSError:  # nothing to hold back either
             yield held
             return
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
-from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +28,7 @@ CLOSING = {Verdict.PASS: "bold green", Verdict.FAIL: "bold white on red", Verdic
 # Wider than any table: off a terminal nothing is folded or cut.
 ENDLESS = 100_000
 INDENT = 2
+GAP = 2
 # Ways to lay out the elements, (headings on two lines, digits): a narrow terminal takes the first that fits.
 FORMS = ((False, 10), (True, 10), (True, 8), (True, 6))
 
@@ -82,81 +85,92 @@ def _heading(report: Report, variable: Variable) -> Text:
     return heading
 
 
-def _table(columns: Sequence[tuple[str, bool]], tall: bool) -> Table:
-    """An empty table; a column is its heading and whether it holds numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for heading, number in columns:
-        table.add_column(
-            Text(heading.replace(" ", "\n") if tall else heading),
-            justify="right" if number else "left",
-            overflow="fold",
-        )
-    return table
+@dataclass(frozen=True)
+class Row:
+    """Cells of one line, the style of all of them, and that of the last, which holds the verdict."""
+
+    cells: list[str]
+    style: str
+    verdict_style: str
+
+    @staticmethod
+    def of(cells: list[str], verdict: ElementVerdict) -> Row:
+        """A row in the colour of its verdict where there is something to look at."""
+        style = STYLES[verdict]
+        return Row(cells, style if verdict >= ElementVerdict.INCONCLUSIVE else "", style)
 
 
-def _fitting(width: int, candidates: Iterable[Table]) -> Table:
-    """The first table that needs no more than `width` columns, or the last, whose cells are then folded."""
-    console = Console(width=ENDLESS, height=ENDLESS, file=io.StringIO())
-    for table in candidates:
-        if Measurement.get(console, console.options, table).maximum <= width:
+def _table(columns: Sequence[tuple[str, bool]], width: int, forms: Iterable[tuple[bool, list[Row]]]) -> Table:
+    """A table in the first form that fits into `width`, or in the last, whose cells are then folded.
+
+    A column is its heading and whether it holds numbers; a form is whether headings have two lines, and rows.
+    """
+    for tall, rows in forms:
+        headings = [heading.replace(" ", "\n") if tall else heading for heading, _ in columns]
+        widths: list[int | None] = [
+            max(cell_len(line) for cell in column for line in cell.split("\n"))
+            for column in zip(headings, *(row.cells for row in rows), strict=True)
+        ]
+        if sum(filter(None, widths)) + GAP * (len(columns) - 1) <= width:
             break
+    else:
+        widths = [None] * len(columns)
+    # A width that is given saves rich from measuring every cell, several times.
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    for (_, number), heading, column_width in zip(columns, headings, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(Text(heading), justify=justify, overflow="fold", width=column_width)
+    for row in rows:
+        *first, last = row.cells
+        table.add_row(*(Text(cell, row.style) for cell in first), Text(last, row.verdict_style))
     return table
 
 
 def _elements(report: Report, variable: Variable, width: int) -> RenderableType:
-    candidates = (_elements_table(report, variable, *form) for form in FORMS)
-    return Padding(_fitting(width - INDENT, candidates), (0, 0, 0, INDENT))
-
-
-def _elements_table(report: Report, variable: Variable, tall: bool, digits: int) -> Table:
     closed = variable.closed_form is not None
     columns = [("index", False), ("tape", True), ("finite difference", True)]
     columns += [("closed form", True)] if closed else []
     columns += [("absolute error", True), ("relative error", True), ("verdict", False)]
-    table = _table(columns, tall)
+    forms = ((tall, _element_rows(report, variable, digits)) for tall, digits in FORMS)
+    return Padding(_table(columns, width - INDENT, forms), (0, 0, 0, INDENT), expand=False)
+
+
+def _element_rows(report: Report, variable: Variable, digits: int) -> list[Row]:
     relative = variable.relative_error()
+    gradients = [variable.tape, variable.difference]
+    gradients += [] if variable.closed_form is None else [variable.closed_form]
+    rows = []
     for index in variable.rows(report.limit):
         verdict = ElementVerdict(int(variable.verdicts[index]))
-        cells = [
-            _index(index),
-            number(variable.tape[index], digits),
-            number(variable.difference[index], digits),
-        ]
-        if variable.closed_form is not None:
-            cells.append(number(variable.closed_form[index], digits))
+        cells = [_index(index), *(number(gradient[index], digits) for gradient in gradients)]
         cells += [small(variable.error[index]), small(relative[index]), verdict.label]
-        style = STYLES[verdict]
-        row_style = style if verdict >= ElementVerdict.INCONCLUSIVE else ""
-        table.add_row(*(Text(cell, style=row_style) for cell in cells[:-1]), Text(cells[-1], style=style))
-    return table
+        rows.append(Row.of(cells, verdict))
+    return rows
 
 
 def _summary(report: Report, width: int) -> RenderableType:
-    return _fitting(width, (_summary_table(report, tall) for tall in (False, True)))
-
-
-def _summary_table(report: Report, tall: bool) -> Table:
     columns = [("variable", False), ("shape", False), ("dtype", False), ("elements", True), ("checked", True)]
     columns += [("worst error", True), ("where", False), ("verdict", False)]
-    table = _table(columns, tall)
-    for variable in report.variables:
-        verdict = variable.verdict
-        where = variable.worst_index
-        cells = [
-            variable.name,
-            str(variable.shape),
-            variable.dtype,
-            f"{variable.verdicts.size:,}",
-            f"{100 * variable.coverage:.3g} %",
-            small(variable.error[where]),
-            _index(where),
-        ]
-        counts = [f"{count:,} {label}" for label, count in variable.counts.items() if count]
-        style = STYLES[verdict]
-        row_style = style if verdict >= ElementVerdict.INCONCLUSIVE else ""
-        words = (",\n" if tall else ", ").join(counts)
-        table.add_row(*(Text(cell, style=row_style) for cell in cells), Text(words, style=style))
-    return table
+    forms = (
+        (tall, [_summary_row(variable, tall) for variable in report.variables]) for tall in (False, True)
+    )
+    return _table(columns, width, forms)
+
+
+def _summary_row(variable: Variable, tall: bool) -> Row:
+    where = variable.worst_index
+    counts = [f"{count:,} {label}" for label, count in variable.counts.items() if count]
+    cells = [
+        variable.name,
+        str(variable.shape),
+        variable.dtype,
+        f"{variable.verdicts.size:,}",
+        f"{100 * variable.coverage:.3g} %",
+        small(variable.error[where]),
+        _index(where),
+        (",\n" if tall else ", ").join(counts),
+    ]
+    return Row.of(cells, variable.verdict)
 
 
 def _labelled(lines: Iterable[tuple[Text, str]]) -> Table:

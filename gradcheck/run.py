@@ -144,7 +144,7 @@ def _array(name: str, value: Any) -> Array:
         raise ShapeError(
             f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."
         )
-    if isinstance(value, (int, float, list, tuple)) and array.dtype == np.float64:
+    if type(value) in (float, list, tuple) and array.dtype == np.float64:
         array = array.astype(np.float32)
     return array
 

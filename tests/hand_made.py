@@ -32,14 +32,11 @@ def variable(
     def full(value: Any) -> Array:
         return np.broadcast_to(np.asarray(value, np.float64), codes.shape).copy()
 
-    with np.errstate(invalid="ignore"):
-        error = np.abs(full(tape) - full(difference))
     return Variable(
         name,
         "float32",
         full(tape),
         full(difference),
-        error,
         full(tolerance),
         codes,
         None if closed_form is None else full(closed_form),

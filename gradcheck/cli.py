@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import os
 import shutil
 import sys
 import traceback as tracebacks
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,9 @@ class Boundary(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit with what it returns."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal or locale without ∂ and · gets ? for them, rather than no report.
+            sys.stdout.reconfigure(errors="replace")
         try:
             code = super().main(*args, **(extra | {"standalone_mode": False}))
         except click.ClickException as error:
@@ -42,7 +47,35 @@ class Boundary(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("Interrupted.", err=True)
             code = ExitCode.INTERRUPTED
+        except Exception as error:
+            sentence, code = _ending(error)
+            click.echo(f"error: {sentence}", err=True)
         sys.exit(int(code or 0))
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse; this is where --help and --version write."""
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, or write its --help."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End with code 0 where Click would end with 1, which is kept for gradients that disagree."""
+    try:
+        yield
+    except BrokenPipeError:
+        _silence()
+        raise click.exceptions.Exit(ExitCode.PASS) from None
+
+
+def _silence() -> None:
+    """Python flushes standard output once more on its way out: let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
@@ -52,23 +85,35 @@ def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     def run(**values: Any) -> ExitCode:
         try:
             return command(**values)
-        except GradcheckError as error:
-            click.echo(f"error: {error}", err=True)
-            code = error.exit_code
         except (KeyboardInterrupt, click.ClickException):
             raise
-        except Exception as error:
-            click.echo(
-                f"error: this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
-                "--traceback shows where; please report it.",
-                err=True,
-            )
-            code = ExitCode.BUG
-        if values["traceback"]:
-            tracebacks.print_exc()
-        return code
+        except (Exception, SystemExit) as error:
+            sentence, code = _ending(error)
+            click.echo(f"error: {sentence}", err=True)
+            if values["traceback"]:
+                click.echo(tracebacks.format_exc(), err=True, nl=False)
+            return code
 
     return run
+
+
+def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:
+    """What to say about an exception, and the code to end with."""
+    if isinstance(error, GradcheckError):
+        return str(error), error.exit_code
+    if isinstance(error, SystemExit):
+        return f"the code under check ended the process (SystemExit: {error}).", ExitCode.UNUSABLE
+    if isinstance(error, MemoryError):
+        return (
+            f"the memory of this machine is not enough ({error or 'MemoryError'}). "
+            "Give smaller tensors: a gradient can be checked on small ones.",
+            ExitCode.UNUSABLE,
+        )
+    return (
+        f"this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
+        "--traceback shows where; please report it.",
+        ExitCode.BUG,
+    )
 
 
 @click.group(
@@ -76,7 +121,7 @@ def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     epilog=f"{TENSORS}\n\n{CODES}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, package_name="gradcheck")
+@click.version_option(__version__, prog_name="gradcheck")
 def main() -> None:
     """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element."""
 
@@ -162,33 +207,32 @@ def demo(traceback: bool) -> ExitCode:
 
 
 def _read(texts: dict[str, str | None], options: Common) -> dict[str, Array]:
-    """The tensors by name; what was changed on reading them is said on standard error."""
-    from gradcheck.tensors import read_tensor
-
+    """The tensors by name."""
     given = {name: text for name, text in texts.items() if text is not None}
     if [*given.values(), options.upstream].count("-") > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
-    tensors = {}
-    for name, text in given.items():
-        reading = read_tensor(text, option=f"--{name}", seed=options.seed, dtype=options.dtype)
-        tensors[name] = reading.array
-        for note in reading.notes if not options.quiet else ():
-            click.echo(f"note: {note}", err=True)
-    return tensors
+    return {name: _read_one(text, f"--{name}", options) for name, text in given.items()}
+
+
+def _read_one(text: str, option: str, options: Common) -> Array:
+    """One tensor; what was changed on reading it is said on standard error."""
+    from gradcheck.tensors import read_tensor
+
+    reading = read_tensor(text, option=option, seed=options.seed, dtype=options.dtype)
+    for note in reading.notes if not options.quiet else ():
+        click.echo(f"note: {note}", err=True)
+    return reading.array
 
 
 def _check(target: Target, options: Common) -> ExitCode:
     from gradcheck.run import check_target
-    from gradcheck.tensors import read_tensor
 
     for path in (options.output, options.save):
         if path is not None and not path.parent.is_dir():
             raise GradcheckError(
                 f"The folder {str(path.parent)!r} for {path.name!r} does not exist.", "Make it first."
             )
-    upstream = None
-    if options.upstream is not None:
-        upstream = read_tensor(options.upstream, option="--upstream", seed=options.seed).array
+    upstream = None if options.upstream is None else _read_one(options.upstream, "--upstream", options)
     report = replace(check_target(target, options.settings, upstream), limit=options.limit)
     if options.save is not None:
         from gradcheck.render.arrays import to_npz
@@ -216,7 +260,8 @@ def _terminal() -> tuple[bool | None, int]:
     """Whether to use colour on standard output (None: it is no terminal) and its width."""
     if not sys.stdout.isatty():
         return None, 0
-    return not os.environ.get("NO_COLOR"), shutil.get_terminal_size().columns
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain, shutil.get_terminal_size().columns
 
 
 def _print(text: str) -> None:
@@ -225,8 +270,7 @@ def _print(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes standard output once more on its way out: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -69,8 +69,9 @@ def _examples() -> list[Example]:
         ),
         Example("y = x · w, a dense layer", dense(x, w), {"x": [[2, 3], [2, 3]], "w": [[3], [3]]}),
         Example(
-            "max pooling over 3 steps: each maximum passes its gradient on. The last channel has its maximum "
-            "twice,\n   a tie: there is no single derivative, and the tape's choice is one of the valid ones",
+            "max pooling over 3 steps: each maximum passes its gradient on. The last channel, 2 3 3, has its "
+            "maximum\n   twice, a tie: there is no single derivative, and the tape's choice is a valid one "
+            "(so has channel 1, 3 2 3)",
             maxpool1d(sequence, pool_size=3, strides=1),
             {"x": [[[0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], [1, 0, 1, 1, 1, 0]]]},
         ),

@@ -67,6 +67,9 @@ def _patterns(e: Evidence) -> Iterator[str]:
         return
     if not e.tapes.any():
         yield "the tape gradient is zero where it should not be"
+    if _only_closed_form(e):
+        yield "tape and difference agree with one another, but not with the closed form"
+        return
     if (variable.error[failing] <= variable.tolerance[failing]).all():
         yield (
             "right for the upstream gradient shown, wrong for others: the upstream gradient is ignored "
@@ -79,6 +82,16 @@ def _patterns(e: Evidence) -> Iterator[str]:
     yield from _moves(e)
     if (variable.tape[failing] == 0).all():
         yield "the tape gradient is zero where it should not be"
+
+
+def _only_closed_form(e: Evidence) -> bool:
+    """Whether the third opinion stands alone at every failing element."""
+    variable = e.variable
+    if variable.closed_form is None:
+        return False
+    agree = variable.error <= variable.tolerance
+    apart = ~(np.abs(variable.closed_form - variable.difference) <= variable.tolerance)
+    return bool((agree & apart)[e.failing].all())
 
 
 def _ties(e: Evidence) -> Iterator[str]:

@@ -55,6 +55,10 @@ class TargetError(GradcheckError):
     """The function could not be called, raised, or returned what has no gradient."""
 
 
+class SettingError(GradcheckError):
+    """A setting of the check has a value that cannot be."""
+
+
 class NondeterministicError(GradcheckError):
     """The function gave two different outputs at one point."""
 

@@ -157,10 +157,12 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """fail if anything disagrees, else inconclusive if anything could not be judged, else pass."""
-        worst = max((variable.verdict for variable in self.variables), default=ElementVerdict.MATCH)
+        worst = max((variable.verdict for variable in self.variables), default=ElementVerdict.UNCHECKED)
         if worst >= ElementVerdict.MISMATCH or (self.settings.strict and self._any_kink()):
             return Verdict.FAIL
-        return Verdict.INCONCLUSIVE if worst == ElementVerdict.INCONCLUSIVE else Verdict.PASS
+        # A report of which nothing was checked has seen nothing agree.
+        judged = worst in (ElementVerdict.MATCH, ElementVerdict.KINK)
+        return Verdict.PASS if judged else Verdict.INCONCLUSIVE
 
     def _any_kink(self) -> bool:
         return any(variable.counts["kink"] for variable in self.variables)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.errors import ShapeError, TargetError
+from gradcheck.errors import ShapeError, TargetError, TensorError
 from gradcheck.report import Report
 from gradcheck.settings import RTOL, Settings
 from gradcheck.targets import Array, Target
@@ -22,14 +22,18 @@ def check_target(target: Target, settings: Settings, upstream: Array | None = No
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
     Raises `GradcheckError` where the check cannot run.
     """
-    started = time.perf_counter()
+    names = _differentiated(target, settings)
+    for name in names:
+        _refuse_unusable(f"The input `{name}`", target.inputs[name])
+    if upstream is not None:
+        _refuse_unusable("The upstream gradient", upstream)
     from gradcheck.backend import load_tensorflow
 
     load_tensorflow()
     from gradcheck import procedure
     from gradcheck.point import Point
 
-    names = _differentiated(target, settings)
+    started = time.perf_counter()
     report = procedure.run(Point(target, settings, names, upstream))
     return replace(report, seconds=time.perf_counter() - started)
 
@@ -41,11 +45,6 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
         raise TargetError(
             f"{target.name} has no floating input to differentiate.", "Give at least one floating tensor."
         )
-    for name in possible:
-        if target.inputs[name].size == 0:
-            raise ShapeError(
-                f"{name} is empty: it has shape {target.inputs[name].shape}.", "Give at least one element."
-            )
     for name in settings.wrt or ():
         if name not in possible:
             raise TargetError(
@@ -53,6 +52,22 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
                 f"Choose from: {', '.join(possible)}.",
             )
     return possible if settings.wrt is None else tuple(n for n in possible if n in settings.wrt)
+
+
+def _refuse_unusable(what: str, array: Array) -> None:
+    """Raise where an array has no element, or one at which there is no derivative."""
+    if array.size == 0:
+        raise TensorError(f"{what} is empty: it has shape {array.shape}.", "Give at least one element.")
+    if array.dtype.kind == "c":
+        raise TensorError(f"{what} holds complex numbers.", "Give real ones.")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise TensorError(
+            f"{what} holds NaN or infinity in {int(bad.sum()):,} of {array.size:,} elements, first "
+            f"{array[index]} at {list(index)}.",
+            "Replace them with finite numbers: there is no gradient at such a point.",
+        )
 
 
 def check(
@@ -63,7 +78,7 @@ def check(
     atol: float = 0.0,
     step: float | None = None,
     seed: int = 0,
-    wrt: Sequence[str] | None = None,
+    wrt: str | Sequence[str] | None = None,
     upstream: Any = None,
     strict: bool = False,
     allow_nondeterministic: float = 0.0,
@@ -78,7 +93,7 @@ def check(
     inputs
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
         otherwise in the order given. Integer inputs are passed through and not differentiated. Python
-        numbers and lists become float32. Nothing given is ever modified.
+        floats, alone and in lists, become float32. Nothing given is ever modified.
     rtol, atol
         An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum of
         the sizes of its contributions.
@@ -111,7 +126,7 @@ def check(
         atol=atol,
         step=step,
         seed=seed,
-        wrt=None if wrt is None else tuple(wrt),
+        wrt=None if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt),
         strict=strict,
         allow_nondeterministic=allow_nondeterministic,
     )
@@ -122,13 +137,15 @@ def check(
 
 def _array(name: str, value: Any) -> Array:
     """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would."""
-    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    try:
+        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    except ValueError as error:  # rows of different lengths
+        raise ShapeError(f"The input `{name}` is no array: {error}", "Give rows of one length.") from error
     if array.dtype == object or array.dtype.kind in "USMm":
         raise ShapeError(
             f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."
         )
-    python = isinstance(value, (int, float, list, tuple)) and not isinstance(value, np.generic)
-    if python and array.dtype == np.float64:
+    if type(value) in (float, list, tuple) and array.dtype == np.float64:
         array = array.astype(np.float32)
     return array
 

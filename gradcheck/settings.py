@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
+
+from gradcheck.errors import SettingError
 
 # How far tape and difference may be apart, as a share of the size S of an element's contributions,
 # when both are computed in float64. Differences reach 1e-10 there, so that 1e-6 leaves four digits
@@ -38,6 +41,22 @@ class Settings:
     """Largest difference between two evaluations at one point that is taken as noise."""
     method: Method = Method.AUTO
     """`elementwise` perturbs one element at a time: slow, and the oracle of the other."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no check can run with; NaN would decide comparisons."""
+        for name, value, rule in (
+            ("rtol", self.rtol, self.rtol >= 0),
+            ("atol", self.atol, self.atol >= 0),
+            ("allow_nondeterministic", self.allow_nondeterministic, self.allow_nondeterministic >= 0),
+            ("step", self.step, self.step is None or self.step > 0),
+        ):
+            if not rule or (value is not None and not math.isfinite(value)):
+                least = "> 0" if name == "step" else "≥ 0"
+                raise SettingError(f"`{name}` is {value}.", f"Give a finite number {least}.")
+        if self.seed < 0:
+            raise SettingError(f"`seed` is {self.seed}.", "Give an integer ≥ 0.")
+        if self.wrt is not None and not self.wrt:
+            raise SettingError("`wrt` names no input.", "Name at least one, or leave it out for all.")
 
     def to_dict(self) -> dict[str, object]:
         """The settings as plain values, for JSON."""

@@ -108,7 +108,7 @@ def _sentence(error: Exception) -> str:
 def refusal(target: str, error: Exception, where: str) -> TargetError:
     """The one sentence for a function, or a backward pass, that raised."""
     return TargetError(
-        f"{target} raised {type(error).__name__} {where}: {_sentence(error)}",
+        f"{target} raised {type(error).__name__} {where}: {_sentence(error).rstrip('.')}.",
         "Call it by itself with the same tensors to see the cause (--traceback shows where it happened).",
     )
 

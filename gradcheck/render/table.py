@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -24,15 +27,19 @@ STYLES = {
 CLOSING = {Verdict.PASS: "bold green", Verdict.FAIL: "bold white on red", Verdict.INCONCLUSIVE: "bold yellow"}
 # Wider than any table: off a terminal nothing is folded or cut.
 ENDLESS = 100_000
+INDENT = 2
+GAP = 2
+# Ways to lay out the elements, (headings on two lines, digits): a narrow terminal takes the first that fits.
+FORMS = ((False, 10), (True, 10), (True, 8), (True, 6))
 
 
 def to_text(report: Report) -> str:
-    """Plain text as wide as it needs: no escape codes, no digit cut, no trailing spaces."""
-    return "\n".join(line.rstrip() for line in _print(report, ENDLESS, False).splitlines()) + "\n"
+    """Plain text as wide as it needs: no escape codes, no digit cut."""
+    return _print(report, ENDLESS, False)
 
 
 def to_terminal(report: Report, width: int, color: bool) -> str:
-    """Text for a terminal of `width` columns: long cells are folded, never cut."""
+    """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut."""
     return _print(report, width, color)
 
 
@@ -40,6 +47,7 @@ def _print(report: Report, width: int, color: bool) -> str:
     console = Console(
         file=io.StringIO(),
         width=width,
+        height=ENDLESS,  # with one of the two alone, rich asks the environment for both
         force_terminal=color,
         color_system="standard" if color else None,
         no_color=not color,
@@ -48,20 +56,22 @@ def _print(report: Report, width: int, color: bool) -> str:
         markup=False,
         legacy_windows=False,
     )
-    console.print(document(report))
+    console.print(document(report, width))
     written = console.file
     assert isinstance(written, io.StringIO)
-    return written.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
 
 
-def document(report: Report) -> Group:
-    """The whole report as something rich can print."""
+def document(report: Report, width: int) -> Group:
+    """The whole report as something rich can print, laid out for `width` columns."""
     parts: list[RenderableType] = [Text(f"gradcheck {report.target}", style="bold")]
     for variable in report.variables:
-        parts += [Text(), _heading(report, variable), _elements(report, variable)]
-    parts += [_summary(report), Text()]
-    parts += list(_notes(report))
-    parts.append(_closing(report))
+        parts += [Text(), _heading(report, variable), _elements(report, variable, width)]
+    parts += [Text(), _summary(report, width), Text()]
+    notes = list(_notes(report))
+    if notes:
+        parts += [_labelled(notes), Text()]
+    parts.append(_labelled([_closing(report)]))
     return Group(*parts)
 
 
@@ -75,98 +85,135 @@ def _heading(report: Report, variable: Variable) -> Text:
     return heading
 
 
-def _table(*columns: tuple[str, bool]) -> Table:
-    """An empty table; a column is its heading and whether it holds numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading, number in columns:
-        table.add_column(Text(heading), justify="right" if number else "left", overflow="fold")
+@dataclass(frozen=True)
+class Row:
+    """Cells of one line, the style of all of them, and that of the last, which holds the verdict."""
+
+    cells: list[str]
+    style: str
+    verdict_style: str
+
+    @staticmethod
+    def of(cells: list[str], verdict: ElementVerdict) -> Row:
+        """A row in the colour of its verdict where there is something to look at."""
+        style = STYLES[verdict]
+        return Row(cells, style if verdict >= ElementVerdict.INCONCLUSIVE else "", style)
+
+
+def _table(columns: Sequence[tuple[str, bool]], width: int, forms: Iterable[tuple[bool, list[Row]]]) -> Table:
+    """A table in the first form that fits into `width`, or in the last, whose cells are then folded.
+
+    A column is its heading and whether it holds numbers; a form is whether headings have two lines, and rows.
+    """
+    for tall, rows in forms:
+        headings = [heading.replace(" ", "\n") if tall else heading for heading, _ in columns]
+        widths: list[int | None] = [
+            max(cell_len(line) for cell in column for line in cell.split("\n"))
+            for column in zip(headings, *(row.cells for row in rows), strict=True)
+        ]
+        if sum(filter(None, widths)) + GAP * (len(columns) - 1) <= width:
+            break
+    else:
+        widths = [None] * len(columns)
+    # A width that is given saves rich from measuring every cell, several times.
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    for (_, number), heading, column_width in zip(columns, headings, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(Text(heading), justify=justify, overflow="fold", width=column_width)
+    for row in rows:
+        *first, last = row.cells
+        table.add_row(*(Text(cell, row.style) for cell in first), Text(last, row.verdict_style))
     return table
 
 
-def _elements(report: Report, variable: Variable) -> RenderableType:
+def _elements(report: Report, variable: Variable, width: int) -> RenderableType:
     closed = variable.closed_form is not None
     columns = [("index", False), ("tape", True), ("finite difference", True)]
     columns += [("closed form", True)] if closed else []
     columns += [("absolute error", True), ("relative error", True), ("verdict", False)]
-    table = _table(*columns)
+    forms = ((tall, _element_rows(report, variable, digits)) for tall, digits in FORMS)
+    return Padding(_table(columns, width - INDENT, forms), (0, 0, 0, INDENT), expand=False)
+
+
+def _element_rows(report: Report, variable: Variable, digits: int) -> list[Row]:
     relative = variable.relative_error()
+    gradients = [variable.tape, variable.difference]
+    gradients += [] if variable.closed_form is None else [variable.closed_form]
+    rows = []
     for index in variable.rows(report.limit):
         verdict = ElementVerdict(int(variable.verdicts[index]))
-        cells = [_index(index), number(variable.tape[index]), number(variable.difference[index])]
-        if variable.closed_form is not None:
-            cells.append(number(variable.closed_form[index]))
+        cells = [_index(index), *(number(gradient[index], digits) for gradient in gradients)]
         cells += [small(variable.error[index]), small(relative[index]), verdict.label]
-        style = STYLES[verdict]
-        row_style = style if verdict >= ElementVerdict.INCONCLUSIVE else ""
-        table.add_row(*(Text(cell, style=row_style) for cell in cells[:-1]), Text(cells[-1], style=style))
-    return Padding(table, (0, 0, 1, 2))
+        rows.append(Row.of(cells, verdict))
+    return rows
 
 
-def _summary(report: Report) -> RenderableType:
-    table = _table(
-        ("variable", False),
-        ("shape", False),
-        ("dtype", False),
-        ("elements", True),
-        ("checked", True),
-        ("worst error", True),
-        ("where", False),
-        ("verdict", False),
+def _summary(report: Report, width: int) -> RenderableType:
+    columns = [("variable", False), ("shape", False), ("dtype", False), ("elements", True), ("checked", True)]
+    columns += [("worst error", True), ("where", False), ("verdict", False)]
+    forms = (
+        (tall, [_summary_row(variable, tall) for variable in report.variables]) for tall in (False, True)
     )
-    for variable in report.variables:
-        verdict = variable.verdict
-        where = variable.worst_index
-        cells = [
-            variable.name,
-            _index(variable.shape),
-            variable.dtype,
-            f"{variable.verdicts.size:,}",
-            f"{100 * variable.coverage:.3g} %",
-            small(variable.error[where]),
-            _index(where),
-        ]
-        counts = ", ".join(f"{count:,} {label}" for label, count in variable.counts.items() if count)
-        style = STYLES[verdict]
-        row_style = style if verdict >= ElementVerdict.INCONCLUSIVE else ""
-        table.add_row(*(Text(cell, style=row_style) for cell in cells), Text(counts, style=style))
-    return table
+    return _table(columns, width, forms)
 
 
-def _notes(report: Report) -> Iterator[Text]:
+def _summary_row(variable: Variable, tall: bool) -> Row:
+    where = variable.worst_index
+    counts = [f"{count:,} {label}" for label, count in variable.counts.items() if count]
+    cells = [
+        variable.name,
+        str(variable.shape),
+        variable.dtype,
+        f"{variable.verdicts.size:,}",
+        f"{100 * variable.coverage:.3g} %",
+        small(variable.error[where]),
+        _index(where),
+        (",\n" if tall else ", ").join(counts),
+    ]
+    return Row.of(cells, variable.verdict)
+
+
+def _labelled(lines: Iterable[tuple[Text, str]]) -> Table:
+    """Lines that begin with a label; what does not fit goes on below the text, not below the label."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in lines:
+        grid.add_row(label, Text(text))
+    return grid
+
+
+def _notes(report: Report) -> Iterator[tuple[Text, str]]:
     explained = {line.partition(":")[0] for line in report.diagnosis}
     for line in report.diagnosis:
-        yield Text("diagnosis  ", style="bold red").append(line, style="not bold")
+        yield Text("diagnosis", style="bold red"), line
     for variable in report.variables:
         if variable.reason is not None and variable.name not in explained:
-            yield Text("reason     ", style="bold red").append(f"{variable.name}: {variable.reason}")
+            yield Text("reason", style="bold red"), f"{variable.name}: {variable.reason}"
     for line in report.warnings:
-        yield Text("note       ", style="yellow").append(line, style="default")
-    if report.diagnosis or report.warnings:
-        yield Text()
-
-
-def _closing(report: Report) -> Text:
-    settings = report.settings
-    absolute = f" + {settings.atol:g}" if settings.atol else ""
-    closing = Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict])
-    closing.append(
-        f"  {report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
-        f"tolerance {settings.rtol:g}·S{absolute}",
-        style="not bold default on default",
-    )
+        yield Text("note", style="yellow"), line
     if report.sensitivity is not None:
         median, worst = report.sensitivity
-        closing.append(
-            f" · an error of {100 * median:.2g} % in an element would have been seen "
+        yield (
+            Text("sensitivity", style="dim"),
+            f"an error of {100 * median:.2g} % in an element would have been seen "
             f"({100 * worst:.2g} % in the least sensitive one)",
-            style="not bold default on default",
         )
-    return closing
 
 
-def number(value: float) -> str:
-    """Ten significant digits."""
-    return f"{value:.10g}"
+def _closing(report: Report) -> tuple[Text, str]:
+    settings = report.settings
+    absolute = f" + {settings.atol:g}" if settings.atol else ""
+    return (
+        Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict]),
+        f"{report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
+        f"tolerance {settings.rtol:g}·S{absolute}",
+    )
+
+
+def number(value: float, digits: int = 10) -> str:
+    """A gradient to so many significant digits."""
+    return f"{value:.{digits}g}"
 
 
 def small(value: float) -> str:
@@ -175,4 +222,4 @@ def small(value: float) -> str:
 
 
 def _index(index: tuple[int, ...]) -> str:
-    return "(" + ", ".join(str(i) for i in index) + ")"
+    return str(list(index))

@@ -82,10 +82,10 @@ def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision
             break
         sigma = np.where(suspect, np.minimum(sigma, line.rounding(spacing)), sigma)
     # More than float32 would show comes from sums that cancel: not from how single numbers are rounded.
-    share = line.share(fine, fine > 0)
+    share = line.share(fine)
     share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
     coarse = line.steady(COARSE, COARSE**2)
-    stairs = line.share(coarse, coarse > 0)
+    stairs = line.share(coarse)
     stairs = np.where(stairs <= eps_of("bfloat16"), stairs, 0.0)
     sigma = np.maximum(sigma, np.where(stairs[line.owner] > 0, coarse, 0.0))
     # Rounding that is uniform within ± ε / 2 has σ = ε / √12.
@@ -141,10 +141,10 @@ class Line:
         values = [value + share * move for value, move in zip(self.forward.values, self.moves, strict=True)]
         return view(evaluate(self.forward, values, self.whole.size))[self.sample]
 
-    def share(self, sigma: Array, where: Array) -> Array:
+    def share(self, sigma: Array) -> Array:
         """Median of σ / |f| over each output tensor, [tensors]; 0 where there is nothing to look at."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self._medians(sigma / np.abs(self.base), where & (self.base != 0))
+            return self._medians(sigma / np.abs(self.base), self.base != 0)
 
     def _medians(self, values: Array, where: Array) -> Array:
         found = [values[where & (self.owner == number)] for number in range(len(self.forward.outputs))]

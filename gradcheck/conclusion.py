@@ -7,6 +7,7 @@ import numpy as np
 from gradcheck import native, precision, tape
 from gradcheck.diagnosis import Evidence, diagnose
 from gradcheck.examine import Examination
+from gradcheck.judge import ROUNDED
 from gradcheck.point import Point
 from gradcheck.report import ElementVerdict, Variable
 from gradcheck.targets import Array
@@ -18,7 +19,11 @@ def conclude(point: Point, number: int, examination: Examination) -> tuple[Varia
     closed = point.closed.get(point.names[number])
     if closed is not None:
         apart = np.abs(closed.reshape(-1) - examination.difference)
-        examination.verdicts[~(apart <= examination.tolerance)] = ElementVerdict.MISMATCH
+        checked = examination.verdicts != ElementVerdict.UNCHECKED
+        # Where the function has saturated the formula still knows a slope that no difference can see.
+        unseen = ROUNDED * point.precision.coarsest * examination.natural(np.arange(apart.size))
+        allowed = examination.tolerance + unseen
+        examination.verdicts[checked & ~(apart <= allowed)] = ElementVerdict.MISMATCH
     variable = _reported(point, number, examination, reason, closed)
     _warn(point, variable, examination)
     return variable, diagnose(_evidence(point, number, variable, examination))
@@ -117,6 +122,13 @@ def _warn(point: Point, variable: Variable, examination: Examination) -> None:
         point.warnings.append(
             f"{name}: {one_sided:,} elements at the edge of the function's domain were "
             "differenced on one side only, by a one-sided formula of second order."
+        )
+    open_ = np.flatnonzero(variable.verdicts == ElementVerdict.INCONCLUSIVE)
+    if open_.size:
+        first = [int(i) for i in np.unravel_index(open_[0], variable.shape)]
+        point.warnings.append(
+            f"{name}: {open_.size:,} elements could not be judged (first: {first}): the difference there is known "
+            f"to ± {float(examination.bound[open_[0]]):.2g} only."
         )
     faint = examination.faint()
     if faint.size:

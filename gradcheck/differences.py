@@ -10,7 +10,7 @@ are the one-sided slopes of L = <r, f(x)> along x_j, and no Jacobian is ever hel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,21 +43,23 @@ class Moved:
 class Differences:
     """The contracted differences of one variable at one point."""
 
-    def __init__(self, forward: Forward, variable: int, weights: Weights) -> None:
+    def __init__(self, forward: Forward, variable: int, weights: Weights, memory: int | None = None) -> None:
+        """`memory` bounds a batch of evaluations, in bytes; None for half of what is free."""
         self.forward, self.variable, self.weights = forward, variable, weights
         self.base = forward(forward.values)
-        self.evaluation = Evaluation(forward, variable, view(self.base))
+        self.evaluation = Evaluation(forward, variable, view(self.base), memory)
 
     @property
     def evaluations(self) -> int:
         """How often the function was evaluated."""
         return self.evaluation.count + 1
 
-    def batches(self, grouping: Grouping) -> Iterator[list[int]]:
-        """The groups, as many at a time as memory allows."""
+    def batches(self, grouping: Grouping, chosen: Array | None = None) -> Iterator[list[int]]:
+        """The groups, all or those `chosen`, as many at a time as memory allows."""
         batch = 1 if self.base.shape[0] >= LARGE else self.evaluation.batch
-        for start in range(0, grouping.groups, batch):
-            yield list(range(start, min(start + batch, grouping.groups)))
+        groups: Sequence[int] = range(grouping.groups) if chosen is None else [int(g) for g in chosen]
+        for start in range(0, len(groups), batch):
+            yield list(groups[start : start + batch])
 
     def first(self, grouping: Grouping, groups: list[int], higher: Array, lower: Array) -> list[Moved]:
         """Each group's elements moved up to `higher` and down to `lower`, arrays of the variable's shape."""

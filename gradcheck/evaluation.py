@@ -7,6 +7,7 @@ itself, since rounding may differ between the three.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -40,11 +41,20 @@ def view(tensor: Any) -> Array:
     return np.asarray(memoryview(tensor))
 
 
+def free_memory() -> int:
+    """Bytes of memory that are free, by the operating system; much where it does not say."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 2**40
+
+
 class Evaluation:
     """f with one variable moved, and how often it was evaluated."""
 
-    def __init__(self, forward: Forward, variable: int, base: Array) -> None:
-        """`base` is f at the point, [outputs]."""
+    def __init__(self, forward: Forward, variable: int, base: Array, memory: int | None = None) -> None:
+        """`base` is f at the point, [outputs]; `memory` bounds a batch, in bytes."""
+        self.memory = free_memory() // 2 if memory is None else memory
         self.forward, self.variable, self.outputs = forward, variable, base.size
         self.point = forward.values[variable]
         self.base = base
@@ -56,7 +66,9 @@ class Evaluation:
     @property
     def batch(self) -> int:
         """How many evaluations one call should be asked for."""
-        return max(1, BATCH // (int(self.point.shape.num_elements()) + self.outputs))
+        numbers = int(self.point.shape.num_elements()) + self.outputs
+        # Moved inputs, outputs, differences and what the function holds in between: some eight arrays.
+        return max(1, min(BATCH, self.memory // (8 * 8)) // numbers)
 
     def at(self, values: list[Any]) -> Any:
         """f at other values of all variables, eagerly, [outputs]."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck.differences import Differences, Moved
 from gradcheck.judge import ROUNDED, Judgement, Rule, judge
+from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Level, Slopes, one_level, two_levels
 from gradcheck.steps import Steps, typical
@@ -25,6 +26,8 @@ BEYOND = 8
 """Steps above the scale in a thorough look, up to 10⁸ times it."""
 CONFIRMED = 64
 """Mismatches of a variable that are looked at alone; the others follow from their group."""
+CLOSELY = 8
+"""Of those, the ones that get a thorough look."""
 CHUNK = 2**16
 """Elements swept at once: bounds the memory of a sweep."""
 PRECISE = 1e-15
@@ -43,9 +46,16 @@ class Examination:
     """Verdicts of one variable and the numbers behind them, all flat over its elements."""
 
     def __init__(
-        self, differences: Differences, steps: Steps, tape: Array, rule: Rule, rounding: Callable[[], Array]
+        self,
+        differences: Differences,
+        steps: Steps,
+        tape: Array,
+        rule: Rule,
+        rounding: Callable[[], Array],
+        progress: Progress,
     ) -> None:
         """`tape` is [K, elements]; `rounding` gives how far its own rounding can move it, likewise."""
+        self.progress = progress
         self.rounding = cache(rounding)
         self.differences = differences
         self.precision = differences.weights.precision
@@ -61,38 +71,49 @@ class Examination:
         self.corner, self.one_sided = np.zeros(count, bool), np.zeros(count, bool)
         self.width = 0
 
-    def run(self, grouping: Grouping) -> None:
-        """Fill in every element's verdict."""
+    def run(self, grouping: Grouping, chosen: Array | None = None) -> None:
+        """Fill in the verdict of every element, or of those in the groups that are `chosen`."""
         alone = elementwise(grouping.shape, len(grouping.windows))
         self.width = Touched(grouping, self.differences.forward.outputs).width
-        left = self._first_pass(grouping)
+        left = self._first_pass(grouping, chosen)
         if left is None:
+            # For the cost of a group, its first element.
+            first = None if chosen is None else np.array([self._first_of(grouping, int(g)) for g in chosen])
             grouping = alone
-            left = self._first_pass(grouping)
+            left = self._first_pass(grouping, first)
         assert left is not None  # an element alone has no group to leak from
+        self.grouping = grouping
         self.rule = replace(self.rule, scale=self._scale())
         self._sweep(grouping, self._unclear(left))
         if grouping != alone:
             self._sweep(alone, self._where(ElementVerdict.INCONCLUSIVE))
         self._confirm(grouping, alone)
+        self.verdicts[~np.isfinite(self.tape).all(axis=0)] = ElementVerdict.NONFINITE
+
+    def _first_of(self, grouping: Grouping, group: int) -> int:
+        return int(flat_indices(grouping.slices(group), self.shape, np.zeros(1, np.int64))[0])
 
     def _confirm(self, grouping: Grouping, alone: Grouping) -> None:
         """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""
         wrong = self._worst_first()
-        self._sweep(alone, wrong[:CONFIRMED], thorough=True)
-        if grouping != alone and not self._stand(wrong[:CONFIRMED]):
-            self._sweep(grouping, wrong[CONFIRMED:], thorough=True)
+        if self._stand(alone, wrong):
+            return
+        if grouping != alone:
+            self._sweep(grouping, wrong, thorough=True)
             wrong = self._worst_first()
-            self._sweep(alone, wrong[:CONFIRMED], thorough=True)
-        if not self._stand(wrong[:CONFIRMED]):
-            self._sweep(alone, wrong[CONFIRMED:], thorough=True)
+            if self._stand(alone, wrong):
+                return
+        self._sweep(alone, wrong, thorough=True)
+
+    def _stand(self, alone: Grouping, wrong: Array) -> bool:
+        """Whether the worst mismatches stay what they are when each is moved by itself."""
+        self._sweep(alone, wrong[:CLOSELY], thorough=True)
+        self._sweep(alone, wrong[CLOSELY:CONFIRMED])
+        return bool((self.verdicts[wrong[:CONFIRMED]] == ElementVerdict.MISMATCH).all())
 
     def _worst_first(self) -> Array:
         wrong = self._where(ElementVerdict.MISMATCH)
         return np.asarray(wrong[np.argsort(-self.share[wrong], kind="stable")])
-
-    def _stand(self, flat: Array) -> bool:
-        return bool((self.verdicts[flat] == ElementVerdict.MISMATCH).all())
 
     def _sweep(self, grouping: Grouping, flat: Array, thorough: bool = False) -> None:
         """Judge elements by slopes at many steps: a short ladder, then the full one for what that leaves.
@@ -147,20 +168,21 @@ class Examination:
         return unclear
 
     def _scale(self) -> float:
-        known = self.size[np.isfinite(self.size)]
+        known = self.size[np.isfinite(self.size) & (self.verdicts != ElementVerdict.UNCHECKED)]
         return typical(known) if known.any() else 0.0
 
     def _where(self, verdict: ElementVerdict) -> Array:
         return np.flatnonzero(self.verdicts == verdict)
 
-    def _first_pass(self, grouping: Grouping) -> Array | None:
+    def _first_pass(self, grouping: Grouping, chosen: Array | None) -> Array | None:
         """Judge what two or four evaluations a group settle; the rest, by index, or None on a leak."""
         left: list[Array] = []
         ends, nearer = self.steps.moved(1.0), None
-        for groups in self.differences.batches(grouping):
+        for groups in self.differences.batches(grouping, chosen):
             coarse = self.differences.first(grouping, groups, *ends)
             if any(moved.leak for moved in coarse):
                 return None
+            self.progress.advance(len(groups) * grouping.members, self.differences.evaluations)
             allowed = CURVED * self.verdicts.size / grouping.groups
             curved = [moved for moved in coarse if not self._straight(moved, ends, left, allowed)]
             if curved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,29 @@ from gradcheck.conclusion import conclude
 from gradcheck.differences import Differences
 from gradcheck.examine import Examination
 from gradcheck.judge import Rule
+from gradcheck.plan import Plan, plan
 from gradcheck.point import Point
+from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict, Report
 from gradcheck.settings import Method
 from gradcheck.steps import Steps, typical
 from gradcheck.structure import Grouping, elementwise, find
 from gradcheck.targets import Array
 
+QUICK = 64
+"""Up to this many groups nobody waits for an estimate."""
 
-def run(point: Point) -> Report:
+
+def run(point: Point, progress: Progress) -> Report:
     """Take the differences at a point, judge the tapes by them, and report."""
     settings = point.settings
-    examinations = [_examine(point, number) for number in range(len(point.names))]
+    examinations = [_examination(point, number, progress) for number in range(len(point.names))]
+    groupings = [_grouping(point, e.differences, e.steps.point) for e in examinations]
+    paces = [_pace(*pair) for pair in zip(examinations, groupings, strict=True)]
+    planned = plan(groupings, paces, settings.budget, settings.seed)
+    progress.start(planned, _elements(groupings, planned))
+    for examination, grouping, chosen in zip(examinations, groupings, planned.groups, strict=True):
+        examination.run(grouping, chosen)
     for examination in examinations:
         kinks.look_around(examination, point.cotangents, settings.seed)
     kinks.judge_together(examinations, point.cotangents, settings.rtol)
@@ -46,10 +58,10 @@ def run(point: Point) -> Report:
     )
 
 
-def _examine(point: Point, number: int) -> Examination:
-    """The verdicts that differences alone give the elements of one variable."""
+def _examination(point: Point, number: int, progress: Progress) -> Examination:
+    """One variable, before any of its elements is looked at."""
     settings, forward = point.settings, point.forward
-    differences = Differences(forward, number, point.weights)
+    differences = Differences(forward, number, point.weights, settings.memory)
     value = forward.values[number].numpy()
     steps = Steps(value, point.precision.finest, settings.step, settings.seed)
     gradients = point.exact.gradients[number].reshape(len(point.cotangents), -1)
@@ -62,11 +74,26 @@ def _examine(point: Point, number: int) -> Examination:
         moved = native.scatter(point.backward, point.exact, point.cotangents, number, dtypes)
         return native.CONDITIONING * moved
 
-    examination = Examination(
-        differences, steps, gradients, Rule.of(rtol, settings.atol, point.precision.coarsest), rounding
-    )
-    examination.run(_grouping(point, differences, value))
-    return examination
+    rule = Rule.of(rtol, settings.atol, point.precision.coarsest)
+    return Examination(differences, steps, gradients, rule, rounding, progress)
+
+
+def _pace(examination: Examination, grouping: Grouping) -> float:
+    """Seconds for one group, evaluated and contracted; only where that matters."""
+    if grouping.groups <= QUICK:
+        return 0.0
+    ends = examination.steps.moved(1.0)
+    started = time.perf_counter()
+    (moved,) = examination.differences.first(grouping, [0], *ends)
+    for _ in moved.parts():
+        pass
+    return time.perf_counter() - started
+
+
+def _elements(groupings: list[Grouping], planned: Plan) -> int:
+    """How many elements the first pass looks at."""
+    pairs = zip(groupings, planned.groups, strict=True)
+    return sum(g.members * (g.groups if chosen is None else chosen.size) for g, chosen in pairs)
 
 
 def _grouping(point: Point, differences: Differences, value: Array) -> Grouping:

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import ShapeError, TargetError, TensorError
+from gradcheck.progress import Progress
 from gradcheck.report import Report
 from gradcheck.settings import RTOL, Settings
 from gradcheck.targets import Array, Target
 
 
-def check_target(target: Target, settings: Settings, upstream: Array | None = None) -> Report:
+def check_target(
+    target: Target, settings: Settings, upstream: Array | None = None, progress: Progress | None = None
+) -> Report:
     """Check one target at one point.
 
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
@@ -34,7 +37,8 @@ def check_target(target: Target, settings: Settings, upstream: Array | None = No
     from gradcheck.point import Point
 
     started = time.perf_counter()
-    report = procedure.run(Point(target, settings, names, upstream))
+    with progress or Progress() as watcher:
+        report = procedure.run(Point(target, settings, names, upstream), watcher)
     return replace(report, seconds=time.perf_counter() - started)
 
 

@@ -22,6 +22,36 @@ class Method(Enum):
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a check may cost: evaluations of the function, or seconds."""
+
+    amount: float
+    unit: str
+    """`s` for seconds, else evaluations."""
+
+    @staticmethod
+    def of(text: str) -> Budget:
+        """Read `60s` or `5000`; ValueError states the rule."""
+        number, unit = (text[:-1], "s") if text.endswith("s") else (text, "")
+        try:
+            amount = float(number)
+        except ValueError:
+            amount = 0.0
+        if not 0 < amount < float("inf"):
+            raise ValueError(
+                f"{text!r} is no budget: give seconds, such as 60s, or evaluations, such as 5000."
+            )
+        return Budget(amount, unit)
+
+    def share(self, evaluations: int, seconds: float) -> float:
+        """The share of a check that the budget pays for, by its estimate."""
+        return self.amount / max(seconds if self.unit == "s" else evaluations, 1e-9)
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{self.unit}"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a user can set about one check; the defaults are those of the command line."""
 
@@ -41,6 +71,10 @@ class Settings:
     """Largest difference between two evaluations at one point that is taken as noise."""
     method: Method = Method.AUTO
     """`elementwise` perturbs one element at a time: slow, and the oracle of the other."""
+    budget: Budget | None = None
+    """What the check may cost; where that is too little, a sample of elements is checked one by one."""
+    memory: int | None = None
+    """Bytes that one batch of evaluations may hold; None for half of what is free."""
 
     def __post_init__(self) -> None:
         """Refuse what no check can run with; NaN would decide comparisons."""
@@ -69,4 +103,6 @@ class Settings:
             "strict": self.strict,
             "allow_nondeterministic": self.allow_nondeterministic,
             "method": self.method.value,
+            "budget": None if self.budget is None else str(self.budget),
+            "memory": self.memory,
         }

@@ -65,11 +65,11 @@ def _patterns(e: Evidence) -> Iterator[str]:
     if e.corners[failing].all():
         yield from _ties(e)
         return
-    if not e.tapes.any():
-        yield "the tape gradient is zero where it should not be"
     if _only_closed_form(e):
         yield "tape and difference agree with one another, but not with the closed form"
         return
+    if not e.tapes.any():
+        yield "the tape gradient is zero where it should not be"
     if (variable.error[failing] <= variable.tolerance[failing]).all():
         yield (
             "right for the upstream gradient shown, wrong for others: the upstream gradient is ignored "

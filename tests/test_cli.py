@@ -431,14 +431,21 @@ def test_nothing_is_written_when_the_check_cannot_run(folder: Path) -> None:
     assert not Path("arrays.npz").exists()
 
 
-def test_a_file_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, content: bytes) -> int:
-        raise PermissionError(13, "Permission denied")
+def test_a_file_that_cannot_be_written_is_left_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("report").write_text("before")
+    write = Path.write_bytes
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    def run_out_of_space(self: Path, content: bytes) -> int:
+        write(self, content[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", run_out_of_space)
     text = refusal(*CHECKS["dense"], "--output", "report")
-    assert text == "error: 'report' cannot be written: Permission denied. Choose another file.\n"
-    assert not Path("report").exists()
+    assert text == "error: 'report' cannot be written: No space left on device. Choose another file.\n"
+    assert Path("report").read_text() == "before"
+    assert sorted(path.name for path in folder.iterdir()) == ["report", "sequence.npy", "w.npy", "x.npy"]
 
 
 def test_traceback_shows_where() -> None:

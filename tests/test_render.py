@@ -128,7 +128,7 @@ def test_a_terminal_is_never_overrun_and_nothing_is_cut(name: str, width: int) -
 
 
 @pytest.mark.parametrize(
-    ("width", "shown"), [(100, "1.000123457"), (63, "1.000123457"), (62, "1.0001235"), (60, "1.00012")]
+    ("width", "shown"), [(100, "1.000123457"), (63, "1.000123457"), (61, "1.0001235"), (60, "1.00012")]
 )
 def test_a_narrow_terminal_gets_fewer_digits(width: int, shown: str) -> None:
     lines = to_terminal(failing(), width, color=False).splitlines()
@@ -167,10 +167,10 @@ def test_no_escape_without_colour() -> None:
 
 def test_the_environment_does_not_change_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rich reads these by itself; whether and how wide to colour is decided by the command line alone."""
-    before = to_text(failing()), to_terminal(failing(), 80, color=True)
+    before = to_text(failing()), to_terminal(failing(), 100, color=True)
     for name, value in {"FORCE_COLOR": "1", "COLUMNS": "30", "TERM": "dumb", "JUPYTER_COLUMNS": "30"}.items():
         monkeypatch.setenv(name, value)
-    assert (to_text(failing()), to_terminal(failing(), 80, color=True)) == before
+    assert (to_text(failing()), to_terminal(failing(), 100, color=True)) == before
 
 
 # JSON and arrays.

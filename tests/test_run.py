@@ -260,6 +260,11 @@ def test_wrt_chooses_the_variables(wrt: Any, names: list[str]) -> None:
     assert list(gradients(check(quotient, {"x": numbers(2), "y": numbers(2)}, wrt=wrt))) == names
 
 
+def test_wrt_as_one_text_is_one_name() -> None:
+    report = check(lambda weights: weights * weights, {"weights": numbers(2)}, wrt="weights")
+    assert list(gradients(report)) == ["weights"]
+
+
 def test_what_is_not_asked_for_may_be_wrong() -> None:
     def product(x: Any, y: Any) -> Any:
         return x * y, lambda r: (r * y, -r * x)

@@ -197,3 +197,12 @@ def test_the_right_gradient_passes(size: int, dtype: str) -> None:
 @pytest.mark.parametrize("layer", TARGETS)
 def test_right_closed_forms_pass(layer: str, size: int) -> None:
     assert check_target(TARGETS[layer][0](size), Settings()).verdict is Verdict.PASS
+
+
+def test_a_wrong_formula_is_told_where_the_tape_is_rightly_zero() -> None:
+    wrong = Target("f", lambda x: 0 * x, {"x": point(3)}, lambda inputs, upstream: {"x": np.ones(3)})
+
+    report = check_target(wrong, Settings())
+
+    assert report.verdict is Verdict.FAIL
+    assert "not with the closed form" in told(report)

@@ -30,7 +30,7 @@ ENDLESS = 100_000
 INDENT = 2
 GAP = 2
 # Ways to lay out the elements, (headings on two lines, digits): a narrow terminal takes the first that fits.
-FORMS = ((False, 10), (True, 10), (True, 8), (True, 6))
+FORMS = ((False, 10), (True, 10), (True, 9), (True, 8), (True, 7), (True, 6))
 
 
 def to_text(report: Report) -> str:

@@ -149,13 +149,29 @@ class Evaluation:
 
                 if key[1]:
                     return tf.vectorized_map(one, rows)
-                return tf.map_fn(one, rows, fn_output_signature=tf.float64, parallel_iterations=1)
+                return _loop(one, rows)
 
             self._graphs[key] = tf.function(many, reduce_retracing=True)
         try:
             return view(self._graphs[key](rows, fixed))
         except Exception:  # whatever a user's function does when it is traced
             return None
+
+
+def _loop(one: Callable[[Any], Any], rows: tuple[Any, ...]) -> Any:
+    """one(row) for every row, stacked, in a compiled loop.
+
+    Not `tf.map_fn`: where its body fails to trace it leaves the variable scope with a caching device, and
+    variables can no longer be made.
+    """
+    count = tf.shape(rows[0])[0]
+
+    def step(number: Any, found: Any) -> tuple[Any, Any]:
+        return number + 1, found.write(number, one(tuple(part[number] for part in rows)))
+
+    start = tf.constant(0), tf.TensorArray(tf.float64, count)
+    _, found = tf.while_loop(lambda number, _: number < count, step, start, parallel_iterations=1)
+    return found.stack()
 
 
 def _masked(grouping: Grouping, point: Any, residues: Any, moving: Any, end: Any) -> Any:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
 from gradcheck.differences import Differences, Moved
 from gradcheck.judge import ROUNDED, Judgement, Rule, judge
+from gradcheck.native import Scatter
 from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Level, Slopes, one_level, two_levels
@@ -38,6 +39,10 @@ CURVED = 0.02
 """Share of a group that must be open for a second pair of evaluations to be worth more than a sweep."""
 
 
+FEW = 16
+"""Elements that move nothing at all which are looked at again from far."""
+FADING = 1e-3
+"""Share by which a slope shrinks from one large step to the next where a function has saturated."""
 KEPT = ("verdicts", "difference", "tolerance", "share", "bound", "size", "corner", "one_sided")
 """What an examination keeps of each judgement."""
 
@@ -51,12 +56,11 @@ class Examination:
         steps: Steps,
         tape: Array,
         rule: Rule,
-        rounding: Callable[[], Array],
+        moves: Scatter,
         progress: Progress,
     ) -> None:
-        """`tape` is [K, elements]; `rounding` gives how far its own rounding can move it, likewise."""
-        self.progress = progress
-        self.rounding = cache(rounding)
+        """`tape` is [K, elements]; `moves` says how far tiny moves of the inputs change it."""
+        self.progress, self.moves = progress, moves
         self.differences = differences
         self.precision = differences.weights.precision
         self.steps = steps
@@ -88,10 +92,32 @@ class Examination:
         if grouping != alone:
             self._sweep(alone, self._where(ElementVerdict.INCONCLUSIVE))
         self._confirm(grouping, alone)
+        self._saturated(alone)
         self.verdicts[~np.isfinite(self.tape).all(axis=0)] = ElementVerdict.NONFINITE
 
     def _first_of(self, grouping: Grouping, group: int) -> int:
         return int(flat_indices(grouping.slices(group), self.shape, np.zeros(1, np.int64))[0])
+
+    def _saturated(self, alone: Grouping) -> None:
+        """Give a bound to elements that seem to move nothing because the function has saturated.
+
+        Where elu is −1 but for less than a rounding, its slope is beyond any difference. Large steps show it:
+        they move the output by ever less, much faster than in proportion. A maximum that is not reached, or
+        a relu that is off, moves by nothing at once.
+        """
+        matched = (self.verdicts == ElementVerdict.MATCH) & (self.size == 0) & (self.bound == 0)
+        still = np.flatnonzero(matched)
+        if not 0 < still.size <= FEW:
+            return
+        far = [
+            Level(self.differences.sweep(alone, still, steps, plain=False), steps, steps)
+            for steps in self.steps.far_ladder(still)
+        ]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            fading = [(near.size > 0) & (near.size < FADING * level.size) for level, near in pairwise(far)]
+        faded = np.any(fading, axis=0)
+        resolution = np.fmax.reduce([level.sums.noise for level in far]) / self.steps.scale(still)
+        self.bound[still[faded]] = resolution[faded]
 
     def _confirm(self, grouping: Grouping, alone: Grouping) -> None:
         """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""
@@ -130,21 +156,24 @@ class Examination:
         if flat.size:
             ladder = self.steps.ladder(flat, LEVELS, BEYOND if thorough else 0)
             slopes = self._settle(grouping, flat, ladder, thorough)
-            slack: Array | float = 0.0
-            if thorough:
-                slopes = self._held(flat, slopes)
-                # How far rounding can move the tape itself; at a corner it may jump, and has the interval.
-                scatter = np.where(slopes.half > 0, 0.0, self.rounding()[:, flat])
-                slack = scatter + ROUNDED * slopes.held
-            self._write(flat, judge(slopes, self.tape[:, flat], self.rule, slack))
+            if not thorough:
+                self._write(flat, judge(slopes, self.tape[:, flat], self.rule))
+                return
+            self._write(flat, self._judge_closely(flat, slopes))
 
-    def _held(self, flat: Array, slopes: Slopes) -> Slopes:
-        """The slopes with the rounding of all outputs where none moved at any step.
+    def _judge_closely(self, flat: Array, slopes: Slopes) -> Judgement:
+        """Judge with the rounding of the tape itself allowed for.
 
-        So it is where sums cancel, as softmax's do for a change of all logits: the tape then is not 0.
+        Where no step moved any output, the rounding of all of them counts: sums may cancel in the tape, as
+        softmax's do for a change of all logits, and leave a gradient that is not 0.
         """
-        still = self.precision.finest * self.natural(flat)
-        return replace(slopes, held=np.where(slopes.held > 0, slopes.held, still))
+        unmoved = slopes.held == 0
+        held = np.where(unmoved, self.precision.finest * self.natural(flat), slopes.held)
+        # At a corner the tape may jump when the inputs move, and has the interval.
+        scatter = np.where(slopes.half > 0, 0.0, self.moves.rounding(flat))
+        wobble = np.where(unmoved, held, self.moves.wobble(flat))
+        slopes = replace(slopes, held=held)
+        return judge(slopes, self.tape[:, flat], self.rule, scatter + ROUNDED * held, wobble)
 
     def _short(self, grouping: Grouping, flat: Array) -> Array:
         """Judge elements by the short ladder; return what it leaves open."""

@@ -63,9 +63,10 @@ class Forward:
             if not tensor.dtype.is_floating:
                 ignored.append(f"{name} ({tensor.dtype.name})")
                 continue
-            outputs.append(Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name))
+            if tf.executing_eagerly():
+                outputs.append(Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name))
             parts.append(tf.cast(tf.reshape(tensor, [-1]), tf.float64))
-        if parts and not any(output.size for output in outputs):
+        if parts and tf.executing_eagerly() and not any(output.size for output in outputs):
             raise TargetError(
                 f"{self.target.name} returned nothing but empty tensors.", "Return at least one number."
             )
@@ -74,7 +75,9 @@ class Forward:
                 f"{self.target.name} returned no floating output (found: {', '.join(ignored) or 'nothing'}).",
                 "A gradient needs a floating output: cast inside the function or return another tensor.",
             )
-        self.outputs, self.ignored = tuple(outputs), tuple(ignored)
+        # In a graph a dimension may be unknown.
+        if tf.executing_eagerly():
+            self.outputs, self.ignored = tuple(outputs), tuple(ignored)
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
 
     def at_point(self) -> Any:

@@ -57,22 +57,33 @@ class Judgement:
     """Where only one side of the point lies in the function's domain, [U]."""
 
 
-def judge(slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0) -> Judgement:
+def judge(
+    slopes: Slopes, tape: Array, rule: Rule, rounding: Array | float = 0.0, wobble: Array | float = 0.0
+) -> Judgement:
     """Judge the tape gradients [K, U] by the slopes [K, U].
 
     A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by the difference's bound where
     that is not small. At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)], the
     directional form of Clarke's generalised gradient (Clarke 1983). Anything not seen to agree does not.
+
+    `rounding` is how far its own rounding can move the tape, allowed where it is needed; a tape no larger
+    than `wobble`, its change under a tiny move of the inputs, is nothing but rounding.
     """
     allowed = rule.atol + rule.rtol * slopes.size + ROUNDED * slopes.rounding
-    tolerance = slopes.half + allowed + rounding + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
+    tolerance = slopes.half + allowed + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(tape - slopes.value)
+        rounding = np.where((error <= tolerance).all(axis=0), 0.0, rounding)
+        tolerance = tolerance + rounding
         agrees = (error <= tolerance).all(axis=0)
         share = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
         # Where nothing moved and the tape says so too, only what a rounded output can hide is unknown.
         still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
-        floor = np.maximum(np.where(still, rule.limit, rule.floor) * rule.scale, rule.reach * slopes.held)
+        # A slope that cannot be told from 0 need be resolved no better than any difference could.
+        nothing = np.abs(tape) <= 4 * slopes.bound + ROUNDED * wobble
+        zero = (nothing & (np.abs(slopes.value) <= 4 * (slopes.bound + rounding))).all(axis=0)
+        floor = np.where(still, rule.limit, rule.floor) * rule.scale
+        floor = np.maximum(floor, np.where(zero, rule.reach * slopes.held, 0.0))
         # A tape that its own rounding moves about is known no better than a difference with such a bound.
         known = np.maximum(slopes.bound, rounding) <= np.maximum(rule.limit * slopes.size, floor)
         unknown = ~known.all(axis=0)

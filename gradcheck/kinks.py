@@ -107,15 +107,16 @@ def look_around(examination: Examination, cotangents: Array, seed: int) -> None:
             values.append(value + tf.constant(move, value.dtype))
         around = Differences(differences.forward.at(values), differences.variable, differences.weights)
         sums = around.sweep(examination.grouping, wrong, steps, plain=False)
-        low, high = (
+        low, high = (  # fmin and fmax: a neighbour outside the domain says nothing
             end(kept, (sums.up + sums.down) / (2 * steps.astype(np.float64)))
             for end, kept in ((np.fmin, low), (np.fmax, high))
         )
         differences.evaluation.count += around.evaluations
-    slack = 1e-3 * (examination.size[wrong] + np.abs(high - low))
     tape = examination.tape[:, wrong]
-    inside = ((tape >= low - slack) & (tape <= high + slack) & (high - low > slack)).any(axis=0)
-    reached = ((tape >= low - slack) & (tape <= high + slack)).all(axis=0) & inside
+    with np.errstate(invalid="ignore"):
+        slack = 1e-3 * (examination.size[wrong] + np.abs(high - low))
+        inside = (tape >= low - slack) & (tape <= high + slack)
+        reached = inside.all(axis=0) & (inside & (high - low > slack)).any(axis=0)
     examination.verdicts[wrong[reached]] = ElementVerdict.KINK
     error = np.abs(examination.tape[0] - examination.difference)
     examination.tolerance[wrong[reached]] = error[wrong[reached]]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.dtypes import eps_of
 from gradcheck.forward import Forward
-from gradcheck.precision import eps_of, rounded
+from gradcheck.precision import rounded
 from gradcheck.tape import Tape, record
 from gradcheck.targets import Array
 
@@ -99,6 +100,28 @@ def scatter(forward: Forward, tape: Tape, cotangents: Array, number: int, dtypes
         with np.errstate(invalid="ignore"):
             largest = np.fmax(largest, np.abs(moved - base))
     return largest.reshape(len(cotangents), -1)
+
+
+class Scatter:
+    """How far a tape gradient moves when the inputs move by a rounding, measured when it is asked for."""
+
+    def __init__(self, forward: Forward, tape: Tape, cotangents: Array, number: int) -> None:
+        self._arguments = forward, tape, cotangents, number
+        self._found: dict[str, Array] = {}
+
+    def rounding(self, flat: Array) -> Array:
+        """What the function's conditioning makes of a rounding of its inputs, with some margin, [K, U]."""
+        return CONDITIONING * self._moved("", flat)
+
+    def wobble(self, flat: Array) -> Array:
+        """The change under a rounding to float32, [K, U]: small, unless the tape is nothing but rounding."""
+        return self._moved("float32", flat)
+
+    def _moved(self, dtype: str, flat: Array) -> Array:
+        if dtype not in self._found:
+            names = [dtype or value.dtype.name for value in self._arguments[0].values]
+            self._found[dtype] = scatter(*self._arguments, names)
+        return np.asarray(self._found[dtype][:, flat])
 
 
 def _forward_loss(forward: Forward, native: Forward) -> float:

@@ -132,6 +132,8 @@ class Pieces:
         starts = np.cumsum([0, *(output.size for output in outputs)])
         self.tensors = list(zip(layouts(grouping, outputs, group), outputs, starts[:-1], strict=True))
         self.grouping, self.group, self.weights = grouping, group, weights
+        moved = [layout for layout, _, _ in self.tensors if layout is not None]
+        self.leading = bool(moved) and all(layout.leading for layout in moved)
 
     def leaks(self, up: Array, down: Array, base: Array) -> bool:
         """Whether an output moved that no member owns."""
@@ -151,8 +153,7 @@ class Pieces:
         """Parts of the variable, as strided views, whose outputs make one piece each."""
         whole = self.grouping.slices(self.group)
         shapes = [layout.shape for layout, _, _ in self.tensors if layout is not None]
-        leading = all(layout.leading for layout, _, _ in self.tensors if layout is not None)
-        if not (shapes and leading):
+        if not self.leading:
             yield whole
             return
         rows = max(1, PIECE // max(math.prod(shape[1:]) for shape in shapes))
@@ -166,7 +167,7 @@ class Pieces:
             if layout is None:
                 continue
             part = slice(start, start + output.size)
-            if layout.leading:
+            if self.leading:
                 first, last = where[0].start, where[0].stop
                 width = output.size // output.shape[0]
                 part = slice(start + first * width, start + last * width)

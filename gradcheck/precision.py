@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.dtypes import eps_of
 from gradcheck.evaluation import evaluate, view
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
@@ -29,12 +30,6 @@ SAMPLED = 2**16
 """From this many outputs on the noise is taken from a sample, as a share of each output."""
 SUSPECT = 1e3
 """Multiple of float64's own rounding from which noise is looked into."""
-
-
-def eps_of(dtype: str) -> float:
-    """Distance from 1 to the next number of a TensorFlow dtype."""
-    # 2^-7 for bfloat16, which numpy.finfo does not know.
-    return 2.0**-7 if dtype == "bfloat16" else float(np.finfo(dtype).eps)
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ class Line:
         if not suspect.any():
             return np.zeros_like(far)
         near = self.rounding(spacing / 4)
-        stays = self._medians(near / np.where(suspect, far, 1.0), suspect) > 0.5
+        stays = self._quantiles(near / np.where(suspect, far, 1.0), suspect, 0.5) > 0.5
         return np.where(suspect & stays[self.owner], np.maximum(far, near), 0.0)
 
     def _at(self, share: float) -> Array:
@@ -142,13 +137,13 @@ class Line:
         return view(evaluate(self.forward, values, self.whole.size))[self.sample]
 
     def share(self, sigma: Array) -> Array:
-        """Median of σ / |f| over each output tensor, [tensors]; 0 where there is nothing to look at."""
+        """A σ / |f| that most outputs of a tensor have, [tensors]: rounding to a dtype is common to all."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self._medians(sigma / np.abs(self.base), self.base != 0)
+            return self._quantiles(sigma / np.abs(self.base), self.base != 0, 0.25)
 
-    def _medians(self, values: Array, where: Array) -> Array:
+    def _quantiles(self, values: Array, where: Array, share: float) -> Array:
         found = [values[where & (self.owner == number)] for number in range(len(self.forward.outputs))]
-        return np.array([float(np.median(part)) if part.size else 0.0 for part in found])
+        return np.array([float(np.quantile(p, share, method="lower")) if p.size else 0.0 for p in found])
 
     def precision(self, sigma: Array, eps: Array, noise: float) -> Precision:
         """What was found, for all outputs: noise as measured, and no less than a rounding of the output."""
@@ -170,9 +165,10 @@ def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
 
 
 def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:
-    """A tensor with every element moved by one rounding of `dtype`, up or down at random."""
-    signs = np.random.default_rng([seed, 5]).choice([-1.0, 1.0], tuple(value.shape))
-    return value * tf.constant(1 + signs * eps_of(dtype), value.dtype)
+    """A tensor with every element moved by half to a whole rounding of `dtype`, up or down at random."""
+    uniform = np.random.default_rng([seed, 5]).uniform(-1, 1, tuple(value.shape))
+    share = np.copysign(0.5 + 0.5 * np.abs(uniform), uniform)
+    return value * tf.constant(1 + share * eps_of(dtype), value.dtype)
 
 
 def nudged(value: tf.Tensor, seed: int) -> tf.Tensor:

@@ -12,6 +12,7 @@ from gradcheck import kinks, native
 from gradcheck.conclusion import conclude
 from gradcheck.differences import Differences
 from gradcheck.examine import Examination
+from gradcheck.involved import involved
 from gradcheck.judge import Rule
 from gradcheck.plan import Plan, plan
 from gradcheck.point import Point
@@ -39,12 +40,13 @@ def run(point: Point, progress: Progress) -> Report:
     for examination in examinations:
         kinks.look_around(examination, point.cotangents, settings.seed)
     kinks.judge_together(examinations, point.cotangents, settings.rtol)
-    variables, diagnosis = [], []
+    variables, diagnosis, outputs = [], [], []
     for number, examination in enumerate(examinations):
         variable, line = conclude(point, number, examination)
         variables.append(variable)
         if line is not None:
             diagnosis.append(line)
+        outputs += involved(point, number, examination)
     return Report(
         point.target.name,
         tuple(variables),
@@ -55,6 +57,7 @@ def run(point: Point, progress: Progress) -> Report:
         tuple(diagnosis),
         tuple(point.warnings),
         _sensitivity(examinations),
+        involved=tuple(outputs),
     )
 
 
@@ -69,13 +72,9 @@ def _examination(point: Point, number: int, progress: Progress) -> Examination:
     if point.exact is point.own and forward is not point.native:
         rtol = max(rtol, native.tolerance(point.native.values[number].dtype.name))
 
-    def rounding() -> Array:
-        dtypes = [value.dtype.name for value in point.backward.values]
-        moved = native.scatter(point.backward, point.exact, point.cotangents, number, dtypes)
-        return native.CONDITIONING * moved
-
+    moves = native.Scatter(point.backward, point.exact, point.cotangents, number)
     rule = Rule.of(rtol, settings.atol, point.precision.coarsest)
-    return Examination(differences, steps, gradients, rule, rounding, progress)
+    return Examination(differences, steps, gradients, rule, moves, progress)
 
 
 def _pace(examination: Examination, grouping: Grouping) -> float:

@@ -153,6 +153,8 @@ class Report:
     """Smallest relative error that would have been a mismatch: (median, worst) over the elements."""
     limit: int = field(default=20)
     """Rows of elements shown per variable; 0 for all."""
+    involved: tuple[str, ...] = ()
+    """For the worst elements, the outputs whose partial derivatives are wrong."""
 
     @property
     def verdict(self) -> Verdict:
@@ -210,6 +212,7 @@ class Report:
             if self.sensitivity is None
             else {"median": _number(self.sensitivity[0]), "worst": _number(self.sensitivity[1])},
             "diagnosis": list(self.diagnosis),
+            "involved": list(self.involved),
             "warnings": list(self.warnings),
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 6),

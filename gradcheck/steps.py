@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.dtypes import eps_of
 from gradcheck.targets import Array
 
 TINY = 1e-3
+FAR = (1.0, 1 / 3, 1 / 9, 1 / 27)
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 
 
@@ -25,7 +27,6 @@ class Steps:
     def __init__(self, point: Array, eps: float, step: float | None, seed: int) -> None:
         """`eps` is the working precision; `step` the first step relative to the scale, None for cbrt(eps)."""
         self.point = point
-        self.eps = eps
         self.typical = typical(point)
         self.first = eps ** (1 / 3) if step is None else step
         self._generator = np.random.default_rng(seed)
@@ -62,11 +63,16 @@ class Steps:
         """
         scale, magnitude = self.scale(flat), np.abs(self.point.reshape(-1)[flat].astype(np.float64))
         # The finest step still leaves a few bits of the element's own digits to move.
-        finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * self.eps)
+        finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * eps_of(self.point.dtype.name))
         for power in range(beyond, 0, -1):
             yield self._realised(self.point.reshape(-1)[flat], scale * 10.0**power, spread=0.2)
         for share in np.linspace(0.0, 1.0, levels):
             yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
+
+    def far_ladder(self, flat: Array) -> Iterator[Array]:
+        """A few large steps [U], at which a function that has saturated moves again."""
+        for share in FAR:
+            yield self._realised(self.point.reshape(-1)[flat], self.scale(flat) * share, spread=0.2)
 
     def short_ladder(self, flat: Array) -> Iterator[Array]:
         """A few steps [U] from the first step down, for corners at the point or nearer than that."""

@@ -42,9 +42,11 @@ class Table:
     """Σ w σ over the outputs that moved, [L, U]: noise of f, not yet divided by a step."""
     rounding: Array
     """A rounding of every contribution, [L, U]."""
+    scale: Array
+    """Size of x that the steps are relative to, [U]."""
 
     @staticmethod
-    def of(levels: list[Level]) -> Table:
+    def of(levels: list[Level], scale: Array) -> Table:
         """Stack levels that were taken with equal steps up and down."""
         return Table(
             np.stack([level.step_up for level in levels]),
@@ -54,6 +56,7 @@ class Table:
             np.stack([level.size for level in levels]),
             np.stack([level.sums.noise for level in levels]),
             np.stack([level.rounding for level in levels]),
+            scale,
         )
 
     @property
@@ -68,6 +71,11 @@ class Table:
         """Largest gap over the cotangents, [L, U]; infinite where not finite."""
         widest = self.gap.max(axis=1)
         return np.where(np.isfinite(widest), widest, np.inf)
+
+    @property
+    def unseen(self) -> Array:
+        """Σ w σ / scale over the outputs that any step moved, [U]: their rounding as a slope."""
+        return np.asarray(np.fmax.reduce(self.held, axis=0) / self.scale)
 
     def without(self, levels: Array) -> Table:
         """The table with some entries [L, U] left out, as if they were not finite."""
@@ -103,7 +111,7 @@ def settle(levels: list[Level], scale: Array) -> Slopes:
 
     `scale` [U] is the size of x that the steps are relative to.
     """
-    table = Table.of(levels)
+    table = Table.of(levels, scale)
     slopes = _slopes(table)
     # Fine steps may stand still because they are lost in a rounding inside the function: 1 + x at x = 1e-6.
     seen, held = np.fmax.accumulate(table.size, axis=0), np.fmax.accumulate(table.held, axis=0)
@@ -112,7 +120,7 @@ def settle(levels: list[Level], scale: Array) -> Slopes:
         other = _slopes(table.without(lost))
         better = (other.half == 0).all(axis=0) & (other.bound <= 1e-3 * other.size).all(axis=0)
         slopes = slopes.where(better & lost.any(axis=0) & ~(slopes.half > 0).any(axis=0), other)
-    return replace(_at_the_edge(table, slopes), held=np.fmax.reduce(table.held, axis=0) / scale)
+    return replace(_at_the_edge(table, slopes), held=table.unseen)
 
 
 def _slopes(table: Table) -> Slopes:
@@ -168,6 +176,8 @@ def _corners(table: Table, noise: Array) -> tuple[Array, Slopes]:
         roughness = 10 * np.nan_to_num(table.rounding / table.size) ** (2 / 3)
         widest, steps, up, down = table.widest, table.steps, table.up, table.down
         steady = np.isfinite(widest) & (widest > 4 * noise) & (widest > roughness * table.size)
+        # The rounding of x + h inside the function grows with h: a gap that is as steady as a corner's.
+        steady &= widest > LOST * table.unseen
     steady[-1] = False
     drift = np.full(up.shape, np.inf)
     for level in range(len(steps) - 1):

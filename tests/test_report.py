@@ -151,6 +151,7 @@ REPORT = {
     "exit_code": int,
     "settings": dict,
     "diagnosis": list,
+    "involved": list,
     "warnings": list,
     "evaluations": int,
     "seconds": float,

@@ -187,6 +187,8 @@ def _notes(report: Report) -> Iterator[tuple[Text, str]]:
     explained = {line.partition(":")[0] for line in report.diagnosis}
     for line in report.diagnosis:
         yield Text("diagnosis", style="bold red"), line
+    for line in report.involved:
+        yield Text("outputs", style="bold red"), line
     for variable in report.variables:
         if variable.reason is not None and variable.name not in explained:
             yield Text("reason", style="bold red"), f"{variable.name}: {variable.reason}"

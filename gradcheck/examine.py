@@ -126,6 +126,8 @@ class Examination:
             return
         if grouping != alone:
             self._sweep(grouping, wrong, thorough=True)
+            unclear = np.intersect1d(wrong, self._where(ElementVerdict.INCONCLUSIVE))
+            self._sweep(alone, unclear, thorough=True)
             wrong = self._worst_first()
             if self._stand(alone, wrong):
                 return

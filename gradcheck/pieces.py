@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -30,12 +31,23 @@ class Runs:
     count: int
     first: int
     members: int
+    strangers: tuple[int, ...] = ()
+    """Outputs in these runs that lie outside their member's window."""
 
     @staticmethod
     def of(window: Window, period: int, residue: int, members: int) -> Runs:
         """The runs of a group's members."""
-        count = period / window.stride
-        return Runs(window.axis, int(count), math.ceil((residue - window.high) / window.stride), members)
+        count = int(period / window.stride)
+        first = math.ceil((residue - window.high) / window.stride)
+        if (window.high - window.low) / window.stride == count - 1:
+            return Runs(window.axis, count, first, members)
+        output = np.arange(first, first + members * count)
+        index = (output - first) // count * period + residue
+        unit = math.lcm(*(v.denominator for v in (window.low, window.high, window.stride)))
+        low, high, stride = (int(v * unit) for v in (window.low, window.high, window.stride))
+        offset = index * unit - output * stride
+        outside = output[(offset < low) | (offset > high)]
+        return Runs(window.axis, count, first, members, tuple(outside.tolist()))
 
     def covered(self, size: int) -> slice:
         """Those of `size` outputs that a member owns."""
@@ -66,7 +78,12 @@ class Layout:
     def leading(self) -> bool:
         """Whether the variable's first axis is the output's first axis, index by index."""
         run = self.runs[0] if self.runs else None
-        return run is not None and (run.axis, run.count, run.first, run.members) == (0, 1, 0, self.shape[0])
+        return run is not None and (run.axis, run.count, run.first, run.members) == (
+            0,
+            1,
+            0,
+            self.shape[0],
+        )
 
     @property
     def dense(self) -> bool:
@@ -75,10 +92,13 @@ class Layout:
 
     def strays(self) -> Iterator[Slices]:
         """The outputs that no member owns."""
-        for axis, covered in enumerate(self.covered):
-            for side in (slice(0, covered.start), slice(covered.stop, self.shape[axis])):
-                if side.start < side.stop:
-                    yield (*[slice(None)] * axis, side)
+        for axis, (covered, size) in enumerate(zip(self.covered, self.shape, strict=True)):
+            sides: list[Any] = [slice(0, covered.start), slice(covered.stop, size)]
+            sides = [side for side in sides if side.start < side.stop]
+            strangers = self.owned[axis].strangers if axis in self.owned else ()
+            inside = [o for o in strangers if 0 <= o < size]
+            for side in [*sides, inside] if inside else sides:
+                yield (*[slice(None)] * axis, side)
 
     def rows(self, start: int, stop: int) -> Layout:
         """Only the rows start … stop − 1 of the first axis, where that is `leading`."""

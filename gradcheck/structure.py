@@ -123,7 +123,7 @@ def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[
     """Find the groups of a variable.
 
     `changed(mask)` moves the masked elements (a bool array that broadcasts to `shape`) and returns which
-    entries of the flat output vector changed; it is called at most twice per axis.
+    entries of the flat output vector changed; it is called at most four times per axis.
     """
     if math.prod(shape) <= SMALL:
         return elementwise(shape, len(outputs))
@@ -152,43 +152,59 @@ def _probe_axis(
     """A window for every output, or () for a dense axis."""
     size = shape[axis]
     for spacing in COMBS:
-        teeth = _teeth(size, spacing)
-        mask = np.isin(np.arange(size), teeth).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-        moved = changed(mask)
+        probes = []
+        for teeth in _combs(size, spacing):
+            mask = np.isin(np.arange(size), teeth)
+            moved = changed(mask.reshape([-1 if a == axis else 1 for a in range(len(shape))]))
+            probes.append((teeth, moved))
         windows, start = [], 0
         for output in outputs:
-            part = moved[start : start + output.size].reshape(output.shape)
-            windows.append(_narrowest(size, teeth, spacing, part) if part.any() else EMPTY)
+            parts = [(t, m[start : start + output.size].reshape(output.shape)) for t, m in probes]
+            windows.append(_narrowest(size, parts) if any(m.any() for _, m in parts) else EMPTY)
             start += output.size
         kept = tuple(window for window in windows if window is not None)
         # Where nothing at all moved, nothing is known.
-        if len(kept) == len(outputs) and moved.any():
+        if len(kept) == len(outputs) and any(moved.any() for _, moved in probes):
             return kept
         if size <= spacing:
             break
     return ()
 
 
-def _teeth(size: int, spacing: int) -> Array:
-    """Indices to move: one in every `spacing`, at changing phases, to meet every residue of a stride."""
+def _combs(size: int, spacing: int) -> list[Array]:
+    """Indices to move at once, twice: a comb through the middle, and one from border to border.
+
+    One tooth in every `spacing`, at changing phases, to meet every residue of a stride. A stride that is
+    guessed wrong explains one of them, but not both by a short window; at the borders padding may reflect.
+    """
     k = np.arange(max(size // spacing, 1))
-    teeth: Array = np.minimum(k * spacing + min(spacing, size) // 2 + k % PHASES, size - 1)
-    return teeth
+    middle = np.minimum(k * spacing + min(spacing, size) // 2 + k % PHASES, size - 1)
+    inner = k[1:] * spacing + (k[1:] + 1) % PHASES
+    return [middle, np.unique([min(1, size - 1), *inner[inner < size - spacing // 2], max(size - 2, 0)])]
 
 
-def _narrowest(size: int, teeth: Array, spacing: int, moved: Array) -> Window | None:
-    """The output axis and stride that explain the changed outputs by the shortest window."""
+def _narrowest(size: int, probes: list[tuple[Array, Array]]) -> Window | None:
+    """The output axis and stride that explain the changed outputs of all probes by the shortest window."""
     best: Window | None = None
-    for axis, count in enumerate(moved.shape):
-        others = tuple(a for a in range(moved.ndim) if a != axis)
-        hit = np.flatnonzero(moved.any(axis=others))
-        if len(teeth) == 1 and (hit.size == count or np.ptp(hit) >= hit.size):
-            continue  # one index that moves everything, or no single stretch, tells of no window
+    for axis, count in enumerate(probes[0][1].shape):
+        others = tuple(a for a in range(probes[0][1].ndim) if a != axis)
+        hits = [(teeth, np.flatnonzero(moved.any(axis=others))) for teeth, moved in probes]
+        if any(len(teeth) == 1 and _spreads(hit, count) for teeth, hit in hits):
+            continue
         for stride in _strides(size, count):
-            window = _fit(axis, stride, size, teeth, spacing, hit)
-            if window is not None and (best is None or window.length < best.length):
+            fits = [_fit(axis, stride, teeth, hit) for teeth, hit in hits if hit.size]
+            if not fits or any(fit is None for fit in fits):
+                continue
+            low, high = min(fit.low for fit in fits if fit), max(fit.high for fit in fits if fit)
+            window = Window(axis, stride, low, high)
+            if window.length < size and (best is None or window.length < best.length):
                 best = window
     return best
+
+
+def _spreads(hit: Array, count: int) -> bool:
+    """Whether what one index moves is everything, or no single stretch: it tells of no window."""
+    return hit.size == count or (hit.size > 0 and np.ptp(hit) >= hit.size)
 
 
 def _strides(size: int, count: int) -> list[Fraction]:
@@ -198,7 +214,7 @@ def _strides(size: int, count: int) -> list[Fraction]:
     return sorted({Fraction(1), Fraction(1, count // size), Fraction(1, -(-count // size))})
 
 
-def _fit(axis: int, stride: Fraction, size: int, teeth: Array, spacing: int, hit: Array) -> Window | None:
+def _fit(axis: int, stride: Fraction, teeth: Array, hit: Array) -> Window | None:
     """The window around o·stride that holds a moved input for every changed output."""
     # In units of 1 / denominator everything is a whole number.
     scaled, marks = hit * stride.numerator, teeth * stride.denominator
@@ -211,6 +227,7 @@ def _fit(axis: int, stride: Fraction, size: int, teeth: Array, spacing: int, hit
     if len(set((teeth % step).tolist()) if step else ()) < step:
         # Not every phase of the stride was met: the window may reach s − 1 further on either side.
         low, high = low - (step - 1), high + (step - 1)
-    if high - low >= spacing // 2 or math.floor(high - low) + 1 >= size:
+    # Wider than half the distance of two teeth, and it is not known which of them moved an output.
+    if len(teeth) > 1 and 2 * (high - low) >= int(np.diff(teeth).min()):
         return None
     return Window(axis, stride, low, high)

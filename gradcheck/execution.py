@@ -31,6 +31,8 @@ from gradcheck.targets import Array
 
 TRIALS = 32
 """Points one rounding away: a tie of two goes one way in all of them once in 2 billion."""
+CANCELLED = 8
+"""Roundings of a tensor's typical gradient that every element is allowed."""
 TIE = 1e-2
 """Share of S that gradients around a point must differ by to be called a tie; rounding moves them less."""
 LOOSE = 10
@@ -163,17 +165,19 @@ def _compared(
     share = max(LOOSE * point.settings.rtol, *map(native.tolerance, dtypes))
     # S has no part in a corner that lies between x and its roundings, so the gradients' own size counts too.
     scale = np.maximum(size, np.maximum(np.abs(a), np.abs(b)).max(axis=0))
+    # Terms that cancel, 1 + erf(x) in a gelu, are rounded as the larger gradients of the tensor are.
+    floor = CANCELLED * max(map(eps_of, dtypes)) * typical(scale) + point.settings.atol
     with np.errstate(invalid="ignore"):
         error = np.abs(a - b)
-        close = error <= share * scale + point.settings.atol
+        close = error <= share * scale + floor
     verdicts = np.where(close, ElementVerdict.MATCH, ElementVerdict.MISMATCH)
-    tolerance = np.broadcast_to(share * scale + point.settings.atol, error.shape).copy()
+    tolerance = np.broadcast_to(share * scale + floor, error.shape).copy()
     if not close.all():
         low, high = around.range(number)
         wide = high - low
         # Within its range a gradient may be anything at a tie; what rounding moves, it may move further.
         tie = wide > TIE * scale
-        slack = share * scale + np.where(tie, TIE * wide, native.CONDITIONING * wide)
+        slack = share * scale + floor + np.where(tie, TIE * wide, native.CONDITIONING * wide)
         valid = np.ones(error.shape, bool)
         for side in (a, b):
             valid &= (side >= low - slack) & (side <= high + slack)

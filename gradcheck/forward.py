@@ -50,9 +50,10 @@ class Forward:
     def __call__(self, values: Sequence[Any]) -> Any:
         """Evaluate at `values`, one tensor per variable → flat float64 tensor of all outputs."""
         arguments = self.inputs | dict(zip(self.names, values, strict=True))
-        return self._flat(self.target.function(*arguments.values()))
+        return self.join(self.target.function(*arguments.values()))
 
-    def _flat(self, result: Any) -> Any:
+    def join(self, result: Any) -> Any:
+        """What the function returned → flat float64 tensor of its floating outputs."""
         if result is None:
             raise TargetError(f"{self.target.name} returned None.", "Return the output tensor.")
         outputs, ignored, parts = [], [], []

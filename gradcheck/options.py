@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gradcheck.settings import RTOL, Method, Settings
+from gradcheck.settings import RTOL, Execution, Method, Mode, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,6 +81,11 @@ class Common:
     strict: bool
     allow_nondeterministic: float
     method: str
+    order: int
+    mode: str
+    execution: tuple[str, ...]
+    device: str | None
+    check_pfor: bool
     traceback: bool
 
     @staticmethod
@@ -100,6 +105,11 @@ class Common:
             strict=self.strict,
             allow_nondeterministic=self.allow_nondeterministic,
             method=Method(self.method),
+            order=self.order,
+            mode=Mode(self.mode),
+            execution=tuple(Execution(name) for name in self.execution),
+            device=self.device,
+            check_pfor=self.check_pfor,
         )
 
 
@@ -169,5 +179,27 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         show_default=True,
         help="elementwise perturbs one element at a time: slow.",
     ),
+    option(
+        "--order",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Also check gradients of gradients, up to this order.",
+    ),
+    option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        default=Mode.REVERSE.value,
+        show_default=True,
+        help="reverse is the tape, forward tf.autodiff.ForwardAccumulator.",
+    ),
+    option(
+        "--execution",
+        type=click.Choice([execution.value for execution in Execution]),
+        multiple=True,
+        help="Also hold the tape of a graph, or compiled with XLA, against the eager one; repeatable.",
+    ),
+    option("--device", metavar="NAME", help="Run on this device, such as CPU:0 or GPU:0."),
+    option("--check-pfor", is_flag=True, help="Also hold Jacobians by pfor against those by a loop."),
     option("--traceback", is_flag=True, help="Show where an error happened."),
 )

@@ -20,10 +20,18 @@ class Point:
     """One target at one point."""
 
     def __init__(
-        self, target: Target, settings: Settings, names: tuple[str, ...], upstream: Array | None
+        self,
+        target: Target,
+        settings: Settings,
+        names: tuple[str, ...],
+        upstream: Array | None,
+        eps: float | None = None,
     ) -> None:
-        """Evaluate, record and measure; `names` are the variables, `upstream` the gradient to show."""
-        self.target, self.settings, self.names = target, settings, names
+        """Evaluate, record and measure; `names` are the variables, `upstream` the gradient to show.
+
+        `eps` is the relative rounding of the outputs, where it is known and need not be measured.
+        """
+        self.target, self.settings, self.names, self.upstream = target, settings, names, upstream
         self.warnings: list[str] = []
         self.evaluations = 0
         self.native = Forward(target, names, None)
@@ -34,7 +42,7 @@ class Point:
             )
         self.cotangents = tape.draw_cotangents(self.base.size, self._shown(upstream), self.settings.seed)
         self.exact, self.own, self.again = self._tapes()
-        self.precision = self._precision()
+        self.precision = self._precision() if eps is None else precision.known(eps, self.base)
         self.weights = Weights(self.cotangents, self.precision)
         self.closed = self._closed_forms()
 

@@ -67,6 +67,11 @@ def assumed(forward: Forward, base: Array, noise: float) -> Precision:
     return Precision(np.maximum(eps * np.abs(base), noise), np.array([eps]), 0)
 
 
+def known(eps: float, base: Array) -> Precision:
+    """The precision of outputs that are known to be rounded to a share `eps` of themselves."""
+    return Precision(eps * np.abs(base), np.array([eps]), 0)
+
+
 def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision:
     """The precision of a function run in float64; `base` is f(x), flat, `noise` is known to be there."""
     line = Line(forward, base, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,16 @@ QUICK = 64
 """Up to this many groups nobody waits for an estimate."""
 
 
-def run(point: Point, progress: Progress) -> Report:
-    """Take the differences at a point, judge the tapes by them, and report."""
+@dataclass(frozen=True)
+class Examined:
+    """A point and, for each of its variables, what the differences say of the tape."""
+
+    point: Point
+    examinations: list[Examination]
+
+
+def examine(point: Point, progress: Progress) -> Examined:
+    """Take the differences at a point and judge the tapes by them."""
     settings = point.settings
     examinations = [_examination(point, number, progress) for number in range(len(point.names))]
     groupings = [_grouping(point, e.differences, e.steps.point) for e in examinations]
@@ -40,6 +49,12 @@ def run(point: Point, progress: Progress) -> Report:
     for examination in examinations:
         kinks.look_around(examination, point.cotangents, settings.seed)
     kinks.judge_together(examinations, point.cotangents, settings.rtol)
+    return Examined(point, examinations)
+
+
+def report(examined: Examined) -> Report:
+    """The report of what was found at a point."""
+    point, examinations = examined.point, examined.examinations
     variables, diagnosis, outputs = [], [], []
     for number, examination in enumerate(examinations):
         variable, line = conclude(point, number, examination)
@@ -50,7 +65,7 @@ def run(point: Point, progress: Progress) -> Report:
     return Report(
         point.target.name,
         tuple(variables),
-        settings,
+        point.settings,
         point.evaluations + sum(e.differences.evaluations for e in examinations),
         0.0,
         point.in_words(),

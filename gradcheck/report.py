@@ -6,12 +6,16 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradcheck.errors import ExitCode, GradientError
 from gradcheck.settings import Settings
 from gradcheck.targets import Array
+
+if TYPE_CHECKING:
+    from gradcheck.comparison import Comparison
 
 SCHEMA = 1
 
@@ -68,6 +72,13 @@ class Variable:
     """The textbook gradient, where there is one."""
     reason: str | None = None
     """Why the variable as a whole fails, such as `the tape returned no gradient`."""
+    order: int = 1
+    """1 for a gradient, 2 for the gradient of the gradient, and so on."""
+
+    @property
+    def label(self) -> str:
+        """The name, with the order where it is not the first."""
+        return self.name if self.order == 1 else f"{self.name} (order {self.order})"
 
     @cached_property
     def error(self) -> Array:
@@ -155,11 +166,15 @@ class Report:
     """Rows of elements shown per variable; 0 for all."""
     involved: tuple[str, ...] = ()
     """For the worst elements, the outputs whose partial derivatives are wrong."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Other ways to the same gradients (modes, executions, Jacobians), each held against another."""
 
     @property
     def verdict(self) -> Verdict:
         """fail if anything disagrees, else inconclusive if anything could not be judged, else pass."""
-        worst = max((variable.verdict for variable in self.variables), default=ElementVerdict.UNCHECKED)
+        verdicts = [variable.verdict for variable in self.variables]
+        verdicts += [comparison.verdict for comparison in self.comparisons]
+        worst = max(verdicts, default=ElementVerdict.UNCHECKED)
         if worst >= ElementVerdict.MISMATCH or (self.settings.strict and self._any_kink()):
             return Verdict.FAIL
         # A report of which nothing was checked has seen nothing agree.
@@ -210,17 +225,18 @@ class Report:
             "precision": self.precision,
             "sensitivity": None
             if self.sensitivity is None
-            else {"median": _number(self.sensitivity[0]), "worst": _number(self.sensitivity[1])},
+            else dict(zip(("median", "worst"), map(number_or_word, self.sensitivity), strict=True)),
             "diagnosis": list(self.diagnosis),
             "involved": list(self.involved),
             "warnings": list(self.warnings),
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 6),
             "variables": [_variable_dict(variable, self.limit) for variable in self.variables],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
         }
 
 
-def _number(value: float) -> float | str:
+def number_or_word(value: float) -> float | str:
     """A float that strict JSON can hold."""
     return float(value) if math.isfinite(value) else str(float(value))
 
@@ -228,14 +244,15 @@ def _number(value: float) -> float | str:
 def _variable_dict(variable: Variable, limit: int) -> dict[str, object]:
     return {
         "name": variable.name,
+        "order": variable.order,
         "shape": list(variable.shape),
         "dtype": variable.dtype,
         "verdict": variable.verdict.label,
         "reason": variable.reason,
         "counts": variable.counts,
         "coverage": variable.coverage,
-        "max_abs_error": _number(variable.max_abs_error),
-        "max_rel_error": _number(variable.max_rel_error),
+        "max_abs_error": number_or_word(variable.max_abs_error),
+        "max_rel_error": number_or_word(variable.max_rel_error),
         "elements": [_element_dict(variable, index) for index in variable.rows(limit)],
     }
 
@@ -243,13 +260,13 @@ def _variable_dict(variable: Variable, limit: int) -> dict[str, object]:
 def _element_dict(variable: Variable, index: tuple[int, ...]) -> dict[str, object]:
     element: dict[str, object] = {
         "index": list(index),
-        "tape": _number(variable.tape[index]),
-        "difference": _number(variable.difference[index]),
+        "tape": number_or_word(variable.tape[index]),
+        "difference": number_or_word(variable.difference[index]),
     }
     if variable.closed_form is not None:
-        element["closed_form"] = _number(variable.closed_form[index])
+        element["closed_form"] = number_or_word(variable.closed_form[index])
     return element | {
-        "error": _number(variable.error[index]),
-        "tolerance": _number(variable.tolerance[index]),
+        "error": number_or_word(variable.error[index]),
+        "tolerance": number_or_word(variable.tolerance[index]),
         "verdict": ElementVerdict(int(variable.verdicts[index])).label,
     }

@@ -6,14 +6,15 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 import numpy as np
 
-from gradcheck.errors import ShapeError, TargetError, TensorError
+from gradcheck.errors import GradcheckError, ShapeError, TargetError, TensorError
 from gradcheck.progress import Progress
 from gradcheck.report import Report
-from gradcheck.settings import RTOL, Settings
+from gradcheck.settings import RTOL, Execution, Mode, Settings
 from gradcheck.targets import Array, Target
 
 
@@ -33,12 +34,11 @@ def check_target(
     from gradcheck.backend import load_tensorflow
 
     load_tensorflow()
-    from gradcheck import procedure
-    from gradcheck.point import Point
+    from gradcheck import devices, ways
 
     started = time.perf_counter()
-    with progress or Progress() as watcher:
-        report = procedure.run(Point(target, settings, names, upstream), watcher)
+    with devices.on(settings.device), progress or Progress() as watcher:
+        report = ways.check(target, settings, names, upstream, watcher)
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -86,6 +86,11 @@ def check(
     upstream: Any = None,
     strict: bool = False,
     allow_nondeterministic: float = 0.0,
+    order: int = 1,
+    mode: str = "reverse",
+    execution: str | Sequence[str] = (),
+    device: str | None = None,
+    check_pfor: bool = False,
 ) -> Report:
     """Check the gradient that TensorFlow's tape gives for `function` at one point.
 
@@ -113,6 +118,21 @@ def check(
         Count kinks, where the function has no derivative but the tape gave a valid subgradient, as failures.
     allow_nondeterministic
         Largest difference between two evaluations at one point that is taken as noise.
+    order
+        Also check gradients of gradients up to this order, each against differences of the one before. The
+        report holds the variables of all orders; it stops at the first order that fails.
+    mode
+        `reverse` checks the tape; `forward` checks `tf.autodiff.ForwardAccumulator` against differences
+        along random directions instead; `both` does both, and holds them against each other. Where a custom
+        gradient is called eagerly, forward mode differentiates the operations inside it and never looks at
+        the gradient written by hand.
+    execution
+        One or several of `eager`, `graph` and `xla`: also hold the tape gradient of a `tf.function`, or
+        compiled with XLA, against the eager one, and against each other.
+    device
+        Device to run on, such as `CPU:0` or `GPU:0`.
+    check_pfor
+        Also hold `tape.jacobian` and `tape.batch_jacobian` by pfor against those by a loop.
 
     Returns
     -------
@@ -133,10 +153,35 @@ def check(
         wrt=None if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt),
         strict=strict,
         allow_nondeterministic=allow_nondeterministic,
+        order=_order(order),
+        mode=_chosen(Mode, "mode", mode),
+        execution=tuple(
+            _chosen(Execution, "execution", name)
+            for name in ([execution] if isinstance(execution, str) else execution)
+        ),
+        device=device,
+        check_pfor=check_pfor,
     )
     name = getattr(function, "__name__", type(function).__name__)
     target = Target(name, function, _in_call_order(function, arrays))
     return check_target(target, settings, None if upstream is None else _array("upstream", upstream))
+
+
+def _order(order: int) -> int:
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise GradcheckError(f"`order` is {order!r}, which is no whole number ≥ 1.", "Give 1, 2 or 3.")
+    return order
+
+
+Word = TypeVar("Word", bound=Enum)
+
+
+def _chosen(words: type[Word], option: str, given: str) -> Word:
+    try:
+        return words(given)
+    except ValueError as error:
+        known = ", ".join(str(word.value) for word in words)
+        raise GradcheckError(f"There is no {option} {given!r}.", f"Choose from: {known}.") from error
 
 
 def _array(name: str, value: Any) -> Array:

@@ -21,6 +21,22 @@ class Method(Enum):
     ELEMENTWISE = "elementwise"
 
 
+class Mode(Enum):
+    """Directions in which TensorFlow differentiates: the tape is reverse, ForwardAccumulator forward."""
+
+    REVERSE = "reverse"
+    FORWARD = "forward"
+    BOTH = "both"
+
+
+class Execution(Enum):
+    """Ways in which TensorFlow runs the same Python function."""
+
+    EAGER = "eager"
+    GRAPH = "graph"
+    XLA = "xla"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a check may cost: evaluations of the function, or seconds."""
@@ -75,6 +91,16 @@ class Settings:
     """What the check may cost; where that is too little, a sample of elements is checked one by one."""
     memory: int | None = None
     """Bytes that one batch of evaluations may hold; None for half of what is free."""
+    order: int = 1
+    """Gradients of gradients up to this order; each is held against differences of the one before."""
+    mode: Mode = Mode.REVERSE
+    """Which directions of differentiation are checked."""
+    execution: tuple[Execution, ...] = ()
+    """Executions whose tape gradients are held against the eager one, and against each other."""
+    device: str | None = None
+    """Device that everything runs on, such as `CPU:0`; None leaves it to TensorFlow."""
+    check_pfor: bool = False
+    """Whether Jacobians by pfor are held against those by a loop."""
 
     def __post_init__(self) -> None:
         """Refuse what no check can run with; NaN would decide comparisons."""
@@ -105,4 +131,9 @@ class Settings:
             "method": self.method.value,
             "budget": None if self.budget is None else str(self.budget),
             "memory": self.memory,
+            "order": self.order,
+            "mode": self.mode.value,
+            "execution": [execution.value for execution in self.execution],
+            "device": self.device,
+            "check_pfor": self.check_pfor,
         }

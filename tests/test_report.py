@@ -134,6 +134,7 @@ ELEMENT = {
 }
 VARIABLE = {
     "name": str,
+    "order": int,
     "shape": list,
     "dtype": str,
     "verdict": str,
@@ -156,6 +157,7 @@ REPORT = {
     "evaluations": int,
     "seconds": float,
     "variables": list,
+    "comparisons": list,
 }
 
 

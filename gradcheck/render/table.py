@@ -67,7 +67,11 @@ def document(report: Report, width: int) -> Group:
     parts: list[RenderableType] = [Text(f"gradcheck {report.target}", style="bold")]
     for variable in report.variables:
         parts += [Text(), _heading(report, variable), _elements(report, variable, width)]
-    parts += [Text(), _summary(report, width), Text()]
+    if report.variables:
+        parts += [Text(), _summary(report, width)]
+    if report.comparisons:
+        parts += [Text(), _comparisons(report, width)]
+    parts.append(Text())
     notes = list(_notes(report))
     if notes:
         parts += [_labelled(notes), Text()]
@@ -76,7 +80,9 @@ def document(report: Report, width: int) -> Group:
 
 
 def _heading(report: Report, variable: Variable) -> Text:
-    heading = Text(f"∂{report.target}/∂{variable.name}", style="bold")
+    # Order 2 is the derivative of the gradient ∇f, order 3 that of ∇∇f.
+    of = report.target if variable.order == 1 else f"({'∇' * (variable.order - 1)}{report.target})"
+    heading = Text(f"∂{of}/∂{variable.name}", style="bold")
     shown, size = len(variable.rows(report.limit)), variable.verdicts.size
     if shown < size:
         heading.append(
@@ -161,7 +167,7 @@ def _summary_row(variable: Variable, tall: bool) -> Row:
     where = variable.worst_index
     counts = [f"{count:,} {label}" for label, count in variable.counts.items() if count]
     cells = [
-        variable.name,
+        variable.label,
         str(variable.shape),
         variable.dtype,
         f"{variable.verdicts.size:,}",
@@ -171,6 +177,18 @@ def _summary_row(variable: Variable, tall: bool) -> Row:
         (",\n" if tall else ", ").join(counts),
     ]
     return Row.of(cells, variable.verdict)
+
+
+def _comparisons(report: Report, width: int) -> RenderableType:
+    columns = [("compared", False), ("against", False), ("variable", False), ("worst error", True)]
+    columns += [("tolerance", True), ("where", False), ("verdict", False)]
+    rows = []
+    for comparison in report.comparisons:
+        numbers = [small(comparison.error), small(comparison.tolerance)] if comparison.made else ["", ""]
+        where = "" if comparison.where is None else _index(comparison.where)
+        cells = [comparison.what, comparison.against, comparison.variable, *numbers, where]
+        rows.append(Row.of([*cells, comparison.verdict.label], comparison.verdict))
+    return _table(columns, width, ((tall, rows) for tall in (False, True)))
 
 
 def _labelled(lines: Iterable[tuple[Text, str]]) -> Table:
@@ -190,8 +208,12 @@ def _notes(report: Report) -> Iterator[tuple[Text, str]]:
     for line in report.involved:
         yield Text("outputs", style="bold red"), line
     for variable in report.variables:
-        if variable.reason is not None and variable.name not in explained:
-            yield Text("reason", style="bold red"), f"{variable.name}: {variable.reason}"
+        if variable.reason is not None and variable.label not in explained:
+            yield Text("reason", style="bold red"), f"{variable.label}: {variable.reason}"
+    for comparison in report.comparisons:
+        if comparison.note:
+            line = f"{comparison.variable}, {comparison.what}: {comparison.note}"
+            yield Text("note", style="yellow"), line
     for line in report.warnings:
         yield Text("note", style="yellow"), line
     if report.sensitivity is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,27 +20,64 @@ from gradcheck.options import Common, Format
 if TYPE_CHECKING:
     from gradcheck.report import Report
     from gradcheck.targets import Array, Target
+    from gradcheck.tensors import Integers
 
 
-def read(texts: dict[str, str | None], options: Common) -> dict[str, Array]:
-    """The tensors by name."""
+def read(
+    texts: Mapping[str, str | None],
+    options: Common,
+    labels: Mapping[str, str] | None = None,
+    integers: Integers = "none",
+) -> dict[str, Array]:
+    """The tensors by name; what was changed on reading them is said on standard error.
+
+    `labels` are the options by name where they are not --<name>; `integers` says which integers to keep.
+    """
     given = {name: text for name, text in texts.items() if text is not None}
     if [*given.values(), options.upstream].count("-") > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
-    return {name: _read_one(text, f"--{name}", options) for name, text in given.items()}
+    labels = labels or {}
+    return {
+        name: _read_one(text, labels.get(name, f"--{name}"), options, integers)
+        for name, text in given.items()
+    }
 
 
-def _read_one(text: str, option: str, options: Common) -> Array:
+def _read_one(text: str, option: str, options: Common, integers: Integers = "none") -> Array:
     """One tensor; what was changed on reading it is said on standard error."""
     from gradcheck.tensors import read_tensor
 
-    reading = read_tensor(text, option=option, seed=options.seed, dtype=options.dtype)
-    for note in reading.notes if not options.quiet else ():
-        click.echo(f"note: {note}", err=True)
+    reading = read_tensor(text, option=option, seed=options.seed, dtype=options.dtype, keep_integers=integers)
+    for line in reading.notes:
+        note(line, options)
     return reading.array
 
 
-def conclude(target: Target, options: Common) -> ExitCode:
+def note(text: str, options: Common) -> None:
+    """Say something about the check that is no part of the report."""
+    if not options.quiet:
+        click.echo(f"note: {text}", err=True)
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Send what the user's code prints to standard error: standard output is for the document."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # a process without these streams has nothing to keep apart
+        kept = None
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def conclude(target: Target, options: Common, only_failing: bool = False) -> ExitCode:
     """Check the target, write the report where it is wanted, and say how the process ends."""
     from gradcheck.run import check_target
 
@@ -48,7 +87,9 @@ def conclude(target: Target, options: Common) -> ExitCode:
                 f"The folder {str(path.parent)!r} for {path.name!r} does not exist.", "Make it first."
             )
     upstream = None if options.upstream is None else _read_one(options.upstream, "--upstream", options)
-    report = replace(check_target(target, options.settings, upstream), limit=options.limit)
+    with aside():
+        report = check_target(target, options.settings, upstream)
+    report = replace(report, limit=options.limit, only_failing=only_failing)
     if options.save is not None:
         from gradcheck.render.arrays import to_npz
 

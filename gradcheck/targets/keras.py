@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.errors import TargetError
+from gradcheck.tape import refusal
 from gradcheck.targets.rebuild import at_float64
 from gradcheck.targets.stateless import Call, Stateless
 from gradcheck.targets.target import Array, Target, is_floating
@@ -28,6 +29,7 @@ def target(
     mask: Array | None = None,
     rebuild: Callable[[], Any] | None = None,
     last: Callable[[Any], Any] | None = None,
+    name: str | None = None,
 ) -> Target:
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
 
@@ -49,29 +51,49 @@ def target(
         Makes the layer once more at float64; by default from its config.
     last
         Applied to the output, such as a loss.
+    name
+        What the report calls it; by default the layer's class, and a model's own name.
 
     Raises
     ------
     TargetError
         If the layer does not take the data, or draws random numbers.
     """
-    name = type(layer).__name__ if not isinstance(layer, keras.Model) else layer.name
-    keywords: dict[str, Any] = {"training": True} if training else {}
-    if mask is not None:
-        keywords["mask"] = tf.constant(mask.astype(bool))
-    call = Call(_arrangement(layer, list(data)), keywords)
-    arrays = {key: _rounded(array, layer) for key, array in data.items()}
-    if not layer.built:
-        _build(layer, name, call, arrays)
+    call = _call(layer, data, training, mask)
+    arrays = build(layer, data, training=training, mask=mask)
     weights = {
         key: _rounded(variable.numpy(), layer)
         for key, variable in named(layer.trainable_variables, data).items()
     }
-    function = Stateless(
-        name, layer, call, list(arrays.values()), rebuild or (lambda: at_float64(layer)), last
-    )
+    remake = rebuild or (lambda: at_float64(layer))
+    function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
     function.refuse_random()
-    return Target(name, function, arrays | weights)
+    return Target(function.name, function, arrays | weights)
+
+
+def title(layer: Any) -> str:
+    """What a report calls a layer: its class, and a model by its name."""
+    return str(layer.name) if isinstance(layer, keras.Model) else type(layer).__name__
+
+
+def build(
+    layer: Any, data: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
+) -> dict[str, Array]:
+    """The data as the layer takes it, after a first call if the layer has no weights yet."""
+    arrays = {key: _rounded(array, layer) for key, array in data.items()}
+    if not layer.built:
+        try:
+            _call(layer, data, training, mask)(layer, [tf.constant(array) for array in arrays.values()])
+        except Exception as error:  # whatever the build and call of a user's layer do
+            raise refusal(title(layer), error, "when it was built") from error
+    return arrays
+
+
+def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:
+    keywords: dict[str, Any] = {"training": True} if training else {}
+    if mask is not None:
+        keywords["mask"] = tf.constant(np.asarray(mask, bool))
+    return Call(_arrangement(layer, list(data)), keywords)
 
 
 def _rounded(array: Array, layer: Any) -> Array:
@@ -80,15 +102,6 @@ def _rounded(array: Array, layer: Any) -> Array:
     with np.errstate(over="ignore"):
         rounded: Array = array.astype(tf.as_dtype(layer.compute_dtype).as_numpy_dtype)
     return rounded
-
-
-def _build(layer: Any, name: str, call: Call, arrays: Mapping[str, Array]) -> None:
-    try:
-        call(layer, [tf.constant(array) for array in arrays.values()])
-    except Exception as error:  # whatever the build and call of a user's layer do
-        from gradcheck.tape import refusal
-
-        raise refusal(name, error, "when it was built") from error
 
 
 def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:

@@ -33,7 +33,7 @@ def message(error: BaseException) -> str:
     if traced:
         text = traced[2].partition(": ")[2]
     line = " ".join(_NODE.sub("", text).split()) or "(no message)"
-    return line if line[-1] in ".!?)" else f"{line}."
+    return line if line[-1] in ".!?" else f"{line}."
 
 
 def where(error: BaseException, otherwise: str) -> str:

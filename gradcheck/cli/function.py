@@ -6,12 +6,17 @@ from typing import Any
 
 from gradcheck.cli.arguments import Assignment, once_each
 from gradcheck.cli.document import aside, conclude, read
-from gradcheck.cli.group import CODES, guarded, main
+from gradcheck.cli.group import CODES, TENSORS, guarded, main
 from gradcheck.errors import ExitCode
 from gradcheck.options import Common, argument, common, option
 
+EXAMPLES = """\b
+Examples:
+  gradcheck function ops.py:my_gelu --arg x=normal:8x4
+  gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1"""
 
-@main.command(epilog=CODES)
+
+@main.command(epilog=f"{TENSORS}\n\n{EXAMPLES}\n\n{CODES}")
 @argument("function", metavar="FILE.py:NAME")
 @option(
     "--arg",
@@ -32,10 +37,10 @@ from gradcheck.options import Common, argument, common, option
 @common
 @guarded
 def function(function: str, arg: dict[str, str], const: dict[str, Any], **values: Any) -> ExitCode:
-    """Check a function of your own: FILE.py:NAME or package.module:NAME.
+    """Check a function of your own.
 
-    It takes tensors and returns tensors, also under tf.custom_gradient or tf.function, or as an object with
-    __call__. The file is imported, which runs it.
+    FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
+    tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
     """
     from gradcheck.backend import load_tensorflow
 

@@ -9,9 +9,18 @@ import click
 
 from gradcheck.cli.arguments import Config
 from gradcheck.cli.document import aside, conclude, note, read, write_out
-from gradcheck.cli.group import CODES, guarded, main
+from gradcheck.cli.group import CODES, TENSORS, guarded, main
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.options import TENSOR, Common, argument, common, option
+
+LAYER = """\b
+Examples:
+  gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
+  gradcheck layer layers.py:MyLayer --config '{"units": 3}' --x x.npy --weights w.npz"""
+MODEL = """\b
+Examples:
+  gradcheck model model.keras --x x.npy
+  gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
 
 _X = option(
     "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
@@ -19,9 +28,9 @@ _X = option(
 _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 
 
-@main.command(epilog=CODES)
+@main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
 @argument("layer", metavar="LAYER")
-@option("--config", type=Config(), metavar="JSON", help="Arguments of the layer: JSON, or a .json file.")
+@option("--config", type=Config(), metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
 @_X
 @option("--mask", metavar=TENSOR, help="Mask of 1 and 0, passed to the layer as mask.")
 @option(
@@ -42,10 +51,11 @@ def layer(
     training: bool,
     **values: Any,
 ) -> ExitCode:
-    """Check a Keras layer: a class of keras.layers (`gradcheck layers`), or your own as FILE.py:NAME.
+    """Check a Keras layer and its weights.
 
-    Every floating input and every trainable weight is a variable. The layer is made once more at float64 for
-    the comparison with differences.
+    LAYER is a class of keras.layers (`gradcheck layers` lists them), or a class or layer of your own as
+    FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
+    at float64 for the comparison with differences.
     """
     from gradcheck.backend import load_tensorflow
 
@@ -73,7 +83,7 @@ def layer(
         return conclude(target, options)
 
 
-@main.command(epilog=CODES)
+@main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
 @argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
 @option("--y", metavar=TENSOR, help="What the output should be, for --loss.")
@@ -99,9 +109,10 @@ def model(
     code: tuple[Path, ...],
     **values: Any,
 ) -> ExitCode:
-    """Check a saved Keras model: its inputs and every trainable weight, the worst first.
+    """Check a saved Keras model.
 
-    Elements are listed only for the variables that do not pass; with --limit, for all of them.
+    Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
+    listed only for those that do not pass; with --limit, for all of them.
     """
     from gradcheck.backend import load_tensorflow
 

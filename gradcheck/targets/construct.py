@@ -117,19 +117,13 @@ def make(cls: type, config: Mapping[str, Any]) -> Any:
             return cls.from_config(_located(config))  # type: ignore[attr-defined]  # Keras has no types
         return cls(**config)
     except Exception as error:  # whatever the __init__ of a user's layer does
-        parameters = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        signature = inspect.signature(cls).parameters
+        parameters = [name for name, p in signature.items() if p.kind is not p.VAR_KEYWORD]
         raise TargetError(
             f"{cls.__name__} does not take the config {dict(config)}: "
             f"{message(error).rpartition('Exception encountered: ')[2]}",
-            where(error, f"Its parameters are: {', '.join(map(_written, parameters)) or 'none'}."),
+            where(error, f"Its parameters are: {', '.join(parameters) or 'none'}."),
         ) from error
-
-
-def _written(parameter: inspect.Parameter) -> str:
-    """A parameter without its annotation."""
-    if parameter.default is parameter.empty:
-        return parameter.name
-    return f"{parameter.name}={parameter.default!r}"
 
 
 def _is_layer(value: Any) -> bool:

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.errors import TargetError
+from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.tape import refusal
 from gradcheck.targets.rebuild import at_float64
 from gradcheck.targets.stateless import Call, Stateless
 from gradcheck.targets.target import Array, Target, is_floating
-from gradcheck.targets.weights import named
+from gradcheck.targets.weights import names_of_weights
 
 # Parameters of a layer's `call` that never take data.
 _NO_DATA = ("self", "training", "mask")
@@ -63,11 +63,16 @@ def target(
     arrays = build(layer, data, training=training, mask=mask)
     weights = {
         key: _rounded(variable.numpy(), layer)
-        for key, variable in named(layer.trainable_variables, data).items()
+        for key, variable in names_of_weights(layer, layer.trainable_variables, data).items()
     }
     remake = rebuild or (lambda: at_float64(layer))
     function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
-    function.refuse_random()
+    try:
+        function.refuse_random()
+    except GradcheckError:
+        raise
+    except Exception as error:  # whatever the call of a user's layer does
+        raise refusal(function.name, error, "when it was called") from error
     return Target(function.name, function, arrays | weights)
 
 

@@ -77,10 +77,12 @@ class Stateless:
 
     def refuse_random(self) -> None:
         """Raise if a call draws random numbers: its outputs are those of one draw, not of the layer."""
+        seeds = [v for v in self.layer.non_trainable_variables if v.name == "seed_generator_state"]
+        before = [seed.numpy() for seed in seeds]
         with self._scope(self.layer, self._point()) as scope:
             self.call(self.layer, [tf.constant(array) for array in self.data])
-            seeds = [v for v in self.layer.non_trainable_variables if v.name == "seed_generator_state"]
-            drawn = [v for v in seeds if not np.array_equal(v.value, scope.get_current_value(v))]
+            after = [scope.get_current_value(seed).numpy() for seed in seeds]
+        drawn = [s for s, b, a in zip(seeds, before, after, strict=True) if not np.array_equal(a, b)]
         owners = [self._owner(variable) for variable in drawn]
         if owners:
             raise NondeterministicError(

@@ -6,31 +6,35 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from gradcheck.errors import ShapeError, TargetError
 from gradcheck.targets.target import Array
 
 
-def named(variables: Sequence[Any], taken: Collection[str] = ()) -> dict[str, Any]:
-    """Keras variables by the shortest end of their path that no other of them shares.
+def names_of_weights(layer: Any, variables: Sequence[Any], taken: Collection[str] = ()) -> dict[str, Any]:
+    """Variables of a Keras layer or model by the shortest end of their path that no other of them shares.
 
-    A lone kernel is `kernel`; two of them are `dense/kernel` and `dense_1/kernel`. Names in `taken` are used
-    by something else. Variables with one and the same path are numbered.
+    A lone kernel of a layer is `kernel`, two of them are `query/kernel` and `key/kernel`; a weight of a model
+    has at least its layer's name before its own. Names in `taken` are used by something else. Variables with
+    one and the same path are numbered.
     """
+    shortest = 2 if isinstance(layer, keras.Model) else 1
     paths = _distinct([variable.path for variable in variables])
-    ends = Counter(end for path in paths for end in _ends(path))
+    ends = Counter(end for path in paths for end in _ends(path, shortest))
     names = {}
     for path, variable in zip(paths, variables, strict=True):
-        free = (end for end in _ends(path) if ends[end] == 1 and end not in taken)
+        free = (end for end in _ends(path, shortest) if ends[end] == 1 and end not in taken)
         names[next(free, f"weight:{path}")] = variable
     return names
 
 
-def _ends(path: str) -> list[str]:
-    """c, b/c and a/b/c of a/b/c."""
+def _ends(path: str, shortest: int) -> list[str]:
+    """b/c and a/b/c of a/b/c, where the shortest has two parts."""
     parts = path.split("/")
-    return ["/".join(parts[first:]) for first in reversed(range(len(parts)))]
+    shortest = min(shortest, len(parts))
+    return ["/".join(parts[-length:]) for length in range(shortest, len(parts) + 1)]
 
 
 def _distinct(paths: list[str]) -> list[str]:
@@ -52,7 +56,7 @@ def assign(layer: Any, name: str, given: Mapping[str, Array]) -> list[str]:
     ShapeError
         If a weight has another shape.
     """
-    weights = named(layer.weights)
+    weights = names_of_weights(layer, layer.weights)
     listed = ", ".join(f"{key} {tuple(weight.shape)}" for key, weight in weights.items()) or "none"
     for key, array in given.items():
         if key not in weights:

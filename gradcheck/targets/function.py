@@ -59,7 +59,7 @@ def target(
     if unknown:
         raise TargetError(
             f"{name} has no parameter named {unknown[0]!r}.",
-            f"Its parameters are: {', '.join(map(str, parameters.values())) or 'none'}.",
+            f"Its parameters are: {', '.join(map(_written, parameters.values())) or 'none'}.",
         )
     return _matched(name, function, signature, inputs, constants)
 
@@ -110,6 +110,11 @@ def _unmatched(
             "Write a function around it that takes tensors only.",
         )
     return Target(name, function, inputs)
+
+
+def _written(parameter: inspect.Parameter) -> str:
+    """A parameter with its default and without its type."""
+    return str(parameter.replace(annotation=parameter.empty))
 
 
 def _takes_any(signature: inspect.Signature) -> bool:

@@ -112,9 +112,10 @@ def _run(path: Path) -> ModuleType:
     sys.modules[name] = module  # a class is looked up by its module's name
     try:
         spec.loader.exec_module(module)
-    except ImportError:
-        raise
-    except Exception as error:  # whatever a user's module does when it is run
+    except BaseException as error:  # whatever a user's module does when it is run, sys.exit too
+        del sys.modules[name]
+        if isinstance(error, ImportError) or not isinstance(error, Exception):
+            raise
         raise _refusal(path.name, error) from error
     return module
 

@@ -30,9 +30,9 @@ def to_short(report: Report) -> str:
 def _rows(variable: Variable) -> list[tuple[str, ...]]:
     """The worst elements of the worst verdict."""
     relative = variable.relative_error()
-    worst = np.unravel_index(variable.worst_first()[:WORST], variable.shape)
     rows: list[tuple[str, ...]] = []
-    for index in zip(*(map(int, axis) for axis in worst), strict=True) if worst else [()]:
+    for flat in variable.worst_first()[:WORST]:
+        index = tuple(int(i) for i in np.unravel_index(flat, variable.shape))
         if variable.verdicts[index] == variable.verdict:
             place = variable.name + (f"[{', '.join(map(str, index))}]" if index else "")
             values = (number(variable.tape[index]), number(variable.difference[index]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -47,9 +48,10 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
             "mode forbids that.",
             "If you trust where the file comes from, pass --unsafe.",
         )
-    if "Could not locate" in text:
+    missing = re.search(r"Could not locate (\w+ '.+?')", text)
+    if missing:
         return TargetError(
-            f"{str(path)!r} needs code that is not loaded: {text.partition('. ')[0]}.",
+            f"{str(path)!r} needs code that is not loaded, the {missing[1]}.",
             "Name the file that defines it with --code FILE.py; it must be registered there with "
             "@keras.saving.register_keras_serializable().",
         )

@@ -53,6 +53,10 @@ def load_callable(text: str) -> Any:
         raise TargetError(
             f"{text} is {type(found).__name__}, which cannot be called.", "Name a function of tensors."
         )
+    # Whoever has a Keras layer has loaded Keras.
+    keras = sys.modules.get("keras")
+    if keras is not None and keras.layers.Layer in (*type(found).__mro__, *getattr(found, "__mro__", ())):
+        raise TargetError(f"{text} is a Keras layer.", "`gradcheck layer` checks it and its weights.")
     if not inspect.isclass(found):
         return found
     try:
@@ -61,7 +65,7 @@ def load_callable(text: str) -> Any:
         raise TargetError(
             f"{text} is a class, and making one without arguments raised {type(error).__name__}: "
             f"{message(error)}",
-            "Make an instance in the file and name that; `gradcheck layer` makes Keras layers.",
+            "Make an instance in the file and name that.",
         ) from error
     if not callable(made):
         raise TargetError(f"{text} is a class whose instances cannot be called.", "Give it a __call__.")

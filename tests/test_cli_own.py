@@ -160,7 +160,7 @@ def test_integers_in_a_file_are_passed_on() -> None:
         (["ops.py:my_gelu", "--arg", "x"], "'x' is not of the form NAME=TENSOR"),
         (["ops.py:my_gelu", "--arg", "x=1.0", "--arg", "x=2.0"], "'x' is given 2 times"),
         (["ops.py:loud", "--arg", "x=x.npy", "--const", "scale=two"], "'two' is no JSON"),
-        (["ops.py:leave", "--arg", "x=x.npy"], "called sys.exit(0)"),
+        (["ops.py:leave", "--arg", "x=x.npy"], "ended the process (SystemExit: 0)"),
         (["ops.py:fussy", "--arg", "x=x.npy"], 'File "ops.py", line '),
         (["helper.py:tf", "--arg", "x=x.npy"], "cannot be called"),
         (["layers.py:made", "--arg", "x=x.npy"], "made is a Keras layer. `gradcheck layer`"),

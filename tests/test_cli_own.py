@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from gradcheck.cli import main
 
 OPS = '''
+import os
 import sys
 
 import tensorflow as tf
@@ -38,7 +39,7 @@ def my_gelu(x):
 
 def loud(x, w, axis=-1, *, scale):
     print("loud was here")
-    tf.print("and again", output_stream=sys.stdout)
+    os.write(1, b"and again")
     return scale * tf.reduce_sum(x @ w, axis=axis)
 
 

@@ -40,6 +40,7 @@ def test_inputs_go_to_the_parameters_of_their_name() -> None:
 
     assert slopes(weighted, {"x": X, "y": Y}) == expected
     assert slopes(weighted, {"y": Y, "x": X}) == expected
+    assert list(target(weighted, {"y": Y, "x": X}).inputs) == ["x", "y"]
 
 
 def test_inputs_of_other_names_go_in_the_order_given() -> None:

@@ -278,6 +278,7 @@ def test_weights_that_are_not_trained_are_those_of_the_layer() -> None:
     assert report.passed, str(report)
     expected = 1 / np.sqrt(np.array([4.0, 0.25, 1.0]) + layer.epsilon)
     np.testing.assert_allclose(report.variables[0].tape[0, 0], expected, rtol=1e-6)
+    assert report.precision.startswith("tape and differences in float64")
 
 
 def test_frozen_weights_are_no_variables() -> None:

@@ -75,7 +75,8 @@ def test_relative_imports(init: bool) -> None:
     if init:
         write("pack/__init__.py", "")
         write("pack/inner/__init__.py", "")
-    write("pack/inner/helper.py", "factor = 7\n")
+        write("pack/above.py", "factor = 7\n")
+    write("pack/inner/helper.py", "from ..above import factor\n" if init else "factor = 7\n")
     write("pack/inner/ops.py", "from .helper import factor\n\ndef f(x):\n    return factor * x\n")
 
     assert load("pack/inner/ops.py:f")(2) == 14

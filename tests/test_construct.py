@@ -36,7 +36,14 @@ def test_every_class_of_keras_layers_is_listed_or_left_out_for_a_reason() -> Non
             "HashedCrossing",
             "Hashing",
         ),
-        *("IntegerLookup", "StringLookup", "TextVectorization", "MaxNumBoundingBoxes"),
+        *(
+            "LSTMCell",
+            "StackedRNNCells",
+            "IntegerLookup",
+            "StringLookup",
+            "TextVectorization",
+            "MaxNumBoundingBoxes",
+        ),
         *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
     }
     assert all(line and "\n" not in line for line in listed.values())
@@ -128,6 +135,38 @@ def test_float64_all_the_way_down(policy: str) -> None:
     assert {variable.dtype for variable in copy.trainable_variables} == {"float64"}
     assert {part.compute_dtype for part in copy._flatten_layers()} == {"float64"}
     assert layer.compute_dtype == ("float16" if policy.startswith("mixed") else "float32")
+
+
+def doubled(x: Any) -> Any:
+    """Refers to a global"""
+    return SHIFT + 2 * x
+
+
+SHIFT = 1.0
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Dense(2, activation=doubled),
+        keras.layers.Dense(2, activation=lambda x: doubled(x)),
+        keras.layers.Lambda(doubled),
+        keras.layers.Lambda(lambda x: doubled(x)),
+        keras.layers.TimeDistributed(keras.layers.Activation(lambda x: doubled(x))),
+        keras.Sequential([keras.Input((2, 2)), keras.layers.Lambda(lambda x: doubled(x))]),
+    ],
+    ids=["activation", "lambda activation", "function", "lambda", "wrapped", "in a model"],
+)
+def test_functions_of_the_user_are_those_of_the_layer(layer: Any) -> None:
+    x = np.linspace(-1, 1, 4).reshape(1, 2, 2)
+    expected = layer(x).numpy()
+
+    with default_dtype("float64"):
+        copy = at_float64(layer)
+        copy(x)
+        copy.set_weights(layer.get_weights())
+        np.testing.assert_allclose(copy(x), expected, rtol=1e-5)
+        assert copy(x).dtype == "float64"
 
 
 def test_only_floating_dtypes_are_widened() -> None:

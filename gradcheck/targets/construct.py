@@ -20,7 +20,8 @@ from gradcheck.targets.stateless import precision
 def layer_classes() -> dict[str, str]:
     """The layers of keras.layers that can be checked, by name, each with the first line of its docstring.
 
-    Left out are aliases, base classes, and layers whose input or output is text or integers only.
+    Left out are aliases, base classes, layers whose input or output is text or integers only, and cells that
+    take a list of states: RNN checks them.
     """
     classes = {
         name: value
@@ -35,7 +36,7 @@ def layer_classes() -> dict[str, str]:
 
 
 _NOTHING_TO_CHECK = {
-    *("Layer", "Wrapper", "InputLayer"),
+    *("Layer", "Wrapper", "InputLayer", "LSTMCell", "StackedRNNCells"),
     *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
     *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
     *("MaxNumBoundingBoxes", "StringLookup", "TextVectorization"),

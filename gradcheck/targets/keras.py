@@ -44,7 +44,7 @@ def target(
         Arrays by name in the order of the call. Floating ones are rounded to the layer's compute dtype, as
         Keras does itself; integer ones are passed as they are.
     training
-        Whether it is called in training mode.
+        Whether it is called in training mode; told to the layer in any case.
     mask
         Passed as `mask`, booleans.
     rebuild
@@ -95,7 +95,8 @@ def build(
 
 
 def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:
-    keywords: dict[str, Any] = {"training": True} if training else {}
+    # Said even where it is False: some layers, such as RandomFlip, take True by themselves.
+    keywords: dict[str, Any] = {"training": training}
     if mask is not None:
         keywords["mask"] = tf.constant(np.asarray(mask, bool))
     return Call(_arrangement(layer, list(data)), keywords)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import keras
@@ -18,9 +19,32 @@ def at_float64(layer: Any) -> Any:
     """
     config = keras.saving.serialize_keras_object(layer)
     config.pop("compile_config", None)
-    return keras.saving.deserialize_keras_object(
-        widened(config), custom_objects=_classes(layer), safe_mode=False
-    )
+    parts = {part.name: part for part in layer._flatten_layers()}
+    known = _classes(layer)
+    config = widened(_with_functions(config, parts, known))
+    return keras.saving.deserialize_keras_object(config, custom_objects=known, safe_mode=False)
+
+
+def _with_functions(config: Any, parts: Mapping[str, Any], known: dict[str, Any]) -> Any:
+    """A config with the functions that the layers have, such as a user's activation, in place.
+
+    Keras would look for a function by its name, or make one from its code without what that refers to. Lambda
+    takes names only: its functions are added to `known`.
+    """
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_functions(part, parts, known) for part in config)
+    if not isinstance(config, Mapping):
+        return config
+    found = {key: _with_functions(value, parts, known) for key, value in config.items()}
+    if isinstance(found.get("config"), Mapping):
+        part = parts.get(found["config"].get("name"))
+        for key in found["config"]:
+            own = getattr(part, key, None)
+            if isinstance(own, FunctionType) and not own.__module__.startswith("keras."):
+                name = f"{part.name}.{key}" if isinstance(part, keras.layers.Lambda) else None
+                found["config"][key] = own if name is None else name
+                known |= {} if name is None else {name: own}
+    return found
 
 
 def widened(config: Any) -> Any:

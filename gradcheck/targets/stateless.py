@@ -16,10 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.errors import NondeterministicError, TargetError
+from gradcheck.frames import message
 from gradcheck.precision import eps_of
 from gradcheck.targets.target import Array
 
 EXACT = "float64"
+SHOWN = 200
+"""Characters of a message that a report repeats."""
 
 
 @contextlib.contextmanager
@@ -87,7 +90,9 @@ class Stateless:
         if owners:
             raise NondeterministicError(
                 f"{self.name} draws random numbers in this call, in {', '.join(dict.fromkeys(owners))}.",
-                "Check it outside training mode, or set the rate of its dropout to 0.",
+                "Check it outside training mode, or set the rate of its dropout to 0."
+                if self.call.keywords.get("training")
+                else "Only what gives the same output twice has a gradient to check.",
             )
 
     def _owner(self, variable: Any) -> str:
@@ -125,16 +130,22 @@ class Stateless:
 
     def _exact(self) -> Any:
         if self._copy is None:
-            try:
-                with precision(EXACT):
+            with precision(EXACT):
+                try:
                     copy = self.rebuild()
+                except Exception as error:  # whatever the __init__ or get_config of a user's layer does
+                    raise TargetError(
+                        f"{self.name} cannot be rebuilt from its config at float64, "
+                        f"{type(error).__name__}: {message(error)[:SHOWN]}",
+                        "Its get_config must give back every argument of its __init__.",
+                    ) from error
+                try:
                     self.call(copy, [_widened(tf.constant(array)) for array in self.data])
-            except Exception as error:  # whatever the __init__ or get_config of a user's layer does
-                raise TargetError(
-                    f"{self.name} cannot be rebuilt at float64 from its config "
-                    f"({type(error).__name__}: {' '.join(str(error).split())[:300]}).",
-                    "Its __init__ must take **kwargs and hand them on, and get_config give every argument.",
-                ) from error
+                except Exception as error:  # whatever an operation without a float64 kernel raises
+                    raise TargetError(
+                        f"{self.name} raised {type(error).__name__} at float64: {message(error)[:SHOWN]}",
+                        "Avoid constants and casts of another dtype in it.",
+                    ) from error
             self._hold_against(copy)
             self._copy = copy
         return self._copy

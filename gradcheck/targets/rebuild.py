@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
@@ -17,7 +18,10 @@ def at_float64(layer: Any) -> Any:
     Nothing that is not already in this process is run: a Lambda in the config comes from the layer itself.
     Raises what the layer's get_config, from_config and __init__ raise.
     """
-    config = keras.saving.serialize_keras_object(layer)
+    with warnings.catch_warnings():
+        # Keras warns of functions that it cannot keep; they are put in place below.
+        warnings.simplefilter("ignore")
+        config = keras.saving.serialize_keras_object(layer)
     config.pop("compile_config", None)
     parts = {part.name: part for part in layer._flatten_layers()}
     known = _classes(layer)

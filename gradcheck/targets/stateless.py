@@ -52,7 +52,7 @@ class Call:
         return layer(*self.arrange(data), **self.keywords)
 
 
-@dataclass
+@dataclass(eq=False)  # an object of its own, that tf.function can keep
 class Stateless:
     """Called with the data and then the trainable weights of a built layer, which it leaves as it is."""
 

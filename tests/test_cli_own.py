@@ -340,6 +340,15 @@ def test_models_that_cannot_be_checked(arguments: list[str], words: str) -> None
     assert result.stdout == ""
 
 
+def test_a_model_that_starts_with_an_embedding() -> None:
+    save(keras.layers.Embedding(4, 2, name="table"))
+
+    result = run("model", "small.keras", "--x", "[[0,2,3]]")
+
+    assert "x holds the indices of an embedding" in result.stderr
+    assert "8 match" in result.stdout and "float32         3" not in result.stdout
+
+
 def test_a_lambda_that_is_trusted() -> None:
     save(keras.layers.Lambda(lambda x: x * x))
 

@@ -196,6 +196,20 @@ class Broken(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         return scaled_wrongly(self.dense(x), tf.convert_to_tensor(self.scale))
 
 
+class Own(keras.Model):  # type: ignore[misc]  # Keras has no types
+    """A model by subclassing"""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.dense = L.Dense(units, name="inside")
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x) ** 2
+
+    def get_config(self) -> dict[str, Any]:
+        return {"units": self.dense.units}
+
+
 class Forgetful(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Its get_config leaves an argument out"""
 
@@ -239,6 +253,17 @@ def test_a_broken_layer_is_found_inside_a_model() -> None:
     failing = [variable.name for variable in report.variables if variable.counts["mismatch"]]
     assert failing == ["mine/scale"]
     assert {"x", "last/kernel", "last/bias"} < {variable.name for variable in report.variables}
+
+
+@pytest.mark.parametrize(
+    "model", [Own(2), keras.Sequential([L.Dense(2, name="inside")])], ids=["subclassed", "sequential"]
+)
+def test_a_model_that_is_not_built_yet(model: Any) -> None:
+    report = gradcheck.check(model, {"x": SEQUENCE})
+
+    assert report.passed, str(report)
+    assert [variable.name for variable in report.variables] == ["x", "inside/kernel", "inside/bias"]
+    assert "float64, tape also in float32" in report.precision
 
 
 @pytest.mark.parametrize(
@@ -335,6 +360,18 @@ def test_several_inputs_of_a_model_by_order_or_by_name() -> None:
         assert [float(variable.tape[0, 0]) for variable in report.variables] == [1.0, -1.0]
     swapped = gradcheck.check(model, {"right": OTHER[0], "left": OTHER[1]})
     assert [float(variable.tape[0, 0]) for variable in swapped.variables] == [-1.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_whole_numbers_for_an_embedding_are_indices(dtype: str) -> None:
+    """Next to them the function jumps: they are no variable, neither of the layer nor of a model."""
+    index, x = keras.Input((2,), dtype=dtype, name="index"), keras.Input((2, 3), name="x")
+    model = keras.Model([x, index], L.Add()([L.Embedding(4, 3, name="table")(index), x]))
+    data = {"index": INDICES.astype(np.float32), "x": normal(2, 2, 3)}
+
+    assert [v.name for v in gradcheck.check(model, data).variables] == ["x", "table/embeddings"]
+    report = gradcheck.check(L.Embedding(4, 3), {"x": data["index"]})
+    assert [v.name for v in report.variables] == ["embeddings"]
 
 
 def test_a_model_says_what_inputs_it_takes() -> None:

@@ -126,6 +126,7 @@ def model(
     from gradcheck.targets import keras
     from gradcheck.targets.model import load_model, loss_on
     from gradcheck.targets.source import import_file
+    from gradcheck.targets.target import is_floating
 
     with aside():
         for file in code:
@@ -135,6 +136,9 @@ def model(
         if loss is not None and truth is not None:
             name, last = f"{loss}({found.name})", loss_on(loss, truth)
         target = keras.target(found, given, training=training, last=last, name=name)
+    for key, array in given.items():
+        if array.dtype != target.inputs[key].dtype and not is_floating(target.inputs[key].dtype):
+            note(f"{key} holds the indices of an embedding: they are not differentiated.", options)
     return conclude(target, options, only_failing=not _is_given("limit"))
 
 

@@ -42,7 +42,7 @@ def target(
         A `keras.layers.Layer`; models are layers too.
     data
         Arrays by name in the order of the call. Floating ones are rounded to the layer's compute dtype, as
-        Keras does itself; integer ones are passed as they are.
+        Keras does itself; integer ones are passed as they are, and so are whole numbers for an embedding.
     training
         Whether it is called in training mode; told to the layer in any case.
     mask
@@ -85,13 +85,37 @@ def build(
     layer: Any, data: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
 ) -> dict[str, Array]:
     """The data as the layer takes it, after a first call if the layer has no weights yet."""
-    arrays = {key: _rounded(array, layer) for key, array in data.items()}
+    whole = _takes_indices(layer, list(data))
+    arrays = {
+        key: array.astype(np.int32) if key in whole and _is_whole(array) else _rounded(array, layer)
+        for key, array in data.items()
+    }
     if not layer.built:
         try:
             _call(layer, data, training, mask)(layer, [tf.constant(array) for array in arrays.values()])
         except Exception as error:  # whatever the build and call of a user's layer do
             raise refusal(title(layer), error, "when it was built") from error
     return arrays
+
+
+def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
+    """Names of the data that are indices: those of an embedding, also where it comes first in a model."""
+    if isinstance(layer, keras.layers.Embedding):
+        return set(names)
+    inputs = (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
+    parts = [part for part in layer._flatten_layers() if isinstance(part, keras.layers.Embedding)]
+    embedded = {id(tensor) for part in parts for node in part._inbound_nodes for tensor in node.input_tensors}
+    by_name = {tensor.name: tensor for tensor in inputs}
+    ordered = [by_name[name] for name in names] if set(by_name) == set(names) else inputs
+    return {
+        name
+        for name, tensor in zip(names, ordered, strict=False)
+        if id(tensor) in embedded or not tf.as_dtype(tensor.dtype).is_floating
+    }
+
+
+def _is_whole(array: Array) -> bool:
+    return bool((np.asarray(array) == np.rint(np.asarray(array, np.float64))).all())
 
 
 def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:

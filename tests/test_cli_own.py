@@ -119,6 +119,12 @@ def run(*arguments: str, code: int = 0) -> Result:
     return result
 
 
+def tape_at(index: str, result: Result) -> float:
+    """The tape gradient that the table shows for an element"""
+    (found,) = re.findall(rf"^ *{re.escape(index)} +(\S+) ", result.stdout, re.MULTILINE)
+    return float(found)
+
+
 # function
 
 
@@ -188,7 +194,7 @@ def test_a_layer_of_keras_with_weights_from_a_file() -> None:
     rows = [line.split()[0] for line in result.stdout.splitlines() if line.endswith(" match") and "%" in line]
     assert rows == ["x", "kernel", "bias"]
     # Four filters of halves pass 4 · 0.5 = 2 on, and the middle step is in both windows.
-    assert "(0, 1, 0)      4 " in result.stdout
+    assert tape_at("[0, 1, 0]", result) == 4
 
 
 def test_a_broken_layer_of_the_user() -> None:
@@ -231,7 +237,7 @@ def test_several_inputs_and_a_layer_that_is_made() -> None:
 def test_a_mask() -> None:
     command = ("layer", "GlobalAveragePooling1D", "--x", "normal:1x2x1", "--mask", "[[1,0]]")
 
-    assert "(0, 1, 0)      0 " in run(*command).stdout
+    assert tape_at("[0, 1, 0]", run(*command)) == 0
 
 
 @pytest.mark.parametrize(
@@ -346,7 +352,8 @@ def test_a_model_that_starts_with_an_embedding() -> None:
     result = run("model", "small.keras", "--x", "[[0,2,3]]")
 
     assert "x holds the indices of an embedding" in result.stderr
-    assert "8 match" in result.stdout and "float32         3" not in result.stdout
+    assert "8 match" in result.stdout
+    assert re.findall(r"^(\S+) +\(", result.stdout, re.MULTILINE) == ["table/embeddings"]
 
 
 def test_a_lambda_that_is_trusted() -> None:

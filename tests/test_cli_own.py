@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gradcheck.cli import main
+from tests.imports import forgotten
 
 OPS = '''
 import os
@@ -105,12 +106,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, text in (("ops.py", OPS), ("helper.py", HELPER), ("layers.py", LAYERS)):
         Path(name).write_text(text, encoding="utf-8")
     np.save("x.npy", np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32))
-    path, modules = list(sys.path), set(sys.modules)
-    yield tmp_path
-    sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        if name.split(".")[0] in ("ops", "helper", "layers"):
-            del sys.modules[name]
+    with forgotten(tmp_path):
+        yield tmp_path
 
 
 def run(*arguments: str, code: int = 0) -> Result:
@@ -121,8 +118,15 @@ def run(*arguments: str, code: int = 0) -> Result:
 
 def tape_at(index: str, result: Result) -> float:
     """The tape gradient that the table shows for an element"""
-    (found,) = re.findall(rf"^ *{re.escape(index)} +(\S+) ", result.stdout, re.MULTILINE)
-    return float(found)
+    found = re.search(rf"^ *{re.escape(index)} +(\S+) ", result.stdout, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+def diagnosis(result: Result) -> str:
+    """The line that says what is wrong"""
+    (found,) = re.findall(r"^diagnosis +(.*)$", result.stdout, re.MULTILINE)
+    return str(found)
 
 
 # function
@@ -132,8 +136,8 @@ def test_a_wrong_constant_is_found_and_described() -> None:
     result = run("function", "ops.py:my_gelu", "--arg", "x=normal:4x3", code=1)
 
     assert "∂my_gelu/∂x" in result.stdout
-    assert "diagnosis  x: off by no common factor, by" in result.stdout
-    assert "as when a term or a constant of the formula is wrong (12 of 12 elements fail)" in result.stdout
+    assert diagnosis(result).startswith("x: off by no common factor, by 0.0036 % to 8 % of the difference, ")
+    assert diagnosis(result).endswith("a constant of the formula is wrong (12 of 12 elements fail)")
     assert "FAIL" in result.stdout
 
 
@@ -200,7 +204,7 @@ def test_a_layer_of_keras_with_weights_from_a_file() -> None:
 def test_a_broken_layer_of_the_user() -> None:
     result = run("layer", "layers.py:Scale", "--config", '{"start": 3.0}', "--x", "x.npy", code=1)
 
-    assert "diagnosis  s: off by a constant factor: tape = 2 × difference" in result.stdout
+    assert diagnosis(result).startswith("s: off by a constant factor: tape = 2 × difference")
     assert "tape and differences in float64, tape also in float32" in result.stdout
 
 
@@ -318,7 +322,7 @@ def test_a_broken_model_shows_the_elements_that_fail_first() -> None:
     assert re.fullmatch(r"scale(_\d+)?/s", heading)
     rows = [line.split()[0] for line in result.stdout.splitlines() if "%" in line and "match" in line]
     assert rows[0] == heading
-    assert f"diagnosis  {heading}: off by a constant factor: tape = 2 × difference" in result.stdout
+    assert diagnosis(result).startswith(f"{heading}: off by a constant factor: tape = 2 × difference")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from gradcheck import ExitCode
 from gradcheck.cli import main
+from tests.imports import forgotten
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -77,7 +78,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(folder)
     try:
         write_files()
-        yield folder
+        with forgotten(folder):
+            yield folder
     finally:
         os.chdir(before)
 

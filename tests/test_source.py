@@ -10,17 +10,15 @@ import pytest
 
 from gradcheck.errors import TargetError
 from gradcheck.targets.source import import_file, is_source, load, load_callable
+from tests.imports import forgotten
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty working directory; what is imported from it is forgotten afterwards"""
     monkeypatch.chdir(tmp_path)
-    path, modules = list(sys.path), set(sys.modules)
-    yield tmp_path
-    sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    with forgotten(tmp_path):
+        yield tmp_path
 
 
 def write(name: str, text: str) -> None:

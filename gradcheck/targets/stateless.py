@@ -15,9 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.dtypes import eps_of
 from gradcheck.errors import NondeterministicError, TargetError
 from gradcheck.frames import message
-from gradcheck.precision import eps_of
 from gradcheck.targets.target import Array
 
 EXACT = "float64"

@@ -1,5 +1,6 @@
 """gradcheck: is this gradient right? tf.GradientTape against finite differences, element by element."""
 
+from gradcheck.assertion import assert_gradients as assert_gradients
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError

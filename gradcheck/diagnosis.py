@@ -82,6 +82,7 @@ def _patterns(e: Evidence) -> Iterator[str]:
     yield from _moves(e)
     if (variable.tape[failing] == 0).all():
         yield "the tape gradient is zero where it should not be"
+    yield from _spread(e)
 
 
 def _only_closed_form(e: Evidence) -> bool:
@@ -156,6 +157,16 @@ def _moves(e: Evidence) -> Iterator[str]:
             inside = everywhere & inside
             if length >= 3 and e.same(tape, np.roll(difference, shift, axis), inside):
                 yield f"shifted by one along axis {axis}: tape[i] = difference[i {sign} 1]"
+
+
+def _spread(e: Evidence) -> Iterator[str]:
+    """How far off elements are that have nothing simple in common."""
+    difference, failing = e.variable.difference, e.failing & (e.variable.difference != 0)
+    if int(failing.sum()) < 3:
+        return
+    shares = 100 * e.variable.error[failing] / np.abs(difference[failing])
+    guess = ", as when a term or a constant of the formula is wrong" if np.median(shares) < 50 else ""
+    yield f"off by no common factor, by {shares.min():.2g} % to {shares.max():.2g} % of the difference{guess}"
 
 
 def _borders(failing: Array) -> str | None:

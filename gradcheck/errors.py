@@ -38,7 +38,7 @@ class GradcheckError(Exception):
 
     def __init__(self, found: str, remedy: str = "") -> None:
         """Join `found` (what was found, and the rule it breaks) and `remedy` (what to do) to the message."""
-        super().__init__(f"{found} {remedy}".strip())
+        super().__init__(f"{found}{'' if remedy.startswith(chr(10)) else ' '}{remedy}".strip())
         self.found = found
         self.remedy = remedy
 

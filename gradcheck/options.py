@@ -119,6 +119,11 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     return click.option(*names, envvar=variable, show_envvar=False, **settings)
 
 
+def argument(name: str, **settings: Any) -> Callable[[Command], Command]:
+    """A Click argument: what is to be checked."""
+    return click.argument(name, **settings)
+
+
 def tensor(name: str, text: str, required: bool = True) -> Callable[[Command], Command]:
     """An option that takes a TENSOR."""
     return option(f"--{name}", metavar=TENSOR, required=required, help=text)

@@ -124,11 +124,20 @@ class Variable:
             ratio = self.error / scale
         return np.where(self.error == 0, 0.0, ratio)
 
-    def worst_first(self) -> Array:
-        """Flat indices, worst verdict first and the largest share of its tolerance first within one."""
+    def _shares(self) -> Array:
+        """error / tolerance per element, flat; infinite where the error is NaN."""
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(self.error == 0, 0.0, self.error / self.tolerance).reshape(-1)
-        share = np.where(np.isnan(share), np.inf, share)
+        return np.where(np.isnan(share), np.inf, share)
+
+    @property
+    def worst_share(self) -> float:
+        """Largest error as a share of its tolerance."""
+        return float(self._shares().max())
+
+    def worst_first(self) -> Array:
+        """Flat indices, worst verdict first and the largest share of its tolerance first within one."""
+        share = self._shares()
         order: Array = np.lexsort((np.arange(share.size), -share, -self.verdicts.reshape(-1).astype(int)))
         return order
 
@@ -168,6 +177,24 @@ class Report:
     """For the worst elements, the outputs whose partial derivatives are wrong."""
     comparisons: tuple[Comparison, ...] = ()
     """Other ways to the same gradients (modes, executions, Jacobians), each held against another."""
+    only_failing: bool = False
+    """Show the elements of those variables only that did not pass, and list the worst variable first."""
+
+    @property
+    def listed(self) -> tuple[Variable, ...]:
+        """The variables in the order to show them."""
+        return self.worst_variables if self.only_failing else self.variables
+
+    @property
+    def worst_variables(self) -> tuple[Variable, ...]:
+        """The worst verdict first, and within one the largest error as a share of its tolerance."""
+        return tuple(sorted(self.variables, key=lambda v: (v.verdict, v.worst_share), reverse=True))
+
+    @property
+    def detailed(self) -> tuple[Variable, ...]:
+        """The variables whose elements are shown."""
+        harmless = ElementVerdict.KINK
+        return tuple(v for v in self.listed if not self.only_failing or v.verdict > harmless)
 
     @property
     def verdict(self) -> Verdict:

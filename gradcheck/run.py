@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -83,6 +83,7 @@ def check(
     step: float | None = None,
     seed: int = 0,
     wrt: str | Sequence[str] | None = None,
+    constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
     strict: bool = False,
     allow_nondeterministic: float = 0.0,
@@ -98,7 +99,10 @@ def check(
     ----------
     function
         Takes tensors as positional arguments and returns a tensor, or nested tuples, lists and dicts of
-        tensors. Never called with keywords: TensorFlow ignores a custom gradient called that way.
+        tensors: TensorFlow ignores a custom gradient called with keywords only.
+        Or a Keras layer or model: its trainable weights are then variables too, named as Keras names them
+        (`kernel`, or `dense_1/kernel` where there are several), and it is rebuilt from its config at float64
+        for the comparison with differences. Its weights and state do not change.
     inputs
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
         otherwise in the order given. Integer inputs are passed through and not differentiated. Python
@@ -110,6 +114,9 @@ def check(
         First step relative to max(|x_j|, rms(x)); the default follows from the precision.
     seed
         Seed of the random upstream gradients and steps: the same seed gives the same report.
+    constants
+        Further arguments of the function by name, passed as they are and not differentiated; for a Keras
+        layer `training` (a bool) and `mask` (booleans).
     wrt
         Names of the inputs to differentiate, by default all floating ones.
     upstream
@@ -162,8 +169,7 @@ def check(
         device=device,
         check_pfor=check_pfor,
     )
-    name = getattr(function, "__name__", type(function).__name__)
-    target = Target(name, function, _in_call_order(function, arrays))
+    target = _target(function, arrays, constants)
     return check_target(target, settings, None if upstream is None else _array("upstream", upstream))
 
 
@@ -199,17 +205,20 @@ def _array(name: str, value: Any) -> Array:
     return array
 
 
-def _in_call_order(function: Callable[..., Any], arrays: dict[str, Array]) -> dict[str, Array]:
-    try:
-        parameters = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return arrays
-    if not set(arrays) <= set(parameters) or parameters[: len(arrays)] == list(arrays):
-        return arrays
-    ordered = [name for name in parameters if name in arrays]
-    if ordered != parameters[: len(arrays)]:
-        raise TargetError(
-            f"The inputs {', '.join(arrays)} leave out a parameter before them: {', '.join(parameters)}.",
-            "Inputs are passed by position, so give every parameter up to the last one used.",
-        )
-    return {name: arrays[name] for name in ordered}
+def _target(function: Any, arrays: dict[str, Array], constants: Mapping[str, Any] | None) -> Target:
+    """A Keras layer or model with its weights, or a function as it is."""
+    # Whoever has made a Keras layer has loaded Keras.
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(function, keras.layers.Layer):
+        from gradcheck.targets.keras import target
+
+        options = dict(constants or {})
+        unknown = [key for key in options if key not in ("training", "mask")]
+        if unknown:
+            raise TargetError(
+                f"A Keras layer takes no constant {unknown[0]!r}.", "It takes `training` and `mask`."
+            )
+        return target(function, arrays, **options)
+    from gradcheck.targets.function import target as function_target
+
+    return function_target(function, arrays, constants)

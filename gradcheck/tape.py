@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradcheck import frames
 from gradcheck.errors import TargetError
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
@@ -75,7 +76,7 @@ def _gradients(forward: Forward, cotangent: Array) -> list[tuple[Array, str | No
     except ValueError as error:
         if "custom_gradient" not in str(error) and "expected to return" not in str(error):
             raise
-        reason = f"the tape refused the custom gradient: {_sentence(error)}"
+        reason = f"the tape refused the custom gradient: {frames.message(error)}"
         return [(np.full(value.shape, np.nan), reason) for value in forward.values]
     return [_usable(gradient, value) for gradient, value in zip(found, forward.values, strict=True)]
 
@@ -101,15 +102,11 @@ def _shape(tensor: Any) -> str:
     return str(tuple(tensor.shape.as_list()))
 
 
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
 def refusal(target: str, error: Exception, where: str) -> TargetError:
-    """The one sentence for a function, or a backward pass, that raised."""
+    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
     return TargetError(
-        f"{target} raised {type(error).__name__} {where}: {_sentence(error).rstrip('.')}.",
-        "Call it by itself with the same tensors to see the cause (--traceback shows where it happened).",
+        f"{target} raised {type(error).__name__} {where}: {frames.message(error)}",
+        frames.where(error, "Call it by itself with the same tensors to see the cause."),
     )
 
 

@@ -10,7 +10,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from gradcheck.targets import Array
 from gradcheck.targets.target import is_floating
 from gradcheck.written import read_json, read_literal, read_table
 
+Integers = Literal["none", "files", "all"]
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
 FORMS = (
     "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
@@ -43,7 +44,13 @@ class Reading:
 
 
 def read_tensor(
-    text: str, *, option: str, seed: int, dtype: str = "auto", stdin: BinaryIO | None = None
+    text: str,
+    *,
+    option: str,
+    seed: int,
+    dtype: str = "auto",
+    stdin: BinaryIO | None = None,
+    keep_integers: Integers = "none",
 ) -> Reading:
     """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
 
@@ -62,6 +69,9 @@ def read_tensor(
         integers that float32 cannot hold); otherwise the precision to convert to.
     stdin
         Where `-` reads; by default the process's own standard input.
+    keep_integers
+        With `auto`, which integers and booleans stay what they are, such as indices: `none`, those in `files`
+        (.npy and .npz; written ones, as [[1,2],[3,4]], become float32 all the same), or `all`.
 
     Raises
     ------
@@ -80,6 +90,10 @@ def read_tensor(
         array = read_literal(text, where)
     else:
         array, written = _read_file(text, where, dtype)
+    kept = keep_integers == "all" or (keep_integers == "files" and not written)
+    if kept and dtype == "auto" and array.dtype.kind in "iub" and array.size:
+        line = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
+        return Reading(array, (f"{line}; --dtype float32 makes it floating.",) if not written else ())
     return _converted(array, where, dtype, written)
 
 

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from click.testing import CliRunner
 
 from gradcheck import ExitCode
 from gradcheck.cli import main
+from tests.imports import forgotten
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -44,8 +46,10 @@ def commands() -> list[str]:
 
 def printed(command: str) -> str:
     """What the program prints on standard output."""
-    result = CliRunner().invoke(main, shlex.split(command)[1:], prog_name="gradcheck")
-    assert result.exit_code == 0, result.output
+    expected = int(found[1]) if (found := EXPECTED.search(command)) else 0
+    arguments = shlex.split(EXPECTED.sub("", command))[1:]
+    result = CliRunner().invoke(main, arguments, prog_name="gradcheck")
+    assert result.exit_code == expected, result.output
     assert result.stderr == ""
     return result.stdout
 
@@ -53,6 +57,13 @@ def printed(command: str) -> str:
 def effortless(output: str) -> str:
     """Without the time, and the evaluations, which follow from how the engine goes about it."""
     return re.sub(r"\d+ evaluations in \d+\.\d\d s", "", output)
+
+
+def write_files() -> None:
+    """Everything that the examples use, in the working directory."""
+    namespace: dict[str, Any] = {}
+    for body in blocks("python")[:2]:
+        exec(body, namespace)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +77,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        exec(blocks("python")[0], {})
-        yield folder
+        write_files()
+        with forgotten(folder):
+            yield folder
     finally:
         os.chdir(before)
 
@@ -99,7 +111,7 @@ def test_the_python_examples_run(files: Path, capsys: pytest.CaptureFixture[str]
     for body in blocks("python"):
         exec(body, namespace)
     tests = [value for name, value in namespace.items() if name.startswith("test_")]
-    assert len(tests) == 2
+    assert len(tests) == 3
     for test in tests:
         test()
     assert str(namespace["report"]) in capsys.readouterr().out
@@ -118,8 +130,8 @@ def test_every_command_and_option_is_mentioned() -> None:
     for name, command in main.commands.items():
         assert f"`gradcheck {name}`" in text()
         for parameter in command.params:
-            assert isinstance(parameter, click.Option)
-            assert f"--{parameter.opts[-1].removeprefix('--')}" in text(), parameter.name
+            if isinstance(parameter, click.Option):
+                assert f"--{parameter.opts[-1].removeprefix('--')}" in text(), parameter.name
 
 
 def test_the_set_up_is_two_commands_and_ci_runs_the_second() -> None:
@@ -138,4 +150,6 @@ def rewritten(match: re.Match[str]) -> str:
 
 
 if __name__ == "__main__":
+    os.chdir(tempfile.mkdtemp())
+    write_files()
     README.write_text(CODES.sub(table_of_codes(), BLOCK.sub(rewritten, text())), encoding="utf-8")

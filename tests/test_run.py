@@ -49,16 +49,13 @@ def test_inputs_go_in_the_order_given_where_names_do_not_match() -> None:
         np.testing.assert_allclose(found["b"], 1 / b)
 
 
-def test_parameters_with_defaults_may_be_left_out_at_the_end_only() -> None:
+def test_parameters_with_defaults_may_be_left_out() -> None:
     def function(x: Any, scale: Any = 2.0, y: Any = 1.0) -> Any:
         return x * scale + y
 
     assert list(gradients(check(function, {"x": numbers(2)}))) == ["x"]
     assert list(gradients(check(function, {"scale": numbers(2), "x": numbers(2)}))) == ["x", "scale"]
-    with pytest.raises(
-        TargetError, match=r"leave out a parameter before them: x, scale, y\. Inputs are passed by"
-    ):
-        check(function, {"x": numbers(2), "y": numbers(2)})
+    assert list(gradients(check(function, {"y": numbers(2), "x": numbers(2)}))) == ["x", "y"]
 
 
 def test_no_keyword_ever_reaches_the_function() -> None:
@@ -319,12 +316,12 @@ def test_nested_outputs_add_up() -> None:
         ),
         (
             lambda x: 1 / 0,
-            r"raised ZeroDivisionError when it was evaluated: division by zero\. Call it by itself",
+            r"raised ZeroDivisionError when it was evaluated: division by zero\.\nIt happened here:\n",
         ),
         (lambda x: x @ x, "raised .* when it was evaluated: "),
         (
             lambda x, y: x,
-            r"raised TypeError when it was evaluated: .*missing 1 required positional argument: 'y'",
+            "needs a value for its parameter 'y'",
         ),
         (lambda x: tf.random.normal([2], dtype=x.dtype) * x, "gave two different outputs at one point"),
     ],

@@ -65,7 +65,7 @@ def _print(report: Report, width: int, color: bool) -> str:
 def document(report: Report, width: int) -> Group:
     """The whole report as something rich can print, laid out for `width` columns."""
     parts: list[RenderableType] = [Text(f"gradcheck {report.target}", style="bold")]
-    for variable in report.variables:
+    for variable in report.detailed:
         parts += [Text(), _heading(report, variable), _elements(report, variable, width)]
     if report.variables:
         parts += [Text(), _summary(report, width)]
@@ -157,9 +157,7 @@ def _element_rows(report: Report, variable: Variable, digits: int) -> list[Row]:
 def _summary(report: Report, width: int) -> RenderableType:
     columns = [("variable", False), ("shape", False), ("dtype", False), ("elements", True), ("checked", True)]
     columns += [("worst error", True), ("where", False), ("verdict", False)]
-    forms = (
-        (tall, [_summary_row(variable, tall) for variable in report.variables]) for tall in (False, True)
-    )
+    forms = ((tall, [_summary_row(variable, tall) for variable in report.listed]) for tall in (False, True))
     return _table(columns, width, forms)
 
 

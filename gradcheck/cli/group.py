@@ -1,0 +1,119 @@
+"""The Click group, and the boundary where everything that can go wrong becomes an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import sys
+import traceback as tracebacks
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from gradcheck import __version__
+from gradcheck.errors import ExitCode, GradcheckError
+
+CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+TENSORS = (
+    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for .npy on standard input, a "
+    "literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or uniform:8x64."
+)
+
+
+class Boundary(click.Group):
+    """A group whose process ends with the codes of `ExitCode`, whatever happens inside."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and exit with what it returns."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal or locale without ∂ and · gets ? for them, rather than no report.
+            sys.stdout.reconfigure(errors="replace")
+        try:
+            code = super().main(*args, **(extra | {"standalone_mode": False}))
+        except click.ClickException as error:
+            error.show()
+            code = ExitCode.UNUSABLE
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Interrupted.", err=True)
+            code = ExitCode.INTERRUPTED
+        except Exception as error:
+            sentence, code = _ending(error)
+            click.echo(f"error: {sentence}", err=True)
+        sys.exit(int(code or 0))
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse; this is where --help and --version write."""
+        with _reader_may_leave():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, or write its --help."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End with code 0 where Click would end with 1, which is kept for gradients that disagree."""
+    try:
+        yield
+    except BrokenPipeError:
+        silence()
+        raise click.exceptions.Exit(ExitCode.PASS) from None
+
+
+def silence() -> None:
+    """Python flushes standard output once more on its way out: let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Turn what goes wrong in a command into one sentence and an exit code."""
+
+    @functools.wraps(command)
+    def run(**values: Any) -> ExitCode:
+        try:
+            return command(**values)
+        except (KeyboardInterrupt, click.ClickException):
+            raise
+        except (Exception, SystemExit) as error:
+            sentence, code = _ending(error)
+            click.echo(f"error: {sentence}", err=True)
+            if values["traceback"]:
+                click.echo(tracebacks.format_exc(), err=True, nl=False)
+            return code
+
+    return run
+
+
+def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:
+    """What to say about an exception, and the code to end with."""
+    if isinstance(error, GradcheckError):
+        return str(error), error.exit_code
+    if isinstance(error, SystemExit):
+        # Its code must not pass for a verdict.
+        return f"the code under check ended the process (SystemExit: {error}).", ExitCode.UNUSABLE
+    if isinstance(error, MemoryError):
+        return (
+            f"the memory of this machine is not enough ({error or 'MemoryError'}). "
+            "Give smaller tensors: a gradient can be checked on small ones.",
+            ExitCode.UNUSABLE,
+        )
+    return (
+        f"this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
+        "--traceback shows where; please report it.",
+        ExitCode.BUG,
+    )
+
+
+@click.group(
+    cls=Boundary,
+    epilog=f"{TENSORS}\n\n{CODES}",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="gradcheck")
+def main() -> None:
+    """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element."""

@@ -1,0 +1,192 @@
+"""The commands for Keras layers and saved models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradcheck.cli.arguments import Config
+from gradcheck.cli.document import aside, conclude, note, read, write_out
+from gradcheck.cli.group import CODES, TENSORS, guarded, main
+from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.options import TENSOR, Common, argument, common, option
+
+LAYER = """\b
+Examples:
+  gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
+  gradcheck layer layers.py:MyLayer --config '{"units": 3}' --x x.npy --weights w.npz"""
+MODEL = """\b
+Examples:
+  gradcheck model model.keras --x x.npy
+  gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
+
+_X = option(
+    "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
+)
+_TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
+
+
+@main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
+@argument("layer", metavar="LAYER")
+@option("--config", type=Config(), metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
+@_X
+@option("--mask", metavar=TENSOR, help="Mask of 1 and 0, passed to the layer as mask.")
+@option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.npz",
+    help="Weights by name.  [default: freshly initialised]",
+)
+@_TRAINING
+@common
+@guarded
+def layer(
+    layer: str,
+    config: dict[str, Any] | None,
+    x: tuple[str, ...],
+    mask: str | None,
+    weights: Path | None,
+    training: bool,
+    **values: Any,
+) -> ExitCode:
+    """Check a Keras layer and its weights.
+
+    LAYER is a class of keras.layers (`gradcheck layers` lists them), or a class or layer of your own as
+    FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
+    at float64 for the comparison with differences.
+    """
+    from gradcheck.backend import load_tensorflow
+
+    options = Common.take(values)
+    load_tensorflow()
+    from gradcheck.targets import construct, keras
+
+    with aside():
+        found = construct.find(layer)
+    texts, labels = _inputs(x)
+    given = read(
+        texts | ({} if mask is None else {"mask": mask}),
+        options,
+        labels,
+        integers="all" if construct.takes_indices(found) else "files",
+    )
+    masking = given.pop("mask", None)
+    with construct.default_dtype(options.dtype):
+        with aside():
+            made, rebuild = construct.made(found, config, options.seed)
+            keras.build(made, given, training=training, mask=masking)
+            if weights is not None:
+                _load_weights(made, weights, options)
+            target = keras.target(made, given, training=training, mask=masking, rebuild=rebuild)
+        return conclude(target, options)
+
+
+@main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
+@argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
+@_X
+@option("--y", metavar=TENSOR, help="What the output should be, for --loss.")
+@option("--loss", metavar="NAME", help="Check the gradient of this Keras loss, such as mse, against --y.")
+@_TRAINING
+@option("--unsafe", is_flag=True, help="Load Lambda layers, which runs code that is in the file.")
+@option(
+    "--code",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE.py",
+    help="File that registers classes of your own that the model needs; repeat it.",
+)
+@common
+@guarded
+def model(
+    path: Path,
+    x: tuple[str, ...],
+    y: str | None,
+    loss: str | None,
+    training: bool,
+    unsafe: bool,
+    code: tuple[Path, ...],
+    **values: Any,
+) -> ExitCode:
+    """Check a saved Keras model.
+
+    Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
+    listed only for those that do not pass; with --limit, for all of them.
+    """
+    from gradcheck.backend import load_tensorflow
+
+    options = Common.take(values)
+    if (y is None) != (loss is None):
+        raise click.UsageError("--loss and --y belong together: give both or neither.")
+    texts, labels = _inputs(x)
+    given = read(texts | ({} if y is None else {"y": y}), options, labels, integers="files")
+    truth = given.pop("y", None)
+    load_tensorflow()
+    from gradcheck.targets import keras
+    from gradcheck.targets.model import load_model, loss_on
+    from gradcheck.targets.source import import_file
+    from gradcheck.targets.target import is_floating
+
+    with aside():
+        for file in code:
+            import_file(file)
+        found = load_model(path, unsafe)
+        name, last = None, None
+        if loss is not None and truth is not None:
+            name, last = f"{loss}({found.name})", loss_on(loss, truth)
+        target = keras.target(found, given, training=training, last=last, name=name)
+    for key, array in given.items():
+        if array.dtype != target.inputs[key].dtype and not is_floating(target.inputs[key].dtype):
+            note(f"{key} holds the indices of an embedding: they are not differentiated.", options)
+    return conclude(target, options, only_failing=not _is_given("limit"))
+
+
+@main.command(epilog=CODES)
+@option("--traceback", is_flag=True, help="Show where an error happened.")
+@guarded
+def layers(traceback: bool) -> ExitCode:
+    """List the layers of Keras that `gradcheck layer` checks."""
+    from gradcheck.backend import load_tensorflow
+
+    load_tensorflow()
+    from gradcheck.targets.construct import layer_classes
+
+    classes = layer_classes()
+    width = max(map(len, classes))
+    write_out("".join(f"{name:{width}}  {line}\n" for name, line in classes.items()))
+    return ExitCode.PASS
+
+
+def _is_given(parameter: str) -> bool:
+    """Whether the user has set a parameter, on the command line or in the environment."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is not click.core.ParameterSource.DEFAULT
+
+
+def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Texts and labels of the inputs by name: x, or x1, x2, …"""
+    if len(x) == 1:
+        return {"x": x[0]}, {}
+    names = [f"x{number}" for number in range(1, len(x) + 1)]
+    return dict(zip(names, x, strict=True)), {name: f"--x ({name})" for name in names}
+
+
+def _load_weights(layer: Any, path: Path, options: Common) -> None:
+    import numpy as np
+
+    from gradcheck.targets.keras import title
+    from gradcheck.targets.weights import assign
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = list(archive.files) if hasattr(archive, "files") else []
+    except (OSError, ValueError) as error:
+        raise GradcheckError(
+            f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
+        ) from error
+    texts: dict[str, str | None] = {name: f"{path}:{name}" for name in names}
+    weights = read(texts, options, {name: f"--weights {name}" for name in names})
+    fresh = assign(layer, title(layer), weights)
+    if fresh:
+        note(f"{path} does not hold {', '.join(fresh)}: freshly initialised.", options)

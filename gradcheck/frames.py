@@ -1,0 +1,78 @@
+"""What a user needs to see of an exception in their own code: its message, and their own lines."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+
+# Packages whose frames say nothing about the user's code.
+_FOREIGN = ("gradcheck", "tensorflow", "keras", "numpy", "click")
+_LAST = 3
+"""Frames shown at most: the innermost ones."""
+
+# Keras puts the arguments of the call around the message of a layer's exception, in bold.
+_KERAS = re.compile(r"Exception encountered when calling .*?\n\n\x1b\[1m(.*?)\x1b\[0m\n", re.DOTALL)
+# TensorFlow repeats the user's lines in the message of an exception in a tf.function.
+_IN_USER_CODE = re.compile(r"\s*in user code:\n(.*)\n    (\w+: .*)\Z", re.DOTALL)
+_PLACE = re.compile(r'File "(.+?)", line (\d+), in (\S+).*\n\s+(.*)')
+# {{function_node …}} before a kernel's message, and [Op:…] name: … behind it.
+_NODE = re.compile(r"\{\{[^{}]*\}\} ?|\s*\[Op:\w+\] name:.*\Z", re.DOTALL)
+
+
+def message(error: BaseException) -> str:
+    """The message of an exception as one sentence, without what Keras and TensorFlow wrap around it."""
+    text = str(error)
+    wrapped = _KERAS.match(text)
+    if wrapped:
+        text = wrapped[1]
+    traced = _IN_USER_CODE.match(text)
+    if traced:
+        text = traced[2].partition(": ")[2]
+    line = " ".join(_NODE.sub("", text).split()) or "(no message)"
+    return line if line[-1] in ".!?" else f"{line}."
+
+
+def where(error: BaseException, otherwise: str) -> str:
+    """The remedy of an error: the user's own lines below it, or a sentence where there are none."""
+    lines = own_lines(error)
+    return f"\nIt happened here:\n{lines}" if lines else otherwise
+
+
+def own_lines(error: BaseException) -> str:
+    """Where the exception was raised in the user's own files, as Python writes it; empty if nowhere."""
+    if isinstance(error, SyntaxError) and error.filename:
+        places = [(error.filename, error.lineno or 0, "", (error.text or "").strip())]
+    else:
+        summary = traceback.extract_tb(error.__traceback__)
+        places = [(frame.filename, frame.lineno or 0, frame.name, frame.line or "") for frame in summary]
+    traced = _IN_USER_CODE.match(str(error))
+    if traced:
+        places += [(file, int(line), name, code) for file, line, name, code in _PLACE.findall(traced[1])]
+    own = list(dict.fromkeys(place for place in places if _is_own(place[0])))
+    return "\n".join(_written(*place) for place in own[-_LAST:])
+
+
+def _written(file: str, line: int, name: str, code: str) -> str:
+    """The two lines that Python would print; a file below the working directory by its relative path."""
+    path = Path(file)
+    if path.is_relative_to(Path.cwd()):
+        file = str(path.relative_to(Path.cwd()))
+    inside = f", in {name}" if name else ""
+    return f'  File "{file}", line {line}{inside}' + (f"\n    {code.strip()}" if code else "")
+
+
+def _is_own(file: str) -> bool:
+    """Whether a file is none of Python's, TensorFlow's or gradcheck's."""
+    if file.startswith("<") or "__autograph_generated_file" in file:
+        return False
+    packages = [module for module in map(sys.modules.get, _FOREIGN) if module is not None]
+    folders = [folder for package in packages for folder in package.__path__]
+    if any(Path(file).is_relative_to(folder) for folder in folders):
+        return False
+    library = Path(sysconfig.get_path("stdlib"))
+    installed = "site-packages" in Path(file).parts or "dist-packages" in Path(file).parts
+    return installed or not Path(os.path.abspath(file)).is_relative_to(library)

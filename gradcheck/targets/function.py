@@ -1,0 +1,122 @@
+"""A callable of tensors as a target: names matched to its parameters, everything passed by position."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gradcheck.errors import TargetError
+from gradcheck.targets.target import Array, Target
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def target(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Array],
+    constants: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    names_must_match: bool = False,
+) -> Target:
+    """A function with its inputs by name.
+
+    Parameters
+    ----------
+    function
+        Takes tensors by position: TensorFlow ignores a custom gradient whose arguments all come by keyword.
+    inputs
+        Arrays by name. Where every name is one of the function's parameters they are passed in the order of
+        the parameters, otherwise in the order given.
+    constants
+        Further arguments, passed as they are and not differentiated; keyword-only parameters take these.
+    name
+        What the report calls it; by default its `__name__`.
+    names_must_match
+        Whether a name that is no parameter is an error.
+
+    Raises
+    ------
+    TargetError
+        If a name is no parameter, or a parameter without a default gets nothing.
+    """
+    name = str(name or getattr(function, "__name__", type(function).__name__))
+    constants = dict(constants or {})
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C, without a signature
+        return _unmatched(name, function, inputs, constants)
+    parameters = signature.parameters
+    both = [key for key in inputs if key in constants]
+    if both:
+        raise TargetError(f"{both[0]!r} is given as an input and as a constant.", "Give it once.")
+    unknown = [key for key in [*inputs, *constants] if key not in parameters]
+    if unknown and not names_must_match and not constants:
+        return Target(name, function, inputs)
+    if unknown and _takes_any(signature) and not constants:
+        return Target(name, function, inputs)
+    if unknown:
+        raise TargetError(
+            f"{name} has no parameter named {unknown[0]!r}.",
+            f"Its parameters are: {', '.join(map(_written, parameters.values())) or 'none'}.",
+        )
+    return _matched(name, function, signature, inputs, constants)
+
+
+def _matched(
+    name: str,
+    function: Callable[..., Any],
+    signature: inspect.Signature,
+    inputs: Mapping[str, Array],
+    constants: Mapping[str, Any],
+) -> Target:
+    parameters = signature.parameters
+    given = {**inputs, **constants}
+    for key, parameter in parameters.items():
+        plain = parameter.kind in (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
+        if plain and parameter.default is parameter.empty and key not in given:
+            raise TargetError(
+                f"{name} needs a value for its parameter {key!r}.",
+                "Give it as an input (--arg), or as a constant (--const) if it is not to be differentiated.",
+            )
+        if key in inputs and parameter.kind not in _POSITIONAL:
+            raise TargetError(
+                f"The parameter {key!r} of {name} is keyword-only, and tensors are passed by position.",
+                "Make it positional, or write a function around it that is.",
+            )
+    places = [key for key, parameter in parameters.items() if parameter.kind in _POSITIONAL]
+    last = max((place for place, key in enumerate(places) if key in given), default=-1)
+    places = places[: last + 1]
+    keywords = {key: value for key, value in constants.items() if key not in places}
+    ordered = {key: inputs[key] for key in places if key in inputs}
+    if list(ordered) == places and not keywords:
+        return Target(name, function, ordered)
+    fixed = {key: constants.get(key, parameters[key].default) for key in places if key not in inputs}
+
+    def call(*tensors: Any) -> Any:
+        values = {**fixed, **dict(zip(ordered, tensors, strict=True))}
+        return function(*(values[key] for key in places), **keywords)
+
+    return Target(name, call, ordered)
+
+
+def _unmatched(
+    name: str, function: Callable[..., Any], inputs: Mapping[str, Array], constants: Mapping[str, Any]
+) -> Target:
+    if constants:
+        raise TargetError(
+            f"{name} does not tell its parameters, so the constant {next(iter(constants))!r} has no place.",
+            "Write a function around it that takes tensors only.",
+        )
+    return Target(name, function, inputs)
+
+
+def _written(parameter: inspect.Parameter) -> str:
+    """A parameter with its default and without its type."""
+    return str(parameter.replace(annotation=parameter.empty))
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    """Whether there is a *args for tensors of any name."""
+    return any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in signature.parameters.values())

@@ -1,0 +1,163 @@
+"""A Keras layer or model as a target: every floating input and every trainable weight is a variable."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.errors import GradcheckError, TargetError
+from gradcheck.tape import refusal
+from gradcheck.targets.rebuild import at_float64
+from gradcheck.targets.stateless import Call, Stateless
+from gradcheck.targets.target import Array, Target, is_floating
+from gradcheck.targets.weights import names_of_weights
+
+# Parameters of a layer's `call` that never take data.
+_NO_DATA = ("self", "training", "mask")
+
+
+def target(
+    layer: Any,
+    data: Mapping[str, Array],
+    *,
+    training: bool = False,
+    mask: Array | None = None,
+    rebuild: Callable[[], Any] | None = None,
+    last: Callable[[Any], Any] | None = None,
+    name: str | None = None,
+) -> Target:
+    """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
+
+    The layer is called in a stateless scope: neither its weights nor its state (moving averages, random
+    seeds) change. A layer that is not built yet is built by calling it once.
+
+    Parameters
+    ----------
+    layer
+        A `keras.layers.Layer`; models are layers too.
+    data
+        Arrays by name in the order of the call. Floating ones are rounded to the layer's compute dtype, as
+        Keras does itself; integer ones are passed as they are, and so are whole numbers for an embedding.
+    training
+        Whether it is called in training mode; told to the layer in any case.
+    mask
+        Passed as `mask`, booleans.
+    rebuild
+        Makes the layer once more at float64; by default from its config.
+    last
+        Applied to the output, such as a loss.
+    name
+        What the report calls it; by default the layer's class, and a model's own name.
+
+    Raises
+    ------
+    TargetError
+        If the layer does not take the data, or draws random numbers.
+    """
+    call = _call(layer, data, training, mask)
+    arrays = build(layer, data, training=training, mask=mask)
+    weights = {
+        key: _rounded(variable.numpy(), layer)
+        for key, variable in names_of_weights(layer, layer.trainable_variables, data).items()
+    }
+    remake = rebuild or (lambda: at_float64(layer))
+    function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
+    try:
+        function.refuse_random()
+    except GradcheckError:
+        raise
+    except Exception as error:  # whatever the call of a user's layer does
+        raise refusal(function.name, error, "when it was called") from error
+    return Target(function.name, function, arrays | weights)
+
+
+def title(layer: Any) -> str:
+    """What a report calls a layer: its class, and a model by its name."""
+    return str(layer.name) if isinstance(layer, keras.Model) else type(layer).__name__
+
+
+def build(
+    layer: Any, data: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
+) -> dict[str, Array]:
+    """The data as the layer takes it, after a first call if the layer has no weights yet."""
+    whole = _takes_indices(layer, list(data))
+    arrays = {
+        key: array.astype(np.int32) if key in whole and _is_whole(array) else _rounded(array, layer)
+        for key, array in data.items()
+    }
+    if not layer.built:
+        try:
+            _call(layer, data, training, mask)(layer, [tf.constant(array) for array in arrays.values()])
+        except Exception as error:  # whatever the build and call of a user's layer do
+            raise refusal(title(layer), error, "when it was built") from error
+    return arrays
+
+
+def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
+    """Names of the data that are indices: those of an embedding, also where it comes first in a model."""
+    if isinstance(layer, keras.layers.Embedding):
+        return set(names)
+    inputs = (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
+    parts = [part for part in layer._flatten_layers() if isinstance(part, keras.layers.Embedding)]
+    embedded = {id(tensor) for part in parts for node in part._inbound_nodes for tensor in node.input_tensors}
+    by_name = {tensor.name: tensor for tensor in inputs}
+    ordered = [by_name[name] for name in names] if set(by_name) == set(names) else inputs
+    return {
+        name
+        for name, tensor in zip(names, ordered, strict=False)
+        if id(tensor) in embedded or not tf.as_dtype(tensor.dtype).is_floating
+    }
+
+
+def _is_whole(array: Array) -> bool:
+    return bool((np.asarray(array) == np.rint(np.asarray(array, np.float64))).all())
+
+
+def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:
+    # Said even where it is False: some layers, such as RandomFlip, take True by themselves.
+    keywords: dict[str, Any] = {"training": training}
+    if mask is not None:
+        keywords["mask"] = tf.constant(np.asarray(mask, bool))
+    return Call(_arrangement(layer, list(data)), keywords)
+
+
+def _rounded(array: Array, layer: Any) -> Array:
+    if not is_floating(array.dtype):
+        return array
+    with np.errstate(over="ignore"):
+        rounded: Array = array.astype(tf.as_dtype(layer.compute_dtype).as_numpy_dtype)
+    return rounded
+
+
+def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """How a layer takes several tensors: as arguments of their own, as a list or as a dict."""
+    inputs = getattr(layer, "inputs", None) if isinstance(layer, keras.Model) else None
+    if inputs and len(inputs) != len(names):
+        wanted = ", ".join(f"{tensor.name} {tuple(tensor.shape)}" for tensor in inputs)
+        raise TargetError(
+            f"The model {layer.name} takes {len(inputs)} inputs and got {len(names)}.",
+            f"Its inputs are, in order: {wanted}.",
+        )
+    if inputs and {tensor.name for tensor in inputs} == set(names):
+        return lambda data: (dict(zip(names, data, strict=True)),)
+    if len(names) == 1 or (not inputs and _takes_arguments(layer, len(names))):
+        return tuple
+    return lambda data: (list(data),)
+
+
+def _takes_arguments(layer: Any, count: int) -> bool:
+    """Whether `call` has a parameter of its own for each of `count` tensors; most of Keras takes a list.
+
+    Parameters that have a value other than None to start with are switches, not data.
+    """
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(layer.call).parameters.values()
+    usable = [
+        p for p in parameters if p.kind in kinds and p.name not in _NO_DATA and p.default in (p.empty, None)
+    ]
+    return len(usable) >= count or any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)

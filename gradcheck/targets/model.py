@@ -1,0 +1,92 @@
+"""A saved Keras model, and a loss on top of its output."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from gradcheck.errors import TargetError
+from gradcheck.frames import message
+from gradcheck.targets.target import Array
+
+
+def load_model(path: Path, unsafe: bool = False) -> Any:
+    """A model from a .keras file, not compiled.
+
+    In Keras' safe mode, which `unsafe` switches off, a file cannot run code of its own: Lambda layers are
+    refused. Classes of the user's own must be registered with `keras.saving.register_keras_serializable`.
+
+    Raises
+    ------
+    TargetError
+        If there is no such file, it is no Keras model, or safe mode refuses it.
+    """
+    if not path.exists():
+        raise TargetError(f"There is no file {str(path)!r}.", "Save one with model.save('model.keras').")
+    if path.is_dir() or not zipfile.is_zipfile(path):
+        raise TargetError(
+            f"{str(path)!r} is no .keras file.", "Load it as you usually do and save it as model.keras."
+        )
+    try:
+        # Keras goes by the suffix; a copy of the file under another name is the same model.
+        return keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
+    except Exception as error:  # whatever a damaged file, or a class that has changed, makes Keras raise
+        raise _refusal(path, error, unsafe) from error
+
+
+def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
+    text = message(error)
+    if "safe_mode" in text and not unsafe:
+        return TargetError(
+            f"{str(path)!r} holds a Lambda layer: loading it runs Python code that is in the file, and safe "
+            "mode forbids that.",
+            "If you trust where the file comes from, pass --unsafe.",
+        )
+    missing = re.search(r"Could not locate (\w+ '.+?')", text)
+    if missing:
+        return TargetError(
+            f"{str(path)!r} needs code that is not loaded, the {missing[1]}.",
+            "Name the file that defines it with --code FILE.py; it must be registered there with "
+            "@keras.saving.register_keras_serializable().",
+        )
+    return TargetError(
+        f"{str(path)!r} cannot be loaded: {type(error).__name__}: {text[:300]}",
+        "Load it with keras.saving.load_model to see the cause.",
+    )
+
+
+def loss_on(name: str, y: Array) -> Callable[[Any], Any]:
+    """A Keras loss by name as a function of the output: the mean over the samples, as in training.
+
+    Raises
+    ------
+    TargetError
+        If Keras has no such loss.
+    """
+    try:
+        keras.losses.get(name)
+    except ValueError:
+        known = sorted(
+            other
+            for other, value in vars(keras.losses).items()
+            if not isinstance(value, type)
+            and callable(value)
+            and other not in ("get", "serialize", "deserialize")
+        )
+        raise TargetError(
+            f"Keras {keras.__version__} has no loss named {name!r}.", f"Choose from: {', '.join(known)}."
+        ) from None
+    truth = tf.constant(y)
+
+    def loss(output: Any) -> Any:
+        target = tf.cast(truth, output.dtype) if truth.dtype.is_floating else truth
+        # A class such as MeanSquaredError takes the mean itself, and computes in Keras' default dtype.
+        return tf.reduce_mean(keras.losses.get(name)(target, output))
+
+    return loss

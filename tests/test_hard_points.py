@@ -1,4 +1,4 @@
-"""Points at which differences are hard: edges, poles, oscillation, all scales, half precision, cancellation."""
+"""Points at which differences are hard: edges, poles, oscillation, scales, half precision, cancellation."""
 
 from __future__ import annotations
 

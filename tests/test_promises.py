@@ -1,4 +1,4 @@
-"""What a check promises of any function: determinism, finite outputs, untouched inputs, all kinds of outputs."""
+"""What a check promises of any function: determinism, finite outputs, untouched inputs, outputs of any kind."""
 
 from __future__ import annotations
 

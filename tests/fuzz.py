@@ -2,6 +2,7 @@
 
 Every kind of right and of wrong program of `test_compositions` gets that many examples; the first wrong
 verdict of a kind is shrunk to a small program and printed. The exit code is 1 if there was one.
+On two cores about four programs take a second: 500 of each of the twelve kinds half an hour.
 """
 
 from __future__ import annotations

@@ -8,20 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from gradcheck import Report, Verdict, check
 from tests.compositions.program import Program, matters, mistaken, programs, tied_programs
 
-EXAMPLES = 40
+EXAMPLES = 15
+"""Of each kind: a minute in all."""
 
 RIGHT: dict[str, st.SearchStrategy[Program]] = {
     "smooth": programs(),
     "with corners elsewhere": programs(kinks=True),
     "in float32": programs(kinks=True, dtypes=("float32",)),
     "mixed scales in one tensor": programs(flavours=("mixed",)),
-    "many zeros": programs(flavours=("zeros", "tiny part")),
+    "many zeros": programs(flavours=("zeros",)),
     "outputs of all scales": programs(structures=("scaled",)),
     "at ties": tied_programs(),
 }
@@ -59,9 +60,12 @@ def fails(program: Program) -> None:
 
 
 def for_all(strategy: st.SearchStrategy[Program], holds: Any, **options: Any) -> Any:
-    """The property as a function to call."""
+    """The property as a function to call; a wrong verdict is shrunk, which takes long, if it is new."""
+    phases = (Phase.generate,) if options.get("derandomize") else (Phase.generate, Phase.shrink)
     quiet = list(HealthCheck)
-    limits = settings(deadline=None, database=None, suppress_health_check=quiet, print_blob=False, **options)
+    limits = settings(
+        deadline=None, database=None, suppress_health_check=quiet, print_blob=False, phases=phases, **options
+    )
     return limits(given(strategy)(holds))
 
 

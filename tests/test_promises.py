@@ -1,4 +1,4 @@
-"""What a check promises of any function: determinism, finite outputs, untouched inputs, outputs of any kind."""
+"""What a check promises of any function: determinism, finite outputs, untouched inputs, any outputs."""
 
 from __future__ import annotations
 

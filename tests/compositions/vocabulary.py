@@ -94,10 +94,6 @@ def _scan(x: Any, c: Constants) -> Any:
     return tf.scan(lambda state, row: tf.tanh(state / 2 + row), flat, tf.zeros([], x.dtype))
 
 
-def _recomputed(x: Any, c: Constants) -> Any:
-    return tf.recompute_grad(lambda inner: tf.tanh(inner) * tf.cos(inner))(x)
-
-
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _written(x: Any) -> Any:
     return tf.math.log(2 + tf.sin(x)), lambda dy: dy * tf.cos(x) / (2 + tf.sin(x))
@@ -105,6 +101,11 @@ def _written(x: Any) -> Any:
 
 def _branch(x: Any, c: Constants) -> Any:
     return tf.cond(tf.constant(True), lambda: tf.sin(x), lambda: tf.cos(x))
+
+
+@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+def _compiled(x: Any) -> Any:
+    return tf.sin(x) + x / 2
 
 
 SMOOTH: dict[str, Unary] = {
@@ -179,15 +180,9 @@ SMOOTH: dict[str, Unary] = {
     "scan": _scan,
     "map": lambda x, c: tf.map_fn(lambda row: tf.sin(row) * row / 2, _flat(x)),
     "branch": _branch,
-    "recomputed": _recomputed,
     "written": lambda x, c: _written(x),
     "compiled": lambda x, c: _compiled(x),
 }
-
-
-@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-def _compiled(x: Any) -> Any:
-    return tf.sin(x) + x / 2
 
 
 KINKED: dict[str, Unary] = {

@@ -87,10 +87,8 @@ CONVOLUTIONS = (
 POOLS = (
     op("max_pool1d", lambda x: tf.nn.max_pool1d(x, 3, 1, "SAME"), x=n(2, 7, 2)),
     op("max_pool1d strided", lambda x: tf.nn.max_pool1d(x, 2, 2, "VALID"), x=n(2, 7, 2)),
-    op("max_pool2d", lambda x: tf.nn.max_pool2d(x, [2, 3], [1, 2], "SAME"), x=n(1, 4, 5, 2)),
     op("max_pool3d", lambda x: tf.nn.max_pool3d(x, 2, 1, "VALID"), x=n(1, 3, 3, 3, 1), dtypes=SINGLE),
     op("avg_pool1d", lambda x: tf.nn.avg_pool1d(x, 3, 1, "SAME"), x=n(2, 6, 2)),
-    op("avg_pool2d", lambda x: tf.nn.avg_pool2d(x, [2, 3], [1, 2], "SAME"), x=n(1, 4, 5, 2)),
     op("avg_pool3d", lambda x: tf.nn.avg_pool3d(x, 2, 2, "SAME"), x=n(1, 3, 3, 3, 1), dtypes=SINGLE),
     op("pool with dilation", lambda x: tf.nn.pool(x, [2], "AVG", [1], "VALID", dilations=[2]), x=n(1, 6, 2)),
     op("max_pool_with_argmax", lambda x: tf.nn.max_pool_with_argmax(x, 2, 1, "SAME")[0], x=n(1, 4, 4, 1)),

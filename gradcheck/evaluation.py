@@ -7,8 +7,9 @@ itself, since rounding may differ between the three.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,16 +30,31 @@ Make = Callable[..., Any]
 
 
 def evaluate(forward: Forward, values: list[Any], outputs: int) -> Any:
-    """f at `values`, flat; NaN where f refuses them, as a matrix that is not positive definite."""
+    """f at `values`, flat; NaN where f refuses them, as a matrix that is not positive definite, or where it
+    returns another number of outputs, as a mask of its values does."""
+    refused = tf.fill([outputs], tf.constant(np.nan, tf.float64))
     try:
-        return forward(values)
+        found = forward(values)
     except tf.errors.InvalidArgumentError:
-        return tf.fill([outputs], tf.constant(np.nan, tf.float64))
+        return refused
+    return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
 
 
 def view(tensor: Any) -> Array:
     """A float64 tensor as NumPy, without a copy."""
     return np.asarray(memoryview(tensor))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without TensorFlow's remarks on how it batches an operation."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def free_memory() -> int:
@@ -151,9 +167,11 @@ class Evaluation:
                     return tf.vectorized_map(one, rows)
                 return _loop(one, rows)
 
-            self._graphs[key] = tf.function(many, reduce_retracing=True)
+            # Not rewritten by AutoGraph: the same Python as runs eagerly.
+            self._graphs[key] = tf.function(many, reduce_retracing=True, autograph=False)
         try:
-            return view(self._graphs[key](rows, fixed))
+            with quiet():
+                return view(self._graphs[key](rows, fixed))
         except Exception:  # whatever a user's function does when it is traced
             return None
 

@@ -173,7 +173,7 @@ class Examination:
         held = np.where(unmoved, self.precision.finest * self.natural(flat), slopes.held)
         # At a corner the tape may jump when the inputs move, and has the interval.
         scatter = np.where(slopes.half > 0, 0.0, self.moves.rounding(flat))
-        wobble = np.where(unmoved, held, self.moves.wobble(flat))
+        wobble = np.where(unmoved, held, np.maximum(self.moves.wobble(flat), held / ROUNDED))
         slopes = replace(slopes, held=held)
         return judge(slopes, self.tape[:, flat], self.rule, scatter + ROUNDED * held, wobble)
 

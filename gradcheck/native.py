@@ -114,8 +114,8 @@ class Scatter:
         return CONDITIONING * self._moved("", flat)
 
     def wobble(self, flat: Array) -> Array:
-        """The change under a rounding to float32, [K, U]: small, unless the tape is nothing but rounding."""
-        return self._moved("float32", flat)
+        """The change under a rounding to float16, [K, U]: small, unless the tape is nothing but rounding."""
+        return self._moved("float16", flat)
 
     def _moved(self, dtype: str, flat: Array) -> Array:
         if dtype not in self._found:

@@ -10,6 +10,8 @@ from gradcheck.dtypes import eps_of
 from gradcheck.targets import Array
 
 TINY = 1e-3
+DEEPER = 9
+"""Further steps from an element that is 0, each a hundredth of the one before."""
 FAR = (1.0, 1 / 3, 1 / 9, 1 / 27)
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 
@@ -68,6 +70,11 @@ class Steps:
             yield self._realised(self.point.reshape(-1)[flat], scale * 10.0**power, spread=0.2)
         for share in np.linspace(0.0, 1.0, levels):
             yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
+        # 0 has no scale of its own, and every step from it is exact: tanh(x / 1e-13) is smooth there too.
+        if beyond and (magnitude == 0).any():
+            for power in range(1, DEEPER + 1):
+                size = np.where(magnitude == 0, finest * 100.0**-power, finest)
+                yield self._realised(self.point.reshape(-1)[flat], size, spread=0.2)
 
     def far_ladder(self, flat: Array) -> Iterator[Array]:
         """A few large steps [U], at which a function that has saturated moves again."""

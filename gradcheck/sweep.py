@@ -220,5 +220,7 @@ def _at_the_edge(table: Table, slopes: Slopes) -> Slopes:
         extrapolated = (q[:, None] * side[1:] - side[:-1]) / (q - 1)[:, None]
         rough = (q * noise[1:] + noise[:-1]) / (q - 1)
     value, bound, chosen = _best(extrapolated, rough, np.zeros_like(rough), steps[:-1])
-    size, rounding = np.abs(value).max(axis=0), _pick(table.rounding, chosen)
+    size = np.abs(value).max(axis=0)
+    # Sums over both sides are not finite here: the share of a rounding is that of steps that were.
+    rounding = np.nan_to_num(_pick(table.rounding, chosen), posinf=0.0)
     return slopes.where(edge, Slopes(value, bound, np.zeros_like(value), size, rounding, edge * 0.0, edge))

@@ -98,6 +98,11 @@ class Examination:
     def _first_of(self, grouping: Grouping, group: int) -> int:
         return int(flat_indices(grouping.slices(group), self.shape, np.zeros(1, np.int64))[0])
 
+    def look_at(self, flat: Array) -> None:
+        """Look closely at the elements at `flat`, each by itself."""
+        alone = elementwise(self.grouping.shape, len(self.grouping.windows))
+        self._sweep(alone, flat, thorough=True)
+
     def _saturated(self, alone: Grouping) -> None:
         """Give a bound to elements that seem to move nothing because the function has saturated.
 

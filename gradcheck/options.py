@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gradcheck.settings import RTOL, Execution, Method, Mode, Settings
+from gradcheck.settings import RTOL, Budget, Execution, Method, Mode, Settings, read_memory
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,6 +43,22 @@ class Positive(click.ParamType[float]):
         if not math.isfinite(number) or number < 0 or (number == 0 and not self.zero):
             self.fail(f"{value!r} is no finite number {'≥' if self.zero else '>'} 0.", param, ctx)
         return number
+
+
+class Read(click.ParamType[Any]):
+    """What a function reads from text; its ValueError states the rule."""
+
+    def __init__(self, read: Callable[[str], Any], name: str) -> None:
+        self.read, self.name = read, name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, or a usage error that states the rule."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -86,6 +102,8 @@ class Common:
     execution: tuple[str, ...]
     device: str | None
     check_pfor: bool
+    budget: Budget | None
+    memory: int | None
     traceback: bool
 
     @staticmethod
@@ -110,6 +128,8 @@ class Common:
             execution=tuple(Execution(name) for name in self.execution),
             device=self.device,
             check_pfor=self.check_pfor,
+            budget=self.budget,
+            memory=self.memory,
         )
 
 
@@ -206,5 +226,17 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     ),
     option("--device", metavar="NAME", help="Run on this device, such as CPU:0 or GPU:0."),
     option("--check-pfor", is_flag=True, help="Also hold Jacobians by pfor against those by a loop."),
+    option(
+        "--budget",
+        type=Read(Budget.of, "budget"),
+        metavar="60s|5000",
+        help="Seconds or evaluations; where that is too little, a sample is checked.  [default: no limit]",
+    ),
+    option(
+        "--memory",
+        type=Read(read_memory, "memory"),
+        metavar="2GiB",
+        help="What a batch of evaluations may hold.  [default: half of what is free]",
+    ),
     option("--traceback", is_flag=True, help="Show where an error happened."),
 )

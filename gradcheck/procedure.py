@@ -10,8 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck import kinks, native
+from gradcheck.comparison import Comparison
 from gradcheck.conclusion import conclude
 from gradcheck.differences import Differences
+from gradcheck.directions import Directions
 from gradcheck.examine import Examination
 from gradcheck.involved import involved
 from gradcheck.judge import Rule
@@ -34,6 +36,8 @@ class Examined:
 
     point: Point
     examinations: list[Examination]
+    comparisons: tuple[Comparison, ...] = ()
+    """Of the whole along random directions, where a budget left elements out."""
 
 
 def examine(point: Point, progress: Progress) -> Examined:
@@ -46,10 +50,11 @@ def examine(point: Point, progress: Progress) -> Examined:
     progress.start(planned, _elements(groupings, planned))
     for examination, grouping, chosen in zip(examinations, groupings, planned.groups, strict=True):
         examination.run(grouping, chosen)
+    comparisons = (_along(point, examinations),) if planned.sampled else ()
     for examination in examinations:
         kinks.look_around(examination, point.cotangents, settings.seed)
     kinks.judge_together(examinations, point.cotangents, settings.rtol)
-    return Examined(point, examinations)
+    return Examined(point, examinations, comparisons)
 
 
 def report(examined: Examined) -> Report:
@@ -73,6 +78,35 @@ def report(examined: Examined) -> Report:
         tuple(point.warnings),
         _sensitivity(examinations),
         involved=tuple(outputs),
+        comparisons=examined.comparisons,
+    )
+
+
+def _along(point: Point, examinations: list[Examination]) -> Comparison:
+    """The whole along random directions; an element to blame is then looked at by itself."""
+    directions = Directions(
+        point, Rule.of(point.settings.rtol, point.settings.atol, point.precision.coarsest)
+    )
+    found = directions.look(point.settings.seed)
+    for along in found:
+        if along.blamed is not None:
+            number, flat = along.blamed
+            examinations[number].look_at(np.array([flat]))
+    point.evaluations += directions.evaluations
+    checked = sum(int((e.verdicts != ElementVerdict.UNCHECKED).sum()) for e in examinations)
+    size = sum(e.verdicts.size for e in examinations)
+    point.warnings.insert(
+        0,
+        f"Within the budget of {point.settings.budget}: checked {100 * checked / size:.2g} % of {size:,} elements "
+        f"one by one, all of them along {len(found)} random directions.",
+    )
+    return Comparison.of(
+        "tape along random directions",
+        "difference",
+        "all",
+        np.array([along.error for along in found]),
+        np.array([along.tolerance for along in found]),
+        np.array([along.verdict for along in found], np.uint8),
     )
 
 

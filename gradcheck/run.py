@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gradcheck.errors import GradcheckError, ShapeError, TargetError, TensorError
+from gradcheck.errors import GradcheckError, SettingError, ShapeError, TargetError, TensorError
 from gradcheck.progress import Progress
 from gradcheck.report import Report
-from gradcheck.settings import RTOL, Execution, Mode, Settings
+from gradcheck.settings import RTOL, Budget, Execution, Method, Mode, Settings, read_memory
 from gradcheck.targets import Array, Target
 
 
@@ -92,6 +92,9 @@ def check(
     execution: str | Sequence[str] = (),
     device: str | None = None,
     check_pfor: bool = False,
+    budget: str | float | None = None,
+    memory: str | int | None = None,
+    method: str = "auto",
 ) -> Report:
     """Check the gradient that TensorFlow's tape gives for `function` at one point.
 
@@ -140,6 +143,15 @@ def check(
         Device to run on, such as `CPU:0` or `GPU:0`.
     check_pfor
         Also hold `tape.jacobian` and `tape.batch_jacobian` by pfor against those by a loop.
+    budget
+        What the check may cost: seconds as text, such as `"60s"`, or a number of evaluations. Where that is
+        too little, a seeded sample of elements is checked one by one and the whole tensor along random
+        directions; `Variable.coverage` is the share of the former. None checks every element.
+    memory
+        What a batch of evaluations may hold, in bytes or as text such as `"2GiB"`; by default half of what
+        is free.
+    method
+        `auto`, or `elementwise` to perturb one element at a time: slow, and without any assumption.
 
     Returns
     -------
@@ -168,6 +180,9 @@ def check(
         ),
         device=device,
         check_pfor=check_pfor,
+        budget=_budget(budget),
+        memory=_memory(memory),
+        method=_chosen(Method, "method", method),
     )
     target = _target(function, arrays, constants)
     return check_target(target, settings, None if upstream is None else _array("upstream", upstream))
@@ -188,6 +203,20 @@ def _chosen(words: type[Word], option: str, given: str) -> Word:
     except ValueError as error:
         known = ", ".join(str(word.value) for word in words)
         raise GradcheckError(f"There is no {option} {given!r}.", f"Choose from: {known}.") from error
+
+
+def _budget(value: str | float | None) -> Budget | None:
+    try:
+        return Budget.given(value)
+    except ValueError as error:
+        raise SettingError(f"`budget` is wrong: {error}") from error
+
+
+def _memory(value: str | int | None) -> int | None:
+    try:
+        return None if value is None else read_memory(str(value))
+    except ValueError as error:
+        raise SettingError(f"`memory` is wrong: {error}") from error
 
 
 def _array(name: str, value: Any) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -59,12 +60,29 @@ class Budget:
             )
         return Budget(amount, unit)
 
+    @staticmethod
+    def given(value: Budget | str | float | None) -> Budget | None:
+        """A budget as users write it: text, a number of evaluations, or None for no limit."""
+        return value if value is None or isinstance(value, Budget) else Budget.of(str(value))
+
     def share(self, evaluations: int, seconds: float) -> float:
         """The share of a check that the budget pays for, by its estimate."""
         return self.amount / max(seconds if self.unit == "s" else evaluations, 1e-9)
 
     def __str__(self) -> str:
         return f"{self.amount:g}{self.unit}"
+
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def read_memory(text: str) -> int:
+    """Bytes from `2GiB`, `500MB`, `4G` or plain bytes; ValueError states the rule."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    amount = float(found[1]) * UNITS[found[2].upper()] if found else 0.0
+    if amount < 1:
+        raise ValueError(f"{text!r} is no amount of memory: give bytes, or such as 500MB or 2GiB.")
+    return int(amount)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.options import Common, Format
 
 if TYPE_CHECKING:
+    from gradcheck.progress import Progress
     from gradcheck.report import Report
     from gradcheck.targets import Array, Target
     from gradcheck.tensors import Integers
@@ -88,7 +89,7 @@ def conclude(target: Target, options: Common, only_failing: bool = False) -> Exi
             )
     upstream = None if options.upstream is None else _read_one(options.upstream, "--upstream", options)
     with aside():
-        report = check_target(target, options.settings, upstream)
+        report = check_target(target, options.settings, upstream, _progress(options))
     report = replace(report, limit=options.limit, only_failing=only_failing)
     if options.save is not None:
         from gradcheck.render.arrays import to_npz
@@ -100,6 +101,14 @@ def conclude(target: Target, options: Common, only_failing: bool = False) -> Exi
         color, width = terminal()
         write_out(_rendered(report, options.format, width if color is not None else None, bool(color)))
     return report.exit_code
+
+
+def _progress(options: Common) -> Progress:
+    """A bar where somebody sits at the terminal and has not asked for silence."""
+    from gradcheck.progress import Bar, Progress
+
+    watched = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
+    return Bar() if watched else Progress()
 
 
 def _rendered(report: Report, form: str, width: int | None, color: bool) -> str:

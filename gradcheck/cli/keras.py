@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ from gradcheck.cli.document import aside, conclude, note, read, write_out
 from gradcheck.cli.group import CODES, TENSORS, guarded, main
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.options import TENSOR, Common, argument, common, option
+from gradcheck.settings import Budget
 
+LARGE = 1_000_000
+"""Trainable weights from which a model is checked within a budget, unless one is set."""
+BUDGET = Budget(300, "s")
 LAYER = """\b
 Examples:
   gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
@@ -139,6 +144,14 @@ def model(
     for key, array in given.items():
         if array.dtype != target.inputs[key].dtype and not is_floating(target.inputs[key].dtype):
             note(f"{key} holds the indices of an embedding: they are not differentiated.", options)
+    weights = sum(int(found_weight.shape.num_elements()) for found_weight in found.trainable_weights)
+    if weights > LARGE and options.budget is None:
+        options = replace(options, budget=BUDGET)
+        note(
+            f"The model has {weights:,} trainable weights: it is checked within --budget {BUDGET}, which can "
+            "be set.",
+            options,
+        )
     return conclude(target, options, only_failing=not _is_given("limit"))
 
 

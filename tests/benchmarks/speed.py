@@ -1,0 +1,245 @@
+"""Speed and memory side by side: `python -m tests.benchmarks.speed [--repeats 3] [--only TEXT] [--markdown]`.
+
+Every run is a process of its own, in turns, and reports its seconds and its peak memory. gradcheck is timed on the
+second check in its process (the first one pays for TensorFlow's own warming up), a peer on its first. Peers are
+`tf.test.compute_gradient` and, where torch is installed, `torch.autograd.gradcheck`, slow and fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+PATIENCE = 900
+"""Seconds after which a run is given up."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row of the table."""
+
+    name: str
+    inputs: dict[str, tuple[int, ...]]
+    function: str
+    """Name of a function in `tensorflow_functions` and, for peers, in `torch_functions`."""
+    peers: tuple[str, ...] = ()
+
+
+POOL = ("tf", "torch slow", "torch fast")
+WORK = (
+    Work("max_pool1d, 16,384 elements", {"x": (4, 512, 8)}, "pool", POOL),
+    Work("dense 8×64 · 64×64", {"x": (8, 64), "w": (64, 64)}, "dense", ("tf",)),
+    Work("max_pool1d, 0.42 M elements", {"x": (64, 102, 64)}, "pool"),
+    Work("max_pool1d, 4.2 M elements", {"x": (64, 1024, 64)}, "pool", ("torch fast",)),
+    Work("max_pool1d, 42 M elements", {"x": (640, 1024, 64)}, "pool"),
+    Work("gelu, 1 M elements", {"x": (1024, 1024)}, "gelu"),
+    Work("layer normalisation, 1 M elements", {"x": (1024, 1024)}, "norm"),
+    Work("dense 8×1024 · 1024×1024", {"x": (8, 1024), "w": (1024, 1024)}, "dense"),
+    Work("opaque, 4,096 elements", {"x": (4096,)}, "opaque", ("tf",)),
+)
+
+
+def tensorflow_functions() -> dict[str, Callable[..., Any]]:
+    """The functions of the table in TensorFlow."""
+    import tensorflow as tf
+
+    mixing = np.random.default_rng(0).standard_normal((4096, 4096)) / 64
+
+    def norm(x: Any) -> Any:
+        centred = x - tf.reduce_mean(x, -1, keepdims=True)
+        return centred * tf.math.rsqrt(tf.reduce_mean(centred**2, -1, keepdims=True) + 1e-3)
+
+    return {
+        "pool": lambda x: tf.nn.max_pool1d(x, 3, 1, "VALID"),
+        "dense": lambda x, w: tf.matmul(x, w),
+        "gelu": lambda x: tf.nn.gelu(x),
+        "norm": norm,
+        "opaque": lambda x: tf.tanh(tf.linalg.matvec(tf.constant(mixing), x)),
+    }
+
+
+def torch_functions() -> dict[str, Callable[..., Any]]:
+    """The functions that torch is asked for."""
+    import torch
+
+    return {"pool": lambda x: torch.nn.functional.max_pool1d(x.transpose(1, 2), 3, 1).transpose(1, 2)}
+
+
+def draw(work: Work) -> dict[str, Array]:
+    """Standard normal inputs."""
+    generator = np.random.default_rng(1)
+    return {name: generator.standard_normal(shape) for name, shape in work.inputs.items()}
+
+
+# One run, in a process of its own.
+
+
+def run_gradcheck(work: Work) -> dict[str, Any]:
+    """Seconds, evaluations, the time of one forward pass, and whether every element was looked at."""
+    import gradcheck
+
+    inputs = draw(work)
+    from gradcheck.backend import load_tensorflow
+
+    load_tensorflow()
+    import tensorflow as tf
+
+    function = tensorflow_functions()[work.function]
+    repeats = 1 if work.name.startswith("max_pool1d, 42") else 2
+    for _ in range(repeats):
+        started = time.perf_counter()
+        report = gradcheck.check(function, inputs)
+        seconds = time.perf_counter() - started
+    tensors = [tf.constant(array) for array in inputs.values()]
+    forward = min(_timed(lambda: function(*tensors)) for _ in range(5))
+    assert report.passed and all(variable.coverage == 1 for variable in report.variables), str(report)
+    return {"seconds": seconds, "evaluations": report.evaluations, "forward": forward}
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call().numpy()
+    return time.perf_counter() - started
+
+
+def run_tf(work: Work) -> dict[str, Any]:
+    """Seconds of `tf.test.compute_gradient`."""
+    import tensorflow as tf
+
+    function = tensorflow_functions()[work.function]
+    inputs = [tf.constant(array) for array in draw(work).values()]
+    started = time.perf_counter()
+    tf.test.compute_gradient(function, inputs)
+    return {"seconds": time.perf_counter() - started}
+
+
+def run_torch(work: Work, fast: bool) -> dict[str, Any]:
+    """Seconds of `torch.autograd.gradcheck`."""
+    import torch
+
+    function = torch_functions()[work.function]
+    inputs = tuple(torch.tensor(array, requires_grad=True) for array in draw(work).values())
+    started = time.perf_counter()
+    torch.autograd.gradcheck(function, inputs, fast_mode=fast, raise_exception=False)
+    return {"seconds": time.perf_counter() - started}
+
+
+def run_import(work: Work) -> dict[str, Any]:
+    """Nothing but the import, for its memory."""
+    started = time.perf_counter()
+    import tensorflow  # noqa: F401 (imported for what it costs)
+
+    return {"seconds": time.perf_counter() - started}
+
+
+RUNS: dict[str, Callable[[Work], dict[str, Any]]] = {
+    "gradcheck": run_gradcheck,
+    "tf": run_tf,
+    "torch slow": lambda work: run_torch(work, fast=False),
+    "torch fast": lambda work: run_torch(work, fast=True),
+    "import": run_import,
+}
+
+
+def child(checker: str, name: str) -> None:
+    """Run once and print what was found as JSON."""
+    work = next(work for work in WORK if work.name == name)
+    found = RUNS[checker](work)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print("\n" + json.dumps(found | {"peak": peak}))
+
+
+# All runs, in turns.
+
+
+def measure(checker: str, work: Work) -> dict[str, float] | None:
+    """One run; None where it takes too long or does not end well."""
+    command = [sys.executable, "-m", "tests.benchmarks.speed", "--child", checker, work.name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode != 0:
+        print(f"{checker}, {work.name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        return None
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def table(repeats: int, only: str) -> list[list[str]]:
+    """A row for each work, with medians and ratios."""
+    bare = statistics.median(run["peak"] for _ in range(repeats) if (run := measure("import", WORK[0])))
+    rows = []
+    for work in WORK:
+        if only not in work.name:
+            continue
+        peers = [p for p in work.peers if p == "tf" or importlib.util.find_spec("torch")]
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in ("gradcheck", *peers)}
+        for turn in range(repeats):
+            for name, found in runs.items():
+                # A full check by a peer takes most of the time, and is many times slower anyway.
+                if turn == 0 or name in ("gradcheck", "torch fast"):
+                    run = measure(name, work)
+                    found += [run] if run else []
+        rows.append(row(work, runs, bare))
+        print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
+def row(work: Work, runs: dict[str, list[dict[str, float]]], bare: float) -> list[str]:
+    """The cells of one work."""
+    ours = runs["gradcheck"]
+    if not ours:
+        return [work.name, "failed", "", "", "", ""]
+    seconds = statistics.median(run["seconds"] for run in ours)
+    peak = statistics.median(run["peak"] for run in ours)
+    limit = statistics.median(run["evaluations"] * run["forward"] for run in ours)
+    peers = []
+    for name, found in runs.items():
+        if name != "gradcheck":
+            theirs = statistics.median(run["seconds"] for run in found) if found else float("nan")
+            memory = max((run["peak"] for run in found), default=float("nan"))
+            peers.append(f"{name}: {theirs:.3g} s, {theirs / seconds:.3g} ×, {memory:,.0f} MiB")
+    return [
+        work.name,
+        f"{seconds:.3g} s",
+        f"{ours[0]['evaluations']:,.0f}",
+        f"{peak:,.0f} MiB ({peak / bare:.2f} × import)",
+        f"{seconds / limit:.3g}",
+        "; ".join(peers),
+    ]
+
+
+def main() -> None:
+    """Parse the arguments and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", default="", help="measure only the rows that hold this text")
+    parser.add_argument("--markdown", action="store_true", help="print the table for the README")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        child(*arguments.child)
+        return
+    head = ["work", "time", "evaluations", "peak memory", "time ÷ (evaluations × forward)", "peers"]
+    rows = [head, *table(arguments.repeats, arguments.only)]
+    if arguments.markdown:
+        rows.insert(1, ["---"] * len(head))
+    for cells in rows:
+        print("| " + " | ".join(cells) + " |" if arguments.markdown else " · ".join(cells))
+
+
+if __name__ == "__main__":
+    main()

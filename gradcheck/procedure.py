@@ -97,8 +97,8 @@ def _along(point: Point, examinations: list[Examination]) -> Comparison:
     size = sum(e.verdicts.size for e in examinations)
     point.warnings.insert(
         0,
-        f"Within the budget of {point.settings.budget}: checked {100 * checked / size:.2g} % of {size:,} elements "
-        f"one by one, all of them along {len(found)} random directions.",
+        f"Within the budget of {point.settings.budget}: checked {100 * checked / size:.2g} % of {size:,} "
+        f"elements one by one, all of them along {len(found)} random directions.",
     )
     return Comparison.of(
         "tape along random directions",

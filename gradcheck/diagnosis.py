@@ -15,6 +15,8 @@ from gradcheck.targets import Array
 
 # Two numbers this close, as a share of the larger, are the same for a pattern.
 SAME = 1e-4
+LITTLE = 25
+"""Percent by which an inexact constant may put an element off."""
 
 
 @dataclass(frozen=True)
@@ -160,13 +162,16 @@ def _moves(e: Evidence) -> Iterator[str]:
 
 
 def _spread(e: Evidence) -> Iterator[str]:
-    """How far off elements are that have nothing simple in common."""
-    difference, failing = e.variable.difference, e.failing & (e.variable.difference != 0)
-    if int(failing.sum()) < 3:
+    """Every element a little off, each by a share of its own: so a constant that is not exact shows."""
+    difference = e.variable.difference
+    if not e.failing.all() or e.failing.size < 3 or not difference.all():
         return
-    shares = 100 * e.variable.error[failing] / np.abs(difference[failing])
-    guess = ", as when a term or a constant of the formula is wrong" if np.median(shares) < 50 else ""
-    yield f"off by no common factor, by {shares.min():.2g} % to {shares.max():.2g} % of the difference{guess}"
+    shares = 100 * e.variable.error / np.abs(difference)
+    if shares.max() < LITTLE:
+        yield (
+            f"off by no common factor, by {shares.min():.2g} % to {shares.max():.2g} % of the difference, as "
+            "when a term or a constant of the formula is wrong"
+        )
 
 
 def _borders(failing: Array) -> str | None:

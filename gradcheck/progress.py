@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -44,13 +43,14 @@ class Bar(Progress):
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
         )
-        self._bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._began = time.perf_counter()
         self._task: Any = None
         self._elements = 0
 
     def start(self, plan: Plan, elements: int) -> None:
         """Say what is ahead, if it is long."""
+        self._began = time.perf_counter()
         self._elements = elements
         self._task = self._bar.add_task("", total=elements, evaluations=0)
         if plan.seconds > PATIENCE:
@@ -71,4 +71,5 @@ class Bar(Progress):
             self._bar.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()

@@ -12,7 +12,7 @@ BOTH = ("float64", "float32")
 DOUBLE = ("float64",)
 SINGLE = ("float32",)
 
-ROUNDED = ("psnr", "crop_and_resize", "per_image_standardization")
+ROUNDED = ("adjust_gamma", "psnr", "crop_and_resize", "per_image_standardization")
 """Operations that take float64 and compute in float32."""
 
 

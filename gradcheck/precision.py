@@ -24,7 +24,7 @@ FINE = 8e-7
 """Relative spacing at which rounding to float32 shows."""
 NEARER = (1e-10, 1e-13)
 """Spacings from which an oscillation, or a corner next to the point, no longer looks like rounding."""
-COARSE = 8e-3
+COARSE = 1.6e-2
 """Spacing at which rounding to float16 and bfloat16 shows, which finer ones see as standing still."""
 SAMPLED = 2**16
 """From this many outputs on the noise is taken from a sample, as a share of each output."""
@@ -84,7 +84,7 @@ def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision
     # More than float32 would show comes from sums that cancel: not from how single numbers are rounded.
     share = line.share(fine)
     share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
-    coarse = line.steady(COARSE, COARSE**2)
+    coarse = line.steady(COARSE, 6e-5)
     stairs = line.share(coarse)
     stairs = np.where(stairs <= eps_of("bfloat16"), stairs, 0.0)
     sigma = np.maximum(sigma, np.where(stairs[line.owner] > 0, coarse, 0.0))

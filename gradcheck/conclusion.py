@@ -59,10 +59,11 @@ def _own_dtype(point: Point, number: int, examination: Examination) -> str | Non
 
 def _reentrant(point: Point, number: int, examination: Examination) -> str | None:
     """Hold two runs of the backward pass against each other: why the variable fails, or else a warning."""
-    apart = tape.apart(point.own, point.again, number).reshape(-1)
-    worst = float(np.nanmax(apart, initial=0.0))
-    if worst == 0:
+    found = point.apart[number]
+    if found is None:
         return None
+    apart = found.reshape(-1)
+    worst = float(np.nanmax(apart))
     reason = f"the backward pass gave two different gradients in two runs, up to {worst:.3g} apart"
     # Not the tolerance of the verdict: that allows for what moves the tape, and here it moves by itself.
     dtype = native.coarsest(point.native)

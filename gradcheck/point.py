@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck import precision, tape
+from gradcheck import keywords, precision, tape
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
 from gradcheck.forward import Forward
 from gradcheck.settings import Settings
@@ -41,7 +41,8 @@ class Point:
                 f"Outputs that are not floating were ignored: {', '.join(self.native.ignored)}."
             )
         self.cotangents = tape.draw_cotangents(self.base.size, self._shown(upstream), self.settings.seed)
-        self.exact, self.own, self.again = self._tapes()
+        self.own, self.apart = self._own_tapes()
+        self.exact = self._exact_tape()
         self.precision = self._precision() if eps is None else precision.known(eps, self.base)
         self.weights = Weights(self.cotangents, self.precision)
         self.closed = self._closed_forms()
@@ -103,21 +104,28 @@ class Point:
             )
         return upstream
 
-    def _tapes(self) -> tuple[tape.Tape, tape.Tape, tape.Tape]:
-        """Tape gradients in float64, at the tensors' own dtype (the same object where that is float64), and
-        the latter once more for the cotangent that is shown."""
+    def _own_tapes(self) -> tuple[tape.Tape, list[Array | None]]:
+        """Tape gradients at the tensors' own dtype, and how far a second run is apart from the first."""
         try:
-            own = tape.record(self.native, self.cotangents)
+            with keywords.noting_ignored() as ignored:
+                own = tape.record(self.native, self.cotangents)
             again = tape.record(self.native, self.cotangents[:1])
         except Exception as error:
             raise tape.refusal(self.target.name, error, "in its backward pass") from error
+        if ignored:
+            reason = keywords.in_words(ignored)
+            own = tape.Tape(own.gradients, (reason,) * len(own.reasons))
+        return own, [tape.apart(*pair) for pair in zip(own.gradients, again.gradients, strict=True)]
+
+    def _exact_tape(self) -> tape.Tape:
+        """Tape gradients in float64: the same object where the tensors' own dtype is float64."""
         if self.forward is self.native:
-            return own, own, again
+            return self.own
         try:
-            return tape.record(self.forward, self.cotangents), own, again
+            return tape.record(self.forward, self.cotangents)
         except Exception as error:  # whatever a backward pass does in a precision it was not written for
             self.warnings.append(f"The backward pass does not run in float64: {type(error).__name__}.")
-            return own, own, again
+            return self.own
 
     def _precision(self) -> precision.Precision:
         noise = self.settings.allow_nondeterministic

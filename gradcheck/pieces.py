@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from gradcheck.forward import Output
-from gradcheck.structure import EMPTY, Grouping, Slices, Window
+from gradcheck.structure import Grouping, Slices
 from gradcheck.targets import Array
 from gradcheck.weights import Weights
+from gradcheck.windows import EMPTY, Window
 
 PIECE = 2**16
 """Outputs looked at together: a few arrays of this length fit in a core's own cache."""
@@ -43,8 +44,7 @@ class Runs:
             return Runs(window.axis, count, first, members)
         output = np.arange(first, first + members * count)
         index = (output - first) // count * period + residue
-        unit = math.lcm(*(v.denominator for v in (window.low, window.high, window.stride)))
-        low, high, stride = (int(v * unit) for v in (window.low, window.high, window.stride))
+        unit, low, high, stride = window.whole
         offset = index * unit - output * stride
         outside = output[(offset < low) | (offset > high)]
         return Runs(window.axis, count, first, members, tuple(outside.tolist()))

@@ -3,11 +3,12 @@
 One evaluation can perturb many elements at once as long as no output depends on two of them (Curtis,
 Powell and Reid 1974). The dependence is found by asking the function, axis by axis: every M-th index along
 an axis is moved (a comb) and the outputs that change, bit for bit, show how far an index reaches.
-Where output index o along some output axis answers to inputs j in a window [o·s + low, o·s + high],
-indices j, j + P, j + 2P … with P the window's length have no output in common. P = 1 is an axis along
+Where output index o along some output axis answers to inputs j in a window [o·s + low, o·s + high] (see
+windows.py), indices j, j + P, j + 2P … with P the window's length have no output in common. P = 1 is an axis along
 which the function is independent (a batch), P = n one along which everything depends on everything.
 
-Nothing here is taken on trust: the differences notice every output that moves without an owner, or by an
+What windows foresee is held against indices in no order, and where that fails the axis counts as dense. Still
+nothing is taken on trust: the differences notice every output that moves without an owner, or by an
 amount that depends on the steps of two elements (see differences.py).
 """
 
@@ -16,43 +17,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from gradcheck.forward import Output
 from gradcheck.targets import Array
+from gradcheck.windows import EMPTY, Window, explained, foreseen, period
 
 COMBS = (32, 512)
 """Spacings of the perturbed indices: a window is found when it is shorter than half a spacing."""
 PHASES = 8
 """How many different phases the combs have: strides up to this are seen in full."""
+PROBES = 24
+"""Evaluations that may be spent on the structure of a variable."""
+CHECKS = 2
+"""Times that windows are held against indices they were not made from."""
 SMALL = 16
 """Tensors of at most this many elements are perturbed one by one: probes would cost more than they save."""
 
 
 Slices = tuple[Any, ...]
 """A slice for each axis of a variable: some of its elements, as a strided view."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """Output index o along `axis` answers to input indices in [o·stride + low, o·stride + high]."""
-
-    axis: int
-    stride: Fraction
-    low: Fraction
-    high: Fraction
-
-    @property
-    def length(self) -> int:
-        """Smallest period at which no output meets two indices."""
-        return math.floor(self.high - self.low) + 1
-
-
-EMPTY = Window(0, Fraction(1), Fraction(1), Fraction(0))
-"""The window of an output that no index was seen to move."""
 
 
 @dataclass(frozen=True)
@@ -123,111 +109,94 @@ def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[
     """Find the groups of a variable.
 
     `changed(mask)` moves the masked elements (a bool array that broadcasts to `shape`) and returns which
-    entries of the flat output vector changed; it is called at most four times per axis.
+    entries of the flat output vector changed; it is called at most `PROBES` times.
     """
     if math.prod(shape) <= SMALL:
         return elementwise(shape, len(outputs))
-    periods: list[int] = []
-    columns: list[tuple[Window | None, ...]] = []
-    for axis, size in enumerate(shape):
-        found = _probe_axis(axis, shape, outputs, changed)
-        period = _period(found)
-        taken = any(a.axis == b.axis for row in columns for a, b in zip(row, found, strict=False) if a)
-        dense = not found or period >= size or taken
-        periods.append(size if dense else period)
-        columns.append((None,) * len(outputs) if dense else found)
-    return Grouping(shape, tuple(periods), tuple(zip(*columns, strict=True)))
+    columns: dict[int, tuple[Window, ...]] = {}
+    left = PROBES
+    # The longest axes first: they cost the most where nothing is known of them.
+    for axis in sorted(range(len(shape)), key=lambda a: -shape[a]):
+        probe = _Axis(axis, shape, outputs, changed, left)
+        found = probe.windows()
+        left = probe.left
+        if found and not any(_meet(found, other) for other in columns.values()):
+            columns[axis] = found
+    dense: tuple[Window | None, ...] = (None,) * len(outputs)
+    periods = tuple(period(columns[a]) if a in columns else size for a, size in enumerate(shape))
+    windows = (columns.get(a, dense) for a in range(len(shape)))
+    return Grouping(shape, periods, tuple(zip(*windows, strict=True)))
 
 
-def _period(windows: tuple[Window, ...]) -> int:
-    """Smallest period at which no output meets two indices and every index has as many outputs."""
-    unit = math.lcm(*(window.stride.numerator for window in windows))
-    longest = max((1, *(window.length for window in windows)))
-    return -(-longest // unit) * unit
+def _meet(one: tuple[Window, ...], other: tuple[Window, ...]) -> bool:
+    """Whether two axes of a variable lie along the same axis of an output."""
+    return any(a.axis == b.axis for a, b in zip(one, other, strict=True) if EMPTY not in (a, b))
 
 
-def _probe_axis(
-    axis: int, shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[[Array], Array]
-) -> tuple[Window, ...]:
-    """A window for every output, or () for a dense axis."""
-    size = shape[axis]
-    for spacing in COMBS:
-        probes = []
-        for teeth in _combs(size, spacing):
-            mask = np.isin(np.arange(size), teeth)
-            moved = changed(mask.reshape([-1 if a == axis else 1 for a in range(len(shape))]))
-            probes.append((teeth, moved))
-        windows, start = [], 0
-        for output in outputs:
-            parts = [(t, m[start : start + output.size].reshape(output.shape)) for t, m in probes]
-            windows.append(_narrowest(size, parts) if any(m.any() for _, m in parts) else EMPTY)
-            start += output.size
-        kept = tuple(window for window in windows if window is not None)
-        # Where nothing at all moved, nothing is known.
-        if len(kept) == len(outputs) and any(moved.any() for _, moved in probes):
-            return kept
-        if size <= spacing:
-            break
-    return ()
+@dataclass
+class _Axis:
+    """The questions that are asked along one axis."""
+
+    axis: int
+    shape: tuple[int, ...]
+    outputs: tuple[Output, ...]
+    changed: Callable[[Array], Array]
+    left: int
+    """Evaluations that may still be spent."""
+
+    @property
+    def size(self) -> int:
+        return self.shape[self.axis]
+
+    def ask(self, teeth: Array) -> tuple[Array, list[Array]]:
+        """Which entries of each output change when the indices `teeth` are moved."""
+        self.left -= 1
+        mask = np.isin(np.arange(self.size), teeth)
+        moved = self.changed(mask.reshape([-1 if a == self.axis else 1 for a in range(len(self.shape))]))
+        parts = np.split(moved, np.cumsum([output.size for output in self.outputs])[:-1])
+        return teeth, [part.reshape(o.shape) for part, o in zip(parts, self.outputs, strict=True)]
+
+    def windows(self) -> tuple[Window, ...]:
+        """A window for every output, or () for a dense axis, or where there is no asking any more."""
+        for spacing in COMBS if self.size > 1 else ():
+            combs = _combs(self.size, spacing)
+            if self.left < len(combs) + 2 * CHECKS:
+                break
+            probes = [self.ask(teeth) for teeth in combs[:-1]]
+            for _ in range(2):
+                windows = explained(self.size, probes)
+                if not windows or period(windows) >= self.size:
+                    break
+                if self._holds(windows):
+                    return windows
+                probes.append(self.ask(combs[-1]))
+            if self.size <= 2 * spacing:
+                break
+        return ()
+
+    def _holds(self, windows: tuple[Window, ...]) -> bool:
+        """Whether the windows foresee what indices move that they were not made from."""
+        teeth = [_irregular(self.size, period(windows), seed) for seed in range(CHECKS)]
+        return all(foreseen(windows, *self.ask(some)) for some in teeth)
 
 
 def _combs(size: int, spacing: int) -> list[Array]:
-    """Indices to move at once, twice: a comb through the middle, and one from border to border.
+    """Indices to move at once: a comb from border to border, two through the middle, and one to fall back on.
 
     One tooth in every `spacing`, at changing phases, to meet every residue of a stride. A stride that is
-    guessed wrong explains one of them, but not both by a short window; at the borders padding may reflect.
+    guessed wrong explains one of them, but not all by a short window; at the borders padding may reflect.
     """
     k = np.arange(max(size // spacing, 1))
-    middle = np.minimum(k * spacing + min(spacing, size) // 2 + k % PHASES, size - 1)
+    middle = k * spacing + min(spacing, size) // 2
     inner = k[1:] * spacing + (k[1:] + 1) % PHASES
-    return [middle, np.unique([min(1, size - 1), *inner[inner < size - spacing // 2], max(size - 2, 0)])]
+    borders = [min(1, size - 1), *inner[inner < size - spacing // 2], max(size - 2, 0)]
+    combs = [np.array(borders), middle + k % PHASES, middle + (k + 1) % PHASES, middle - 1 - k % PHASES]
+    return [np.unique(np.clip(comb, 0, size - 1)) for comb in combs]
 
 
-def _narrowest(size: int, probes: list[tuple[Array, Array]]) -> Window | None:
-    """The output axis and stride that explain the changed outputs of all probes by the shortest window."""
-    best: Window | None = None
-    for axis, count in enumerate(probes[0][1].shape):
-        others = tuple(a for a in range(probes[0][1].ndim) if a != axis)
-        hits = [(teeth, np.flatnonzero(moved.any(axis=others))) for teeth, moved in probes]
-        if any(len(teeth) == 1 and _spreads(hit, count) for teeth, hit in hits):
-            continue
-        for stride in _strides(size, count):
-            fits = [_fit(axis, stride, teeth, hit) for teeth, hit in hits if hit.size]
-            if not fits or any(fit is None for fit in fits):
-                continue
-            low, high = min(fit.low for fit in fits if fit), max(fit.high for fit in fits if fit)
-            window = Window(axis, stride, low, high)
-            if window.length < size and (best is None or window.length < best.length):
-                best = window
-    return best
-
-
-def _spreads(hit: Array, count: int) -> bool:
-    """Whether what one index moves is everything, or no single stretch: it tells of no window."""
-    return hit.size == count or (hit.size > 0 and np.ptp(hit) >= hit.size)
-
-
-def _strides(size: int, count: int) -> list[Fraction]:
-    """Inputs per output along an axis; borders ('valid' padding) make the ratio inexact."""
-    if size >= count:
-        return sorted({Fraction(size // count), Fraction(-(-size // count))})
-    return sorted({Fraction(1), Fraction(1, count // size), Fraction(1, -(-count // size))})
-
-
-def _fit(axis: int, stride: Fraction, teeth: Array, hit: Array) -> Window | None:
-    """The window around o·stride that holds a moved input for every changed output."""
-    # In units of 1 / denominator everything is a whole number.
-    scaled, marks = hit * stride.numerator, teeth * stride.denominator
-    right = np.clip(np.searchsorted(marks, scaled), 1, max(len(marks) - 1, 1))
-    candidates = np.stack([marks[right - 1], marks[np.minimum(right, len(marks) - 1)]]) - scaled
-    offsets = np.where(np.abs(candidates[0]) <= np.abs(candidates[1]), candidates[0], candidates[1])
-    low = Fraction(int(offsets.min()), stride.denominator)
-    high = Fraction(int(offsets.max()), stride.denominator)
-    step = stride.numerator // stride.denominator
-    if len(set((teeth % step).tolist()) if step else ()) < step:
-        # Not every phase of the stride was met: the window may reach s − 1 further on either side.
-        low, high = low - (step - 1), high + (step - 1)
-    # Wider than half the distance of two teeth, and it is not known which of them moved an output.
-    if len(teeth) > 1 and 2 * (high - low) >= int(np.diff(teeth).min()):
-        return None
-    return Window(axis, stride, low, high)
+def _irregular(size: int, apart: int, seed: int) -> Array:
+    """Indices more than `apart` from one another, in no order that a function could share."""
+    generator = np.random.default_rng([size, seed])
+    gaps = generator.integers(apart + 1, 2 * apart + 2, size // apart + 1)
+    teeth = np.cumsum(gaps) - gaps[0] + generator.integers(0, min(apart, size // 2) + 1)
+    return np.asarray(teeth[teeth < size])

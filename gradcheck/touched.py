@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.forward import Output
-from gradcheck.structure import Grouping, Window
+from gradcheck.structure import Grouping
 from gradcheck.targets import Array
+from gradcheck.windows import Window
 
 SCATTERED = 64
 """Up to this many elements a group, elements of different groups are moved together."""
@@ -83,7 +84,5 @@ def _outputs(
 
 def _range(window: Window, j: Array) -> tuple[Array, Array, int]:
     """The outputs that index j can move, ⌈(j − high) / s⌉ … ⌊(j − low) / s⌋, and their largest number."""
-    low, high, stride = window.low, window.high, window.stride
-    unit = math.lcm(low.denominator, high.denominator, stride.denominator)
-    a, b, s = (int(value * unit) for value in (low, high, stride))
+    unit, a, b, s = window.whole
     return -((b - j * unit) // s), (j * unit - a) // s, max(0, (b - a) // s + 1)

@@ -36,8 +36,10 @@ class Moved:
     group: int
     leak: bool
     """Whether an output moved that no element of the group owns."""
-    parts: Callable[[], Iterator[tuple[Slices, Sums]]]
-    """Elements, as strided views of the variable, and their sums, computed anew at each call."""
+    parts: list[Slices]
+    """Its elements in pieces, as strided views of the variable."""
+    sums: Callable[[Slices], Sums]
+    """The sums of the elements of a piece."""
 
 
 class Differences:
@@ -76,11 +78,10 @@ class Differences:
     def _moved(self, grouping: Grouping, group: int, up: Array, down: Array, base: Array) -> Moved:
         pieces = Pieces(grouping, group, self.forward.outputs, self.weights)
 
-        def parts() -> Iterator[tuple[Slices, Sums]]:
-            for where in pieces.slices():
-                yield where, Sums.of(pieces.sums(where, up, down, base), self.weights.count)
+        def sums(where: Slices) -> Sums:
+            return Sums.of(pieces.sums(where, up, down, base), self.weights.count)
 
-        return Moved(group, pieces.leaks(up, down, base), parts)
+        return Moved(group, pieces.leaks(up, down, base), list(pieces.slices()), sums)
 
     def sweep(self, grouping: Grouping, flat: Array, steps: Array, plain: bool) -> Sums:
         """U elements at `flat` moved by `steps` up and down; `plain`: evaluated without batches."""
@@ -104,12 +105,11 @@ class Differences:
 
     def _together(self, flat: Array, steps: Array, touched: Touched) -> Sums:
         """Elements that share no output, moved in one pair of evaluations."""
-        entries = touched.of(flat)
+        entries, point = touched.of(flat), self.forward.values[self.variable]
         sides = []
         for moves in (steps, -steps):
-            moved = self.forward.values[self.variable].numpy()
-            moved.reshape(-1)[flat] += moves
-            sides.append(view(self.evaluation.moved(tf.constant(moved)))[entries])
+            moved = tf.tensor_scatter_nd_add(tf.reshape(point, [-1]), flat[:, None], moves)
+            sides.append(view(self.evaluation.moved(tf.reshape(moved, point.shape)))[entries])
         return self.weights.of_entries(sides[0], sides[1], view(self.base)[entries], entries)
 
     def at(self, values: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ from gradcheck.sweep import settle
 from gradcheck.targets import Array
 from gradcheck.touched import Touched
 from gradcheck.weights import Sums
+from gradcheck.workers import each
 
 LEVELS = 28
 """Steps of the full sweep."""
@@ -225,20 +227,32 @@ class Examination:
                 nearer = nearer or self.steps.moved(0.5)
                 fine = self.differences.first(grouping, [moved.group for moved in curved], *nearer)
                 for far, near in zip(curved, fine, strict=True):
-                    for (where, sums), (_, closer) in zip(far.parts(), near.parts(), strict=True):
-                        levels = self._level(where, sums, ends), self._level(where, closer, nearer)
-                        left.append(self._record(where, two_levels(*levels)))
+                    left += each(partial(self._twice, far, near, ends, nearer), far.parts)
         return np.concatenate(left) if left else np.zeros(0, np.int64)
 
     def _straight(self, moved: Moved, ends: tuple[Array, Array], left: list[Array], allowed: float) -> bool:
         """Judge a group by one pair of evaluations; False where that leaves more than `allowed` open."""
-        found: list[Array] = []
-        for where, sums in moved.parts():
-            found.append(self._record(where, one_level(self._level(where, sums, ends))))
-            if sum(part.size for part in found) > allowed:
-                return False
+        first, *others = moved.parts
+        found = [self._once(moved, ends, first)]
+        # Most functions are as curved in one place as in another.
+        if found[0].size > allowed / len(moved.parts):
+            return False
+        found += each(partial(self._once, moved, ends), others)
+        if sum(part.size for part in found) > allowed:
+            return False
         left += found
         return True
+
+    def _once(self, moved: Moved, ends: tuple[Array, Array], where: Slices) -> Array:
+        """Judge a piece by one pair of evaluations."""
+        return self._record(where, one_level(self._level(where, moved.sums(where), ends)))
+
+    def _twice(
+        self, far: Moved, near: Moved, ends: tuple[Array, Array], nearer: tuple[Array, Array], where: Slices
+    ) -> Array:
+        """Judge a piece by two pairs of evaluations."""
+        levels = self._level(where, far.sums(where), ends), self._level(where, near.sums(where), nearer)
+        return self._record(where, two_levels(*levels))
 
     def _level(self, where: Slices, sums: Sums, ends: tuple[Array, Array]) -> Level:
         higher, lower = (end[..., *where].reshape(-1) for end in ends)

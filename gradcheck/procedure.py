@@ -25,6 +25,7 @@ from gradcheck.settings import Method
 from gradcheck.steps import Steps, typical
 from gradcheck.structure import Grouping, elementwise, find
 from gradcheck.targets import Array
+from gradcheck.workers import each
 
 QUICK = 64
 """Up to this many groups nobody waits for an estimate."""
@@ -133,8 +134,7 @@ def _pace(examination: Examination, grouping: Grouping) -> float:
     ends = examination.steps.moved(1.0)
     started = time.perf_counter()
     (moved,) = examination.differences.first(grouping, [0], *ends)
-    for _ in moved.parts():
-        pass
+    each(moved.sums, moved.parts)
     return time.perf_counter() - started
 
 
@@ -152,10 +152,12 @@ def _grouping(point: Point, differences: Differences, value: Array) -> Grouping:
     move = generator.uniform(0.25, 0.5, value.shape) * generator.choice([-1.0, 1.0], value.shape)
     moved = (value + move * np.where(value == 0, typical(value), value)).astype(value.dtype)
 
+    there, here, base = tf.constant(moved), point.forward.values[differences.variable], differences.base
+
     def changed(mask: Array) -> Any:
         values = list(point.forward.values)
-        values[differences.variable] = tf.constant(np.where(mask, moved, value))
-        return np.asarray(differences.at(values).numpy() != point.base)
+        values[differences.variable] = tf.where(tf.constant(mask), there, here)
+        return tf.not_equal(differences.at(values), base).numpy()
 
     return find(value.shape, point.forward.outputs, changed)
 

@@ -4,8 +4,8 @@ One evaluation can perturb many elements at once as long as no output depends on
 Powell and Reid 1974). The dependence is found by asking the function, axis by axis: every M-th index along
 an axis is moved (a comb) and the outputs that change, bit for bit, show how far an index reaches.
 Where output index o along some output axis answers to inputs j in a window [o·s + low, o·s + high] (see
-windows.py), indices j, j + P, j + 2P … with P the window's length have no output in common. P = 1 is an axis along
-which the function is independent (a batch), P = n one along which everything depends on everything.
+windows.py), indices j, j + P, j + 2P … with P the window's length have no output in common. P = 1 is an axis
+along which the function is independent (a batch), P = n one along which everything depends on everything.
 
 What windows foresee is held against indices in no order, and where that fails the axis counts as dense. Still
 nothing is taken on trust: the differences notice every output that moves without an owner, or by an

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from gradcheck.contradiction import stands
 from gradcheck.differences import Differences, Moved
 from gradcheck.judge import ROUNDED, Judgement, Rule, judge
 from gradcheck.native import Scatter
@@ -80,7 +81,7 @@ class Examination:
         alone = elementwise(grouping.shape, len(grouping.windows))
         self.width = Touched(grouping, self.differences.forward.outputs).width
         left = self._first_pass(grouping, chosen)
-        if left is None:
+        if left is None or not self._stands(grouping, left):
             # For the cost of a group, its first element.
             first = None if chosen is None else np.array([self._first_of(grouping, int(g)) for g in chosen])
             grouping = alone
@@ -94,6 +95,14 @@ class Examination:
         self._confirm(grouping, alone)
         self._saturated(alone)
         self.verdicts[~np.isfinite(self.tape).all(axis=0)] = ElementVerdict.NONFINITE
+
+    def _stands(self, grouping: Grouping, left: Array) -> bool:
+        """Whether no other element moves the outputs of those that the first pass did not settle."""
+        unsettled = np.union1d(left, self._where(ElementVerdict.MISMATCH))
+        if grouping.members == 1 or unsettled.size == 0:
+            return True
+        near = self.differences.changed(self.steps.near())
+        return stands(grouping, self.differences.forward.outputs, unsettled, near)
 
     def _first_of(self, grouping: Grouping, group: int) -> int:
         return int(flat_indices(grouping.slices(group), self.shape, np.zeros(1, np.int64))[0])

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from gradcheck import kinks, native
 from gradcheck.comparison import Comparison
@@ -22,8 +21,7 @@ from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict, Report
 from gradcheck.settings import Method
 from gradcheck.steps import Steps, typical
-from gradcheck.structure import Changed, Grouping, elementwise, find
-from gradcheck.targets import Array
+from gradcheck.structure import Grouping, elementwise, find
 
 QUICK = 64
 """Up to this many groups nobody waits for an estimate."""
@@ -151,18 +149,8 @@ def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
     # A good part of each element, in its own sign: far enough to meet a maximum's other candidates.
     share = generator.uniform(0.25, 0.5, value.shape) * generator.choice([-1.0, 1.0], value.shape)
     move = share * np.where(value == 0, typical(value), value)
-    step = steps.first * np.maximum(np.abs(value.astype(np.float64)), steps.typical)
-
-    def to(end: Array) -> Changed:
-        def changed(mask: Array) -> Array:
-            values = list(point.forward.values)
-            values[differences.variable] = tf.constant(np.where(mask, end, value))
-            return np.asarray(differences.at(values).numpy() != point.base)
-
-        return changed
-
-    ends = ((value + by).astype(value.dtype) for by in (move, step))
-    return find(value.shape, outputs, *map(to, ends))
+    far = differences.changed((value + move).astype(value.dtype))
+    return find(value.shape, outputs, far, differences.changed(steps.near()))
 
 
 def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:

@@ -138,6 +138,16 @@ def _meet(one: tuple[Window, ...], other: tuple[Window, ...]) -> bool:
     return any(a.axis == b.axis for a, b in zip(one, other, strict=True) if EMPTY not in (a, b))
 
 
+def ask(
+    changed: Changed, axis: int, shape: tuple[int, ...], outputs: tuple[Output, ...], teeth: Array
+) -> tuple[Array, list[Array]]:
+    """The indices `teeth` along an axis, and which entries of each output change when they are moved."""
+    mask = np.isin(np.arange(shape[axis]), teeth)
+    moved = changed(mask.reshape([-1 if a == axis else 1 for a in range(len(shape))]))
+    parts = np.split(moved, np.cumsum([output.size for output in outputs])[:-1])
+    return teeth, [part.reshape(o.shape) for part, o in zip(parts, outputs, strict=True)]
+
+
 @dataclass
 class _Axis:
     """The questions that are asked along one axis."""
@@ -155,12 +165,9 @@ class _Axis:
         return self.shape[self.axis]
 
     def ask(self, changed: Changed, teeth: Array) -> tuple[Array, list[Array]]:
-        """Which entries of each output change when the indices `teeth` are moved."""
+        """What moves, and one evaluation less."""
         self.left -= 1
-        mask = np.isin(np.arange(self.size), teeth)
-        moved = changed(mask.reshape([-1 if a == self.axis else 1 for a in range(len(self.shape))]))
-        parts = np.split(moved, np.cumsum([output.size for output in self.outputs])[:-1])
-        return teeth, [part.reshape(o.shape) for part, o in zip(parts, self.outputs, strict=True)]
+        return ask(changed, self.axis, self.shape, self.outputs, teeth)
 
     def windows(self) -> tuple[Window, ...]:
         """A window for every output, or () for a dense axis, or where there is no asking any more."""

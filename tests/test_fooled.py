@@ -132,18 +132,6 @@ def of_this_size_only(x: Any) -> Any:
     return tf.sin(x) * tf.roll(x, 1, axis=0)
 
 
-def counting() -> Function:
-    """Counts its calls in a variable, outside of what a custom gradient may look at"""
-    calls = tf.Variable(0, dtype=tf.int64)
-
-    def function(x: Any) -> Any:
-        with tf.init_scope():
-            calls.assign_add(1)
-        return tf.sin(x) * 2
-
-    return function
-
-
 def python_state() -> Function:
     calls = itertools.count()
 
@@ -220,7 +208,6 @@ CASES: dict[str, tuple[Function, Array]] = {
     "segments": (segments, normal(N)),
     "firsts": (firsts, normal(N)),
     "of this size only": (of_this_size_only, normal(N)),
-    "counting": (counting(), normal(N)),
     "state in Python": (python_state(), normal(N)),
     "untraceable": (untraceable, normal(18)),
     "in NumPy": (in_numpy, normal(N)),

@@ -20,7 +20,7 @@ import tensorflow as tf
 from gradcheck.evaluation import Evaluation, view
 from gradcheck.forward import Forward
 from gradcheck.pieces import Pieces
-from gradcheck.structure import Grouping, Slices
+from gradcheck.structure import Changed, Grouping, Slices
 from gradcheck.targets import Array
 from gradcheck.touched import Touched
 from gradcheck.weights import Sums, Weights
@@ -115,3 +115,14 @@ class Differences:
     def at(self, values: list[Any]) -> Any:
         """f at other values of all variables, evaluated eagerly; NaN where the function refuses them."""
         return self.evaluation.at(values)
+
+    def changed(self, end: Array) -> Changed:
+        """Which outputs change, bit for bit, when the elements in a mask go to their place in `end`."""
+        there, here = tf.constant(end), self.forward.values[self.variable]
+
+        def changed(mask: Array) -> Array:
+            values = list(self.forward.values)
+            values[self.variable] = tf.where(tf.constant(mask), there, here)
+            return np.asarray(tf.not_equal(self.at(values), self.base).numpy())
+
+        return changed

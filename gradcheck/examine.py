@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
+from gradcheck import saturation
+from gradcheck.contradiction import stands
 from gradcheck.differences import Differences, Moved
 from gradcheck.judge import ROUNDED, Judgement, Rule, judge
 from gradcheck.native import Scatter
@@ -41,10 +42,6 @@ CURVED = 0.02
 """Share of a group that must be open for a second pair of evaluations to be worth more than a sweep."""
 
 
-FEW = 16
-"""Elements that move nothing at all which are looked at again from far."""
-FADING = 1e-3
-"""Share by which a slope shrinks from one large step to the next where a function has saturated."""
 KEPT = ("verdicts", "difference", "tolerance", "share", "bound", "size", "corner", "one_sided")
 """What an examination keeps of each judgement."""
 
@@ -82,7 +79,7 @@ class Examination:
         alone = elementwise(grouping.shape, len(grouping.windows))
         self.width = Touched(grouping, self.differences.forward.outputs).width
         left = self._first_pass(grouping, chosen)
-        if left is None:
+        if left is None or not self._stands(grouping, left):
             # For the cost of a group, its first element.
             first = None if chosen is None else np.array([self._first_of(grouping, int(g)) for g in chosen])
             grouping = alone
@@ -97,6 +94,14 @@ class Examination:
         self._saturated(alone)
         self.verdicts[~np.isfinite(self.tape).all(axis=0)] = ElementVerdict.NONFINITE
 
+    def _stands(self, grouping: Grouping, left: Array) -> bool:
+        """Whether no other element moves the outputs of those that the first pass did not settle."""
+        unsettled = np.union1d(left, self._where(ElementVerdict.MISMATCH))
+        if grouping.members == 1 or unsettled.size == 0:
+            return True
+        near = self.differences.changed(self.steps.near())
+        return stands(grouping, self.differences.forward.outputs, unsettled, near)
+
     def _first_of(self, grouping: Grouping, group: int) -> int:
         return int(flat_indices(grouping.slices(group), self.shape, np.zeros(1, np.int64))[0])
 
@@ -106,25 +111,11 @@ class Examination:
         self._sweep(alone, flat, thorough=True)
 
     def _saturated(self, alone: Grouping) -> None:
-        """Give a bound to elements that seem to move nothing because the function has saturated.
-
-        Where elu is −1 but for less than a rounding, its slope is beyond any difference. Large steps show it:
-        they move the output by ever less, much faster than in proportion. A maximum that is not reached, or
-        a relu that is off, moves by nothing at once.
-        """
+        """Give a bound to elements that seem to move nothing because the function has saturated."""
         matched = (self.verdicts == ElementVerdict.MATCH) & (self.size == 0) & (self.bound == 0)
         still = np.flatnonzero(matched)
-        if not 0 < still.size <= FEW:
-            return
-        far = [
-            Level(self.differences.sweep(alone, still, steps, plain=False), steps, steps)
-            for steps in self.steps.far_ladder(still)
-        ]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fading = [(near.size > 0) & (near.size < FADING * level.size) for level, near in pairwise(far)]
-        faded = np.any(fading, axis=0)
-        resolution = np.fmax.reduce([level.sums.noise for level in far]) / self.steps.scale(still)
-        self.bound[still[faded]] = resolution[faded]
+        if 0 < still.size <= saturation.FEW:
+            self.bound[still] = saturation.resolution(self.differences, self.steps, alone, still)
 
     def _confirm(self, grouping: Grouping, alone: Grouping) -> None:
         """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gradcheck import kinks, native
 from gradcheck.comparison import Comparison
@@ -24,7 +22,6 @@ from gradcheck.report import ElementVerdict, Report
 from gradcheck.settings import Method
 from gradcheck.steps import Steps, typical
 from gradcheck.structure import Grouping, elementwise, find
-from gradcheck.targets import Array
 from gradcheck.workers import each
 
 QUICK = 64
@@ -45,7 +42,7 @@ def examine(point: Point, progress: Progress) -> Examined:
     """Take the differences at a point and judge the tapes by them."""
     settings = point.settings
     examinations = [_examination(point, number, progress) for number in range(len(point.names))]
-    groupings = [_grouping(point, e.differences, e.steps.point) for e in examinations]
+    groupings = [_grouping(point, e.differences, e.steps) for e in examinations]
     paces = [_pace(*pair) for pair in zip(examinations, groupings, strict=True)]
     planned = plan(groupings, paces, settings.budget, settings.seed)
     progress.start(planned, _elements(groupings, planned))
@@ -144,22 +141,16 @@ def _elements(groupings: list[Grouping], planned: Plan) -> int:
     return sum(g.members * (g.groups if chosen is None else chosen.size) for g, chosen in pairs)
 
 
-def _grouping(point: Point, differences: Differences, value: Array) -> Grouping:
+def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
+    value, outputs = steps.point, point.forward.outputs
     if point.settings.method is Method.ELEMENTWISE:
-        return elementwise(value.shape, len(point.forward.outputs))
+        return elementwise(value.shape, len(outputs))
     generator = np.random.default_rng([point.settings.seed, 4])
     # A good part of each element, in its own sign: far enough to meet a maximum's other candidates.
-    move = generator.uniform(0.25, 0.5, value.shape) * generator.choice([-1.0, 1.0], value.shape)
-    moved = (value + move * np.where(value == 0, typical(value), value)).astype(value.dtype)
-
-    there, here, base = tf.constant(moved), point.forward.values[differences.variable], differences.base
-
-    def changed(mask: Array) -> Any:
-        values = list(point.forward.values)
-        values[differences.variable] = tf.where(tf.constant(mask), there, here)
-        return tf.not_equal(differences.at(values), base).numpy()
-
-    return find(value.shape, point.forward.outputs, changed)
+    share = generator.uniform(0.25, 0.5, value.shape) * generator.choice([-1.0, 1.0], value.shape)
+    move = share * np.where(value == 0, typical(value), value)
+    far = differences.changed((value + move).astype(value.dtype))
+    return find(value.shape, outputs, far, differences.changed(steps.near()))
 
 
 def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:

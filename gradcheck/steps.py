@@ -57,6 +57,12 @@ class Steps:
                 ends.append(np.asarray(point + size.astype(point.dtype, copy=False)))
         return ends[0], ends[1]
 
+    def near(self) -> Array:
+        """The point with every element moved up by its first step."""
+        size = self.first * np.maximum(np.abs(self.point.astype(np.float64, copy=False)), self.typical)
+        with np.errstate(over="ignore"):
+            return np.asarray(self.point + size.astype(self.point.dtype))
+
     def ladder(self, flat: Array, levels: int, beyond: int = 0) -> Iterator[Array]:
         """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.
 

@@ -31,12 +31,17 @@ PHASES = 8
 """How many different phases the combs have: strides up to this are seen in full."""
 PROBES = 24
 """Evaluations that may be spent on the structure of a variable."""
-CHECKS = 2
-"""Times that windows are held against indices they were not made from."""
+FIRST = 3
+"""Combs that windows are made from at first."""
+CHECKS = 3
+"""Evaluations that windows are then held against."""
 SMALL = 16
 """Tensors of at most this many elements are perturbed one by one: probes would cost more than they save."""
 
 
+Changed = Callable[[Array], Array]
+"""Moves the elements in a mask, a bool array that broadcasts to the variable's shape, and returns which
+entries of the flat output vector changed."""
 Slices = tuple[Any, ...]
 """A slice for each axis of a variable: some of its elements, as a strided view."""
 
@@ -105,11 +110,11 @@ def elementwise(shape: tuple[int, ...], outputs: int) -> Grouping:
     return Grouping(shape, shape, ((None,) * len(shape),) * outputs)
 
 
-def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[[Array], Array]) -> Grouping:
+def find(shape: tuple[int, ...], outputs: tuple[Output, ...], far: Changed, near: Changed) -> Grouping:
     """Find the groups of a variable.
 
-    `changed(mask)` moves the masked elements (a bool array that broadcasts to `shape`) and returns which
-    entries of the flat output vector changed; it is called at most `PROBES` times.
+    `far` moves elements by a good part of themselves, `near` by the steps of a difference; together they are
+    called at most `PROBES` times.
     """
     if math.prod(shape) <= SMALL:
         return elementwise(shape, len(outputs))
@@ -117,7 +122,7 @@ def find(shape: tuple[int, ...], outputs: tuple[Output, ...], changed: Callable[
     left = PROBES
     # The longest axes first: they cost the most where nothing is known of them.
     for axis in sorted(range(len(shape)), key=lambda a: -shape[a]):
-        probe = _Axis(axis, shape, outputs, changed, left)
+        probe = _Axis(axis, shape, outputs, far, near, left)
         found = probe.windows()
         left = probe.left
         if found and not any(_meet(found, other) for other in columns.values()):
@@ -133,6 +138,16 @@ def _meet(one: tuple[Window, ...], other: tuple[Window, ...]) -> bool:
     return any(a.axis == b.axis for a, b in zip(one, other, strict=True) if EMPTY not in (a, b))
 
 
+def ask(
+    changed: Changed, axis: int, shape: tuple[int, ...], outputs: tuple[Output, ...], teeth: Array
+) -> tuple[Array, list[Array]]:
+    """The indices `teeth` along an axis, and which entries of each output change when they are moved."""
+    mask = np.isin(np.arange(shape[axis]), teeth)
+    moved = changed(mask.reshape([-1 if a == axis else 1 for a in range(len(shape))]))
+    parts = np.split(moved, np.cumsum([output.size for output in outputs])[:-1])
+    return teeth, [part.reshape(o.shape) for part, o in zip(parts, outputs, strict=True)]
+
+
 @dataclass
 class _Axis:
     """The questions that are asked along one axis."""
@@ -140,7 +155,8 @@ class _Axis:
     axis: int
     shape: tuple[int, ...]
     outputs: tuple[Output, ...]
-    changed: Callable[[Array], Array]
+    far: Changed
+    near: Changed
     left: int
     """Evaluations that may still be spent."""
 
@@ -148,36 +164,45 @@ class _Axis:
     def size(self) -> int:
         return self.shape[self.axis]
 
-    def ask(self, teeth: Array) -> tuple[Array, list[Array]]:
-        """Which entries of each output change when the indices `teeth` are moved."""
+    def ask(self, changed: Changed, teeth: Array) -> tuple[Array, list[Array]]:
+        """What moves, and one evaluation less."""
         self.left -= 1
-        mask = np.isin(np.arange(self.size), teeth)
-        moved = self.changed(mask.reshape([-1 if a == self.axis else 1 for a in range(len(self.shape))]))
-        parts = np.split(moved, np.cumsum([output.size for output in self.outputs])[:-1])
-        return teeth, [part.reshape(o.shape) for part, o in zip(parts, self.outputs, strict=True)]
+        return ask(changed, self.axis, self.shape, self.outputs, teeth)
 
     def windows(self) -> tuple[Window, ...]:
         """A window for every output, or () for a dense axis, or where there is no asking any more."""
         for spacing in COMBS if self.size > 1 else ():
-            combs = _combs(self.size, spacing)
-            if self.left < len(combs) + 2 * CHECKS:
+            if self.left < FIRST + CHECKS:
                 break
-            probes = [self.ask(teeth) for teeth in combs[:-1]]
-            for _ in range(2):
-                windows = explained(self.size, probes)
-                if not windows or period(windows) >= self.size:
-                    break
-                if self._holds(windows):
-                    return windows
-                probes.append(self.ask(combs[-1]))
+            combs = _combs(self.size, spacing)
+            probes = [self.ask(self.far, teeth) for teeth in combs[:FIRST]]
+            found = explained(self.size, probes)
+            if self._holds(found):
+                return found
+            if found and self.left > CHECKS:
+                found = explained(
+                    self.size, [*probes, *(self.ask(self.far, teeth) for teeth in combs[FIRST:])]
+                )
+                if self._holds(found):
+                    return found
             if self.size <= 2 * spacing:
                 break
         return ()
 
     def _holds(self, windows: tuple[Window, ...]) -> bool:
-        """Whether the windows foresee what indices move that they were not made from."""
-        teeth = [_irregular(self.size, period(windows), seed) for seed in range(CHECKS)]
-        return all(foreseen(windows, *self.ask(some)) for some in teeth)
+        """Whether the windows foresee what indices move that they were not made from.
+
+        Some of them by a good part of themselves, and in two halves all of them by the steps of a difference:
+        what depends on one another only close to the point is seen as well.
+        """
+        if not windows or period(windows) >= self.size:
+            return False
+        half = _half(self.size, period(windows))
+        return (
+            foreseen(windows, *self.ask(self.far, _irregular(self.size, period(windows))))
+            and foreseen(windows, *self.ask(self.near, np.flatnonzero(half)))
+            and foreseen(windows, *self.ask(self.near, np.flatnonzero(~half)))
+        )
 
 
 def _combs(size: int, spacing: int) -> list[Array]:
@@ -194,9 +219,15 @@ def _combs(size: int, spacing: int) -> list[Array]:
     return [np.unique(np.clip(comb, 0, size - 1)) for comb in combs]
 
 
-def _irregular(size: int, apart: int, seed: int) -> Array:
+def _irregular(size: int, apart: int) -> Array:
     """Indices more than `apart` from one another, in no order that a function could share."""
-    generator = np.random.default_rng([size, seed])
+    generator = np.random.default_rng(size)
     gaps = generator.integers(apart + 1, 2 * apart + 2, size // apart + 1)
     teeth = np.cumsum(gaps) - gaps[0] + generator.integers(0, min(apart, size // 2) + 1)
     return np.asarray(teeth[teeth < size])
+
+
+def _half(size: int, apart: int) -> Array:
+    """About half of the indices, as a mask, in stretches of one to two times `apart`, no two runs alike."""
+    lengths = np.random.default_rng(size).integers(apart, 2 * apart + 2, size // apart + 1)
+    return np.asarray(np.repeat(np.arange(lengths.size) % 2 == 0, lengths)[:size])

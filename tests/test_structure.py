@@ -38,7 +38,7 @@ class Pattern:
     found: Grouping = field(init=False)
 
     def __post_init__(self) -> None:
-        self.found = find(self.shape, self.outputs, self.changed)
+        self.found = find(self.shape, self.outputs, self.changed, self.changed)
 
     def changed(self, mask: Array) -> Array:
         """An output changes where any of its inputs is moved"""

@@ -1,8 +1,8 @@
 """Elements that seem to move nothing at all because the function has saturated.
 
-Where elu is −1 but for less than a rounding, its slope is beyond any difference. Large steps show it: they move
-the output by ever less, much faster than in proportion. A maximum that is not reached, or a relu that is off,
-moves by nothing at once.
+Where elu is −1 but for less than a rounding, its slope is beyond any difference. Large steps show it: they
+move the output by ever less, much faster than in proportion. A maximum that is not reached, or a relu that is
+off, moves by nothing at once.
 """
 
 from __future__ import annotations

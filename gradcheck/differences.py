@@ -48,6 +48,7 @@ class Differences:
     def __init__(self, forward: Forward, variable: int, weights: Weights, memory: int | None = None) -> None:
         """`memory` bounds a batch of evaluations, in bytes; None for half of what is free."""
         self.forward, self.variable, self.weights = forward, variable, weights
+        self._ends: tuple[Array, tuple[Any, Any]] | None = None
         self.base = forward(forward.values)
         self.evaluation = Evaluation(forward, variable, view(self.base), memory)
 
@@ -65,7 +66,7 @@ class Differences:
 
     def first(self, grouping: Grouping, groups: list[int], higher: Array, lower: Array) -> list[Moved]:
         """Each group's elements moved up to `higher` and down to `lower`, arrays of the variable's shape."""
-        ends = tf.constant(higher), tf.constant(lower)
+        ends = self._tensors(higher, lower)
         if len(groups) == 1:
             up, down = (view(self.evaluation.group(grouping, groups[0], end)) for end in ends)
             base = view(self.base)
@@ -74,6 +75,12 @@ class Differences:
         # Rounding may differ between two calls of a batch: each side is measured from its own base.
         downs = downs + (base - again)
         return [self._moved(grouping, *row, base) for row in zip(groups, ups, downs, strict=True)]
+
+    def _tensors(self, higher: Array, lower: Array) -> tuple[Any, Any]:
+        """Both as tensors, copied once for all groups."""
+        if self._ends is None or self._ends[0] is not higher:
+            self._ends = higher, (tf.constant(higher), tf.constant(lower))
+        return self._ends[1]
 
     def _moved(self, grouping: Grouping, group: int, up: Array, down: Array, base: Array) -> Moved:
         pieces = Pieces(grouping, group, self.forward.outputs, self.weights)

@@ -20,7 +20,7 @@ from tests.verdicts import normal
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-N = 40
+N = 24
 """Elements of most cases: enough to be moved together."""
 MATCH, KINK, MISMATCH = (int(v) for v in (ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH))
 GRADIENTS: dict[str, Callable[[Function, Array], Function]] = {
@@ -60,7 +60,7 @@ def negative(x: Any) -> Any:
 
 def large(x: Any) -> Any:
     """Only what is larger than 2 reaches half way round"""
-    return x**2 + tf.nn.relu(x - 2.0) ** 2 * tf.roll(x, 31, axis=0)
+    return x**2 + tf.nn.relu(x - 2.0) ** 2 * tf.roll(x, 13, axis=0)
 
 
 def far(x: Any) -> Any:
@@ -82,7 +82,7 @@ def threshold(x: Any) -> Any:
 
 def faint(x: Any) -> Any:
     """Far neighbours meet by a millionth"""
-    return tf.sin(x) + 1e-6 * tf.roll(x, 23, axis=0) ** 2
+    return tf.sin(x) + 1e-6 * tf.roll(x, 11, axis=0) ** 2
 
 
 def last_of_many(x: Any) -> Any:
@@ -199,7 +199,7 @@ CASES: dict[str, tuple[Function, Array]] = {
     "gate": (gate, normal(N)),
     "threshold": (threshold, normal(N)),
     "faint": (faint, normal(N)),
-    "last of many": (last_of_many, normal(20, 4)),
+    "last of many": (last_of_many, normal(12, 3)),
     "routed": (routed, normal(N)),
     "sorted": (lambda x: tf.sort(x) * tf.range(1.0, N + 1.0, dtype=x.dtype), normal(N)),
     "masked": (masked, normal(N)),
@@ -209,18 +209,27 @@ CASES: dict[str, tuple[Function, Array]] = {
     "firsts": (firsts, normal(N)),
     "of this size only": (of_this_size_only, normal(N)),
     "state in Python": (python_state(), normal(N)),
-    "untraceable": (untraceable, normal(18)),
+    "untraceable": (untraceable, normal(17)),
     "in NumPy": (in_numpy, normal(N)),
     "in Python": (in_python, normal(N)),
     "seeded": (seeded, normal(N)),
-    "by a loop": (by_loop, normal(18)),
+    "by a loop": (by_loop, normal(17)),
     "edge of log": (edge_of_log, EDGE),
     "root of difference": (root_of_difference, np.sort(normal(N))),
 }
 
 
-@pytest.mark.parametrize("gradient", GRADIENTS)
-@pytest.mark.parametrize("name", CASES)
+# Every mismatch costs a closer look: one case of each kind has a gradient that is wrong everywhere.
+WRONG_EVERYWHERE = ("narrow", "negative, mixed", "gate", "routed", "top k", "in NumPy", "root of difference")
+TRIED = [
+    pytest.param(name, gradient, id=f"{name}: {gradient}")
+    for name in CASES
+    for gradient in GRADIENTS
+    if gradient != "all by 0.1 %" or name in WRONG_EVERYWHERE
+]
+
+
+@pytest.mark.parametrize(("name", "gradient"), TRIED)
 def test_verdicts_are_those_of_one_element_at_a_time(name: str, gradient: str) -> None:
     function, x = CASES[name]
 
@@ -247,14 +256,14 @@ def close_to(x: Any, point: Array) -> Any:
     return tf.cast(tf.reduce_all(tf.abs(x - point) < 0.01 * np.abs(point)), x.dtype)
 
 
-ROWS = normal(40, 3)
-SIGNS = np.where(np.arange(40) % 2, 1.0, -1.0)[:, None]
+ROWS = normal(24, 2)
+SIGNS = np.where(np.arange(24) % 2, 1.0, -1.0)[:, None]
 LEAKS: dict[str, Function] = {
     "all rows": lambda x: 1e-3 * tf.reduce_mean(x, axis=0),
     "the row above": lambda x: 0.1 * tf.roll(x, 1, axis=0),
-    "the row half way": lambda x: 0.1 * tf.roll(x, 20, axis=0),
+    "the row half way": lambda x: 0.1 * tf.roll(x, 12, axis=0),
     "faintly": lambda x: 1e-5 * tf.reduce_sum(x, axis=0),
-    "one row to another": lambda x: tf.one_hot([3], 40, axis=0, dtype=x.dtype) * x[31:32],
+    "one row to another": lambda x: tf.one_hot([3], 24, axis=0, dtype=x.dtype) * x[19:20],
     "negative rows": lambda x: 0.1 * tf.reverse(tf.minimum(x, 0.0), [0]),
     # No probe far from the point sees these.
     "here only": lambda x: close_to(x, ROWS) * tf.reduce_sum(x - ROWS, axis=0),
@@ -262,7 +271,7 @@ LEAKS: dict[str, Function] = {
         close_to(x, ROWS) * 1e-7 * tf.reduce_sum((x - ROWS) * SIGNS, axis=0)
     ),
     "here only, one row to another": lambda x: (
-        close_to(x, ROWS) * tf.one_hot([3], 40, axis=0, dtype=x.dtype) * (x - ROWS)[31:32]
+        close_to(x, ROWS) * tf.one_hot([3], 24, axis=0, dtype=x.dtype) * (x - ROWS)[19:20]
     ),
 }
 
@@ -304,12 +313,12 @@ def test_a_layer_without_a_leak_passes_in_few_evaluations() -> None:
 
 # Corners and ties, where verdicts are kinks.
 
-TIED = np.random.default_rng(0).integers(0, 4, (2, 15, 2)).astype(np.float64)
+TIED = np.random.default_rng(0).integers(0, 4, (2, 12, 1)).astype(np.float64)
 CORNERS: dict[str, tuple[Function, Array]] = {
     "ties of a maximum": (lambda x: tf.nn.max_pool1d(x, 3, 1, "VALID"), TIED),
-    "relu at 0": (lambda x: tf.nn.relu(x), np.where(np.arange(40) % 3, normal(40), 0.0)),
-    "ties when sorted": (lambda x: tf.sort(x) * tf.range(1.0, 31.0, dtype=x.dtype), TIED[0].reshape(-1)),
-    "the largest, thrice": (lambda x: tf.reduce_max(x) + tf.sin(x), np.minimum(normal(40), 1.0)),
+    "relu at 0": (lambda x: tf.nn.relu(x), np.where(np.arange(24) % 3, normal(24), 0.0)),
+    "ties when sorted": (lambda x: tf.sort(x) * tf.range(1.0, 25.0, dtype=x.dtype), TIED.reshape(-1)),
+    "the largest, thrice": (lambda x: tf.reduce_max(x) + tf.sin(x), np.minimum(normal(24), 1.0)),
 }
 
 
@@ -324,7 +333,7 @@ def test_kinks_are_those_of_one_element_at_a_time(name: str) -> None:
     assert auto.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("name", CORNERS)
+@pytest.mark.parametrize("name", ["relu at 0", "the largest, thrice"])
 def test_corners_do_not_hide_a_wrong_gradient(name: str) -> None:
     function, x = CORNERS[name]
 

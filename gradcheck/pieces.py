@@ -39,8 +39,9 @@ class Runs:
     def of(window: Window, period: int, residue: int, members: int) -> Runs:
         """The runs of a group's members."""
         count = int(period / window.stride)
-        first = math.ceil((residue - window.high) / window.stride)
-        if (window.high - window.low) / window.stride == count - 1:
+        start = (residue - window.high) / window.stride
+        first = math.ceil(start)
+        if first == start and (window.high - window.low) / window.stride == count - 1:
             return Runs(window.axis, count, first, members)
         output = np.arange(first, first + members * count)
         index = (output - first) // count * period + residue

@@ -20,7 +20,7 @@ from gradcheck.forward import Forward
 from gradcheck.targets import Array
 
 EPS = float(np.finfo(np.float64).eps)
-FINE = 8e-7
+FINE = 3.2e-6
 """Relative spacing at which rounding to float32 shows."""
 NEARER = (1e-10, 1e-13)
 """Spacings from which an oscillation, or a corner next to the point, no longer looks like rounding."""
@@ -56,7 +56,8 @@ class Precision:
     def name(self) -> str:
         """The dtype that rounds as coarsely."""
         for name in ("float64", "float32", "float16"):
-            if self.coarsest <= 64 * eps_of(name):
+            # Accumulated roundings are those of their dtype still; float16 and bfloat16 lie close together.
+            if self.coarsest <= (4 if name == "float16" else 64) * eps_of(name):
                 return name
         return "bfloat16"
 
@@ -75,7 +76,7 @@ def known(eps: float, base: Array) -> Precision:
 def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision:
     """The precision of a function run in float64; `base` is f(x), flat, `noise` is known to be there."""
     line = Line(forward, base, seed)
-    sigma, fine = line.rounding(FINE), line.steady(FINE, SUSPECT * EPS)
+    sigma, fine = line.rounding(FINE), line.steady(FINE, SUSPECT * EPS, 0.3)
     for spacing in NEARER:
         suspect = (sigma > SUSPECT * EPS * np.abs(line.base)) & (fine == 0)
         if not suspect.any():
@@ -84,7 +85,7 @@ def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision
     # More than float32 would show comes from sums that cancel: not from how single numbers are rounded.
     share = line.share(fine)
     share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
-    coarse = line.steady(COARSE, 6e-5)
+    coarse = line.steady(COARSE, 6e-5, 0.5)
     stairs = line.share(coarse)
     stairs = np.where(stairs <= eps_of("bfloat16"), stairs, 0.0)
     sigma = np.maximum(sigma, np.where(stairs[line.owner] > 0, coarse, 0.0))
@@ -124,19 +125,21 @@ class Line:
             sigma = np.sqrt(np.mean(np.diff(values, n=3, axis=0) ** 2, axis=0) / 20)
         return np.where(np.isfinite(sigma), sigma, 0.0)
 
-    def steady(self, spacing: float, least: float) -> Array:
+    def steady(self, spacing: float, least: float, kept: float) -> Array:
         """σ where it is more than `least` · |f| and stays when the spacing becomes a 4th and a 16th, else 0.
+
+        To stay is to keep a share of `kept`, and then half of that.
 
         t³ f‴ becomes 1/64 of itself and then 1/64 again, a corner 1/4 or nothing; coarse stairs are met less
         often. A tensor is judged by the median of its outputs.
         """
         far = self.rounding(spacing)
         suspect = far > least * np.abs(self.base)
-        for part, kept in ((4, 0.5), (16, 0.25)):
+        for part, share in ((4, kept), (16, kept / 2)):
             if not suspect.any():
                 return np.zeros_like(far)
             near = self.rounding(spacing / part)
-            stays = self._quantiles(near / np.where(suspect, far, 1.0), suspect, 0.5) > kept
+            stays = self._quantiles(near / np.where(suspect, far, 1.0), suspect, 0.5) > share
             suspect = suspect & stays[self.owner]
         return np.where(suspect, np.maximum(far, self.rounding(spacing / 4)), 0.0)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.report import ElementVerdict, number_or_word
+from gradcheck.render.values import number_or_word
+from gradcheck.report import ElementVerdict
 from gradcheck.targets import Array
 
 

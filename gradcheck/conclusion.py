@@ -82,11 +82,12 @@ def _reported(
     point: Point, number: int, examination: Examination, reason: str | None, closed: Array | None
 ) -> Variable:
     shape = tuple(point.forward.values[number].shape.as_list())
+    checked = examination.verdicts != ElementVerdict.UNCHECKED
     return Variable(
         point.names[number],
         point.target.inputs[point.names[number]].dtype.name,
         point.exact.gradients[number][0],
-        examination.difference.reshape(shape),
+        np.where(checked, examination.difference, np.nan).reshape(shape),
         examination.tolerance.reshape(shape),
         examination.verdicts.reshape(shape),
         closed,

@@ -40,6 +40,11 @@ class Evidence:
         """Mask of the elements that fail."""
         return self.variable.verdicts >= ElementVerdict.MISMATCH
 
+    @property
+    def right(self) -> Array:
+        """Mask of the elements that were checked and do not fail."""
+        return self.variable.checked & ~self.failing
+
     def same(self, a: Array, b: Array, where: Array) -> bool:
         """Whether a and b agree there, as well as the differences are known."""
         a, b, tolerance = a[where], b[where], self.variable.tolerance[where]
@@ -49,13 +54,14 @@ class Evidence:
 def diagnose(evidence: Evidence) -> str | None:
     """One line, or None where nothing fits."""
     variable, failing = evidence.variable, evidence.failing
-    count, size = int(failing.sum()), failing.size
+    count, size = int(failing.sum()), int(variable.checked.sum())
     if count == 0:
         return None
     found = variable.reason or next(_patterns(evidence), None)
     if found is None:
         return None
-    return f"{variable.name}: {found} ({count:,} of {size:,} elements fail)"
+    sampled = " checked" if size < failing.size else ""
+    return f"{variable.name}: {found} ({count:,} of {size:,}{sampled} elements fail)"
 
 
 def _patterns(e: Evidence) -> Iterator[str]:
@@ -78,7 +84,7 @@ def _patterns(e: Evidence) -> Iterator[str]:
             "or used non-linearly"
         )
         return
-    if not failing.all():
+    if e.right.any():
         yield from _places(e)
     yield from _factors(e)
     yield from _moves(e)
@@ -111,11 +117,13 @@ def _places(e: Evidence) -> Iterator[str]:
     if (apart <= 0.1 * variable.error[failing]).all():
         yield "right at every neighbouring point but not at this very point"
     if int(failing.sum()) == 1 and failing.size > 2:
-        yield f"only one element is wrong, {[int(i) for i in np.argwhere(failing)[0]]}"
-    borders = _borders(failing)
+        which = "only one element" if variable.checked.all() else "only one of the elements checked"
+        yield f"{which} is wrong, {[int(i) for i in np.argwhere(failing)[0]]}"
+    # What fails in the middle may not be in a sample.
+    borders = _borders(failing) if variable.checked.all() else None
     if borders is not None:
         yield borders
-    bad, good = e.point[failing], e.point[~failing]
+    bad, good = e.point[failing], e.point[e.right]
     if bad.size > 1 and float(bad.max()) < float(good.min()):
         yield f"wrong only where {variable.name} < {float(good.min()):.4g}{_scaled(e)}"
     elif bad.size > 1 and float(bad.min()) > float(good.max()):
@@ -163,10 +171,10 @@ def _moves(e: Evidence) -> Iterator[str]:
 
 def _spread(e: Evidence) -> Iterator[str]:
     """Every element a little off, each by a share of its own: so a constant that is not exact shows."""
-    difference = e.variable.difference
-    if not e.failing.all() or e.failing.size < 3 or not difference.all():
+    difference = e.variable.difference[e.failing]
+    if e.right.any() or difference.size < 3 or not difference.all():
         return
-    shares = 100 * e.variable.error / np.abs(difference)
+    shares = 100 * e.variable.error[e.failing] / np.abs(difference)
     if shares.max() < LITTLE:
         yield (
             f"off by no common factor, by {shares.min():.2g} % to {shares.max():.2g} % of the difference, as "

@@ -23,8 +23,10 @@ def involved(point: Point, number: int, examination: Examination) -> list[str]:
     """A line for each of the worst failing elements: the outputs whose partial derivatives are wrong.
 
     Nothing is said of corners, where there is no partial derivative, nor where all of them agree, as they do
-    when a backward pass is wrong for some upstream gradients only.
+    when a backward pass is wrong for some upstream gradients only; nor where there is no tape gradient.
     """
+    if point.exact.reasons[number] is not None or point.own.reasons[number] is not None:
+        return []
     wrong = np.flatnonzero((examination.verdicts == ElementVerdict.MISMATCH) & ~examination.corner)
     if wrong.size == 0 or not point.base.size:
         return []

@@ -91,11 +91,13 @@ def _along(point: Point, examinations: list[Examination]) -> Comparison:
             number, flat = along.blamed
             examinations[number].look_at(np.array([flat]))
     point.evaluations += directions.evaluations
+    budget = point.settings.budget
+    assert budget is not None  # or nothing would have been left out
     checked = sum(int((e.verdicts != ElementVerdict.UNCHECKED).sum()) for e in examinations)
     size = sum(e.verdicts.size for e in examinations)
     point.warnings.insert(
         0,
-        f"Within the budget of {point.settings.budget}: checked {100 * checked / size:.2g} % of {size:,} "
+        f"Within the budget of {budget.in_words}: checked {100 * checked / size:.3g} % of {size:,} "
         f"elements one by one, all of them along {len(found)} random directions.",
     )
     return Comparison.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import cached_property
@@ -63,7 +62,7 @@ class Variable:
     tape: Array
     """Tape gradient for the upstream gradient that is shown (ones unless given)."""
     difference: Array
-    """Finite-difference gradient for the same upstream gradient."""
+    """Finite-difference gradient for the same upstream gradient; NaN where it was not taken."""
     tolerance: Array
     """The error that still counts as agreement."""
     verdicts: Array
@@ -103,19 +102,24 @@ class Variable:
         return ElementVerdict(int(self.verdicts.max()))
 
     @property
+    def checked(self) -> Array:
+        """Mask of the elements that were checked one by one."""
+        return np.asarray(self.verdicts != ElementVerdict.UNCHECKED)
+
+    @property
     def coverage(self) -> float:
         """Share of the elements that were checked one by one, 0 to 1."""
         return sum(self.counts.values()) / self.verdicts.size
 
     @property
     def max_abs_error(self) -> float:
-        """Largest |tape − difference|; NaN where a tape value is NaN."""
-        return float(self.error.max())
+        """Largest |tape − difference| of the elements checked; NaN where a tape value is NaN."""
+        return float(self.error[self.checked].max(initial=0.0))
 
     @property
     def max_rel_error(self) -> float:
-        """Largest relative error."""
-        return float(self.relative_error().max())
+        """Largest relative error of the elements checked."""
+        return float(self.relative_error()[self.checked].max(initial=0.0))
 
     def relative_error(self) -> Array:
         """error / max(|tape|, |difference|) per element; 0 where both are 0."""
@@ -125,10 +129,11 @@ class Variable:
         return np.where(self.error == 0, 0.0, ratio)
 
     def _shares(self) -> Array:
-        """error / tolerance per element, flat; infinite where the error is NaN."""
+        """error / tolerance per element, flat; infinite where the error is NaN, 0 where there is none."""
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(self.error == 0, 0.0, self.error / self.tolerance).reshape(-1)
-        return np.where(np.isnan(share), np.inf, share)
+        share = np.where(np.isnan(share), np.inf, share)
+        return np.where(self.checked.reshape(-1), share, 0.0)
 
     @property
     def worst_share(self) -> float:
@@ -142,9 +147,10 @@ class Variable:
         return order
 
     def rows(self, limit: int) -> list[tuple[int, ...]]:
-        """Indices of the elements to show: all in order if they fit (or limit is 0), else the worst first."""
-        size = self.verdicts.size
-        chosen = np.arange(size) if limit == 0 or size <= limit else self.worst_first()[:limit]
+        """Indices of checked elements to show: all in order if they fit or limit is 0, else the worst."""
+        chosen = np.flatnonzero(self.checked)
+        if 0 < limit < chosen.size:
+            chosen = self.worst_first()[:limit]
         return [tuple(int(i) for i in np.unravel_index(flat, self.shape)) for flat in chosen]
 
     @property
@@ -241,6 +247,7 @@ class Report:
     def to_dict(self) -> dict[str, object]:
         """The report as JSON values; numbers that are not finite become "nan", "inf" or "-inf"."""
         from gradcheck import __version__
+        from gradcheck.render.values import number_or_word, of_variable
 
         return {
             "schema": SCHEMA,
@@ -258,42 +265,6 @@ class Report:
             "warnings": list(self.warnings),
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 6),
-            "variables": [_variable_dict(variable, self.limit) for variable in self.variables],
+            "variables": [of_variable(variable, self.limit) for variable in self.variables],
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
         }
-
-
-def number_or_word(value: float) -> float | str:
-    """A float that strict JSON can hold."""
-    return float(value) if math.isfinite(value) else str(float(value))
-
-
-def _variable_dict(variable: Variable, limit: int) -> dict[str, object]:
-    return {
-        "name": variable.name,
-        "order": variable.order,
-        "shape": list(variable.shape),
-        "dtype": variable.dtype,
-        "verdict": variable.verdict.label,
-        "reason": variable.reason,
-        "counts": variable.counts,
-        "coverage": variable.coverage,
-        "max_abs_error": number_or_word(variable.max_abs_error),
-        "max_rel_error": number_or_word(variable.max_rel_error),
-        "elements": [_element_dict(variable, index) for index in variable.rows(limit)],
-    }
-
-
-def _element_dict(variable: Variable, index: tuple[int, ...]) -> dict[str, object]:
-    element: dict[str, object] = {
-        "index": list(index),
-        "tape": number_or_word(variable.tape[index]),
-        "difference": number_or_word(variable.difference[index]),
-    }
-    if variable.closed_form is not None:
-        element["closed_form"] = number_or_word(variable.closed_form[index])
-    return element | {
-        "error": number_or_word(variable.error[index]),
-        "tolerance": number_or_word(variable.tolerance[index]),
-        "verdict": ElementVerdict(int(variable.verdicts[index])).label,
-    }

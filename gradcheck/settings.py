@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from enum import Enum
+from numbers import Integral, Real
 
 from gradcheck.errors import SettingError
 
@@ -69,6 +70,11 @@ class Budget:
         """The share of a check that the budget pays for, by its estimate."""
         return self.amount / max(seconds if self.unit == "s" else evaluations, 1e-9)
 
+    @property
+    def in_words(self) -> str:
+        """For a sentence."""
+        return str(self) if self.unit else f"{self.amount:,g} evaluations"
+
     def __str__(self) -> str:
         return f"{self.amount:g}{self.unit}"
 
@@ -83,6 +89,11 @@ def read_memory(text: str) -> int:
     if amount < 1:
         raise ValueError(f"{text!r} is no amount of memory: give bytes, or such as 500MB or 2GiB.")
     return int(amount)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether it is a number, and neither NaN nor infinite."""
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -122,17 +133,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what no check can run with; NaN would decide comparisons."""
-        for name, value, rule in (
-            ("rtol", self.rtol, self.rtol >= 0),
-            ("atol", self.atol, self.atol >= 0),
-            ("allow_nondeterministic", self.allow_nondeterministic, self.allow_nondeterministic >= 0),
-            ("step", self.step, self.step is None or self.step > 0),
+        for name, value in (
+            ("rtol", self.rtol),
+            ("atol", self.atol),
+            ("allow_nondeterministic", self.allow_nondeterministic),
         ):
-            if not rule or (value is not None and not math.isfinite(value)):
-                least = "> 0" if name == "step" else "≥ 0"
-                raise SettingError(f"`{name}` is {value}.", f"Give a finite number {least}.")
-        if self.seed < 0:
-            raise SettingError(f"`seed` is {self.seed}.", "Give an integer ≥ 0.")
+            if not _is_finite(value) or value < 0:
+                raise SettingError(f"`{name}` is {value!r}.", "Give a finite number ≥ 0.")
+        if self.step is not None and not (_is_finite(self.step) and self.step > 0):
+            raise SettingError(f"`step` is {self.step!r}.", "Give a finite number > 0.")
+        if not isinstance(self.seed, Integral) or self.seed < 0:
+            raise SettingError(f"`seed` is {self.seed!r}.", "Give an integer ≥ 0.")
+        if self.device is not None and not isinstance(self.device, str):
+            raise SettingError(f"`device` is {self.device!r}.", "Name one, such as CPU:0.")
         if self.wrt is not None and not self.wrt:
             raise SettingError("`wrt` names no input.", "Name at least one, or leave it out for all.")
 

@@ -83,10 +83,12 @@ def _heading(report: Report, variable: Variable) -> Text:
     # Order 2 is the derivative of the gradient ∇f, order 3 that of ∇∇f.
     of = report.target if variable.order == 1 else f"({'∇' * (variable.order - 1)}{report.target})"
     heading = Text(f"∂{of}/∂{variable.name}", style="bold")
-    shown, size = len(variable.rows(report.limit)), variable.verdicts.size
+    shown, size = len(variable.rows(report.limit)), int(variable.checked.sum())
     if shown < size:
+        sampled = " checked" if size < variable.verdicts.size else ""
         heading.append(
-            f"   {shown:,} of {size:,} elements shown, worst first; --limit 0 shows all", style="dim not bold"
+            f"   {shown:,} of {size:,}{sampled} elements shown, worst first; --limit 0 shows all",
+            style="dim not bold",
         )
     return heading
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXPECTED = re.compile(r"\s*# exit code (\d+)$")
-CODES = re.compile(r"(?<=^\|---:\|---\|\n)(?:\|.*\n)*(?=\n## In Python)", re.MULTILINE)
+CODES = re.compile(r"(?<=^\|---:\|---\|\n)(?:\|.*\n)*(?=\n## )", re.MULTILINE)
 
 
 def text() -> str:

@@ -55,7 +55,7 @@ def test_steps_are_exactly_representable_and_ordered(dtype: Any) -> None:
         for far, near in pairwise(ladder):
             # Two neighbours may round to the same few digits.
             slack = np.array(1 if dtype == np.float64 else 1.5, np.float32)
-                assert (near <= far * slack).all()
+            assert (near <= far * slack).all()
 
 
 def test_a_ladder_goes_from_the_scale_to_the_last_digits() -> None:

@@ -14,9 +14,7 @@ from click.testing import CliRunner
 from gradcheck import ElementVerdict, Report, Verdict, check
 from gradcheck.cli import main
 from gradcheck.errors import SettingError
-from gradcheck.plan import plan
 from gradcheck.settings import Budget, read_memory
-from gradcheck.structure import Grouping
 from gradcheck.targets import Array
 from tests.verdicts import lines, normal
 
@@ -68,22 +66,6 @@ def test_memory_is_read_in_units_of_1024(text: str, amount: int) -> None:
 def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="500MB or 2GiB"):
         check(tf.sin, {"x": 1.0}, memory=text)
-
-
-@pytest.mark.parametrize(
-    ("budget", "expected"),
-    [(Budget(30, ""), (5, 10)), (Budget(3, "s"), (6, 12)), (Budget(1e-9, "s"), (1, 1))],
-)
-def test_each_variable_gets_its_share_of_the_groups(budget: Budget, expected: tuple[int, int]) -> None:
-    """60 groups of two evaluations, that take 20 · 0.1 s + 40 · 0.2 s; at least one of each variable"""
-    groupings = [Grouping((n,), (n,), ((None,),)) for n in (20, 40)]
-    planned = plan(groupings, (0.1, 0.2), budget, seed=0)
-    assert planned.evaluations == 120
-    assert planned.seconds == pytest.approx(10)
-    chosen = [groups for groups in planned.groups if groups is not None]
-    assert tuple(groups.size for groups in chosen) == expected
-    assert all((np.diff(groups) > 0).all() for groups in chosen)
-    assert planned.planned == 2 * sum(expected)
 
 
 def test_a_budget_that_is_large_enough_changes_nothing() -> None:

@@ -42,13 +42,14 @@ def stands(grouping: Grouping, outputs: tuple[Output, ...], unsettled: Array, ne
 
 def _masks(size: int, period: int, unsettled: Array) -> Iterator[Array]:
     """Indices along an axis to move: all but the unsettled and their neighbours, then halves of these."""
+    # An unsettled element's outputs answer to indices less than a period from it.
+    near = np.zeros(size + 1, np.int64)
+    np.add.at(near, np.maximum(unsettled - (period - 1), 0), 1)
+    np.add.at(near, np.minimum(unsettled + period, size), -1)
+    yield np.cumsum(near[:size]) == 0
     blocks = np.arange(size) // period
     found = np.zeros(blocks[-1] + 1, bool)
     found[blocks[unsettled]] = True
-    around = found.copy()
-    around[1:] |= found[:-1]
-    around[:-1] |= found[1:]
-    yield ~around[blocks]
     numbers = np.flatnonzero(found)
     ranks = np.random.default_rng(size).permutation(numbers.size)
     for bit in range(min(HALVES, int(numbers.size - 1).bit_length())):

@@ -57,6 +57,7 @@ def several(tapes: list[float], values: list[float], bound: float, half: float, 
         (2.0, 3.0, 0.2, 0.0, MISMATCH),
         (2.0, 2.0, INF, 0.0, OPEN),
         (2.0, 3.0, INF, 0.0, OPEN),
+        (2.0, 2.0, NAN, 0.0, OPEN),
         # At a corner the tape may be anything in the interval.
         (0.0, 0.5, 0.0, 0.5, KINK),
         (1.0, 0.5, 0.0, 0.5, KINK),

@@ -101,6 +101,18 @@ def test_moved_by_a_step_of_its_own_each_time() -> None:
     assert len(set(ratio.tolist())) == POINT.size
 
 
+def test_the_sizes_of_steps_are_well_apart() -> None:
+    """Two elements wrongly moved together are told apart by the ratio of their steps."""
+    up, down = steps(np.ones(1000)).moved(1.0)
+
+    for h in (up - 1, 1 - down, (up - 1) / (1 - down) * h_of_ones()):
+        assert np.std(h) >= 0.1 * h_of_ones()
+
+
+def h_of_ones() -> float:
+    return float(np.finfo(np.float64).eps ** (1 / 3))
+
+
 def test_the_point_next_to_it_is_up_by_the_first_step() -> None:
     scale = np.maximum(np.abs(POINT), np.sqrt(np.mean(POINT**2)))
 

@@ -151,7 +151,10 @@ class Line:
     def share(self, sigma: Array) -> Array:
         """A σ / |f| that most outputs of a tensor have, [tensors]: rounding to a dtype is common to all."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self._quantiles(sigma / np.abs(self.base), self.base != 0, 0.25)
+            ratio, where = sigma / np.abs(self.base), self.base != 0
+        # The median is the better estimate, once three outputs in four are known to be rounded at all.
+        common = self._quantiles(ratio, where, 0.25) > 0
+        return np.where(common, self._quantiles(ratio, where, 0.5), 0.0)
 
     def _quantiles(self, values: Array, where: Array, share: float) -> Array:
         found = [values[where & (self.owner == number)] for number in range(len(self.forward.outputs))]

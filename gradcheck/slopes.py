@@ -72,10 +72,6 @@ class Level:
     step_up: Array
     step_down: Array
 
-    def take(self, chosen: Array | slice) -> Level:
-        """Only some of the elements."""
-        return Level(self.sums.take(chosen), self.step_up[chosen], self.step_down[chosen])
-
     @cached_property
     def mean(self) -> Array:
         """Mean of the steps up and down, [U]."""

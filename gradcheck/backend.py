@@ -22,7 +22,7 @@ def load_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _held_back() as held, _uncollected():
+    with held_back() as held, _uncollected():
         try:
             import tensorflow as tf
 
@@ -39,7 +39,7 @@ def load_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _held_back() -> Iterator[BinaryIO]:
+def held_back() -> Iterator[BinaryIO]:
     """File descriptor 2 goes to a temporary file, and comes back whatever happens."""
     with tempfile.TemporaryFile() as held:
         if sys.stderr is not None:  # a process started without standard error has none

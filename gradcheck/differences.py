@@ -10,19 +10,21 @@ are the one-sided slopes of L = <r, f(x)> along x_j, and no Jacobian is ever hel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.evaluation import Evaluation, view
+from gradcheck.evaluation import Evaluation
 from gradcheck.forward import Forward
-from gradcheck.pieces import Pieces
-from gradcheck.structure import Changed, Grouping, Slices
+from gradcheck.layout import alike
+from gradcheck.pieces import Part, Pieces, Sides
+from gradcheck.structure import Changed, Grouping
 from gradcheck.targets import Array
 from gradcheck.touched import Touched
+from gradcheck.views import view
 from gradcheck.weights import Sums, Weights
 
 LARGE = 2**16
@@ -31,15 +33,13 @@ LARGE = 2**16
 
 @dataclass(frozen=True)
 class Moved:
-    """What the two evaluations of one group say of its elements."""
+    """What the two evaluations of some groups say of their elements."""
 
-    group: int
+    groups: list[int]
     leak: bool
-    """Whether an output moved that no element of the group owns."""
-    parts: list[Slices]
-    """Its elements in pieces, as strided views of the variable."""
-    sums: Callable[[Slices], Sums]
-    """The sums of the elements of a piece."""
+    """Whether an output moved that no element of its group owns."""
+    parts: list[Part]
+    """The elements in pieces, each with its sums."""
 
 
 class Differences:
@@ -48,7 +48,6 @@ class Differences:
     def __init__(self, forward: Forward, variable: int, weights: Weights, memory: int | None = None) -> None:
         """`memory` bounds a batch of evaluations, in bytes; None for half of what is free."""
         self.forward, self.variable, self.weights = forward, variable, weights
-        self._ends: tuple[Array, tuple[Any, Any]] | None = None
         self.base = forward(forward.values)
         self.evaluation = Evaluation(forward, variable, view(self.base), memory)
 
@@ -59,36 +58,22 @@ class Differences:
 
     def batches(self, grouping: Grouping, chosen: Array | None = None) -> Iterator[list[int]]:
         """The groups, all or those `chosen`, as many at a time as memory allows."""
-        batch = 1 if self.base.shape[0] >= LARGE else self.evaluation.batch
+        batch = 1 if self.base.shape[0] >= LARGE else self.evaluation.together(grouping)
         groups: Sequence[int] = range(grouping.groups) if chosen is None else [int(g) for g in chosen]
         for start in range(0, len(groups), batch):
             yield list(groups[start : start + batch])
 
     def first(self, grouping: Grouping, groups: list[int], higher: Array, lower: Array) -> list[Moved]:
         """Each group's elements moved up to `higher` and down to `lower`, arrays of the variable's shape."""
-        ends = self._tensors(higher, lower)
-        if len(groups) == 1:
-            up, down = (view(self.evaluation.group(grouping, groups[0], end)) for end in ends)
-            base = view(self.base)
-            return [self._moved(grouping, groups[0], up, down, base)]
-        (ups, base), (downs, again) = (self.evaluation.groups(grouping, groups, end) for end in ends)
-        # Rounding may differ between two calls of a batch: each side is measured from its own base.
-        downs = downs + (base - again)
-        return [self._moved(grouping, *row, base) for row in zip(groups, ups, downs, strict=True)]
+        (ups, downs), base = self.evaluation.groups(grouping, groups, (higher, lower))
+        sides = Sides(ups, downs, base)
+        if alike(grouping):
+            return [self._moved(grouping, groups, sides)]
+        return [self._moved(grouping, [group], sides.of(n)) for n, group in enumerate(groups)]
 
-    def _tensors(self, higher: Array, lower: Array) -> tuple[Any, Any]:
-        """Both as tensors, copied once for all groups."""
-        if self._ends is None or self._ends[0] is not higher:
-            self._ends = higher, (tf.constant(higher), tf.constant(lower))
-        return self._ends[1]
-
-    def _moved(self, grouping: Grouping, group: int, up: Array, down: Array, base: Array) -> Moved:
-        pieces = Pieces(grouping, group, self.forward.outputs, self.weights)
-
-        def sums(where: Slices) -> Sums:
-            return Sums.of(pieces.sums(where, up, down, base), self.weights.count)
-
-        return Moved(group, pieces.leaks(up, down, base), list(pieces.slices()), sums)
+    def _moved(self, grouping: Grouping, groups: list[int], sides: Sides) -> Moved:
+        pieces = Pieces(grouping, groups, self.forward.outputs, self.weights, sides)
+        return Moved(groups, pieces.leaks(), list(pieces.parts()))
 
     def sweep(self, grouping: Grouping, flat: Array, steps: Array, plain: bool) -> Sums:
         """U elements at `flat` moved by `steps` up and down; `plain`: evaluated without batches."""

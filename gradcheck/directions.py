@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.evaluation import evaluate, view
+from gradcheck.evaluation import evaluate
 from gradcheck.judge import Judgement, Rule, judge
 from gradcheck.point import Point
 from gradcheck.report import ElementVerdict
@@ -20,6 +20,7 @@ from gradcheck.slopes import Level
 from gradcheck.steps import SHORT, typical
 from gradcheck.sweep import settle
 from gradcheck.targets import Array
+from gradcheck.views import view
 
 COUNT = 8
 """Directions of a check."""

@@ -1,30 +1,38 @@
-"""The function at many points that differ in one variable: in one compiled graph where it can be traced.
+"""The function at many points that differ in one variable: batched, in a compiled graph, or one by one.
 
-Small evaluations are batched with `tf.vectorized_map`, which turns thin products into large ones; larger ones
-run in a compiled loop; a function that does not trace is called eagerly. Every batch also evaluates the point
-itself, since rounding may differ between the three.
+Groups are moved in copies side by side where that is possible (copies.py). Otherwise small evaluations are
+batched with `tf.vectorized_map`, which turns thin products into large ones; larger ones run in a compiled
+loop; a function that does not trace is called eagerly. Every way also evaluates the point itself, since
+rounding may differ between them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.backend import held_back
+from gradcheck.copies import Copies, Lane
 from gradcheck.forward import Forward
 from gradcheck.structure import Grouping
 from gradcheck.targets import Array
+from gradcheck.views import view
 
 WORTH_TRACING = 64
 """Below this many evaluations tracing a graph costs more than it saves."""
+FEW = 4
+"""Up to this many groups it is not worth to join copies."""
 THIN = 2**15
 """Up to this many numbers in and out, calling an operation costs more than what it does."""
 BATCH = 2**22
 """Numbers that one batch may hold."""
+JOINED = 2**20
+"""Numbers in and out of copies that are evaluated together: they stay in the processor's cache."""
 
 Make = Callable[..., Any]
 
@@ -38,11 +46,6 @@ def evaluate(forward: Forward, values: list[Any], outputs: int) -> Any:
     except tf.errors.InvalidArgumentError:
         return refused
     return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
-
-
-def view(tensor: Any) -> Array:
-    """A float64 tensor as NumPy, without a copy."""
-    return np.asarray(memoryview(tensor))
 
 
 @contextlib.contextmanager
@@ -78,13 +81,56 @@ class Evaluation:
         self.traces = True
         self.vectorizes = self.point.shape.num_elements() + base.size <= THIN
         self._graphs: dict[tuple[Any, bool], Any] = {}
+        self._copies: tuple[Grouping, Copies] | None = None
+        self._ends: list[tuple[Array, Any]] = []
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that go in and come out of one evaluation."""
+        return int(self.point.shape.num_elements()) + self.outputs
 
     @property
     def batch(self) -> int:
         """How many evaluations one call should be asked for."""
-        numbers = int(self.point.shape.num_elements()) + self.outputs
         # Moved inputs, outputs, differences and what the function holds in between: some eight arrays.
-        return max(1, min(BATCH, self.memory // (8 * 8)) // numbers)
+        return max(1, min(BATCH, self.memory // (8 * 8)) // self.numbers)
+
+    def together(self, grouping: Grouping) -> int:
+        """How many groups one call should be asked for."""
+        return self.batch if self._of(grouping) is None else max(1, self._room // self.outputs)
+
+    @property
+    def _room(self) -> int:
+        """Numbers that may go in and come out of copies at once."""
+        return min(JOINED, self.memory // (8 * 8))
+
+    def join(self, grouping: Grouping, lanes: Iterable[Lane]) -> None:
+        """Evaluate the groups in copies side by side, where a lane allows it, or one by one in a graph."""
+        most = min(grouping.groups, max(1, self._room // self.numbers))
+        tried: list[tuple[Lane, int]] = []
+        if most > 1 and grouping.groups > FEW:
+            tried += [(lane, most) for lane in lanes]
+        if self.numbers > THIN and 2 * grouping.groups > WORTH_TRACING:
+            tried.append((Lane(), 1))
+        for lane, count in tried:
+            compiled = 2 * grouping.groups > WORTH_TRACING * count
+            copies = Copies(self.forward, self.variable, lane, count, compiled)
+            self.count += 4
+            # TensorFlow logs shapes that do not go together, though nothing comes of it.
+            with held_back():
+                holds = copies.holds(self.base, self._at)
+            if holds:
+                self._copies = grouping, copies
+                return
+
+    @property
+    def copies(self) -> int:
+        """How many groups are evaluated at once in copies side by side."""
+        return self._copies[1].count if self._copies else 1
+
+    def _of(self, grouping: Grouping) -> Copies | None:
+        """The copies for a grouping."""
+        return self._copies[1] if self._copies and self._copies[0] == grouping else None
 
     def at(self, values: list[Any]) -> Any:
         """f at other values of all variables, eagerly, [outputs]."""
@@ -101,20 +147,51 @@ class Evaluation:
         values[self.variable] = value
         return evaluate(self.forward, values, self.outputs)
 
-    def group(self, grouping: Grouping, group: int, end: Any) -> Any:
-        """f with one group of elements at their place in `end`, eagerly, [outputs]."""
-        return self.moved(_masked(grouping, self.point, _residues(grouping, [group])[0], True, end))
-
-    def groups(self, grouping: Grouping, groups: list[int], end: Any) -> tuple[Array, Array]:
-        """f with each group of elements at their place in `end` [groups, outputs], and f at the point."""
+    def groups(
+        self, grouping: Grouping, groups: list[int], ends: Sequence[Array]
+    ) -> tuple[list[Array], Array]:
+        """f with each group of elements at their place in each of the `ends` [groups, outputs], and f at the
+        point as it comes out beside them, [groups, outputs] or [1, outputs]."""
+        copies = self._of(grouping)
+        if copies is not None:
+            return self._joined(copies, grouping, groups, ends)
+        if len(groups) == 1:
+            residues = _residues(grouping, groups)[0]
+            moved = (_masked(grouping, self.point, residues, True, self._constant(end)) for end in ends)
+            return [view(self.moved(value))[None] for value in moved], self.base[None]
         residues = _residues(grouping, [*groups, 0])
         moving = np.arange(len(residues)) < len(groups)
 
         def make(residues: Any, moving: Any, end: Any) -> Any:
             return _masked(grouping, self.point, residues, moving, end)
 
-        found = self._stack(grouping, make, (residues, moving), (end,), plain=False)
-        return found[:-1], found[-1]
+        rows, fixed = (residues, moving), ((self._constant(end),) for end in ends)
+        found = [self._stack(grouping, make, rows, end, plain=False) for end in fixed]
+        base = found[0][-1]
+        # Rounding may differ between two calls of a batch: each is measured from its own base.
+        return [found[0][:-1], *(f[:-1] + (base - f[-1]) for f in found[1:])], base[None]
+
+    def _joined(
+        self, copies: Copies, grouping: Grouping, groups: list[int], ends: Sequence[Array]
+    ) -> tuple[list[Array], Array]:
+        """The same from copies side by side, as many at a time as there are."""
+        self.count += len(ends) * len(groups)
+        parts = [groups[start : start + copies.count] for start in range(0, len(groups), copies.count)]
+        found = [[copies.groups(grouping, part, end) for part in parts] for end in ends]
+        if len(parts) == 1 or copies.count == 1:
+            base = copies.base[: len(groups)]
+        else:
+            base = np.concatenate([copies.base] * len(parts))[: len(groups)]
+        return [rows[0] if len(parts) == 1 else np.concatenate(rows) for rows in found], base
+
+    def _constant(self, end: Array) -> Any:
+        """A tensor of it, copied once for all groups."""
+        for known, tensor in self._ends:
+            if known is end:
+                return tensor
+        # One upwards and one downwards.
+        self._ends = [*self._ends[-1:], (end, tf.constant(end))]
+        return self._ends[-1][1]
 
     def elements(self, flat: Array, steps: Array, plain: bool) -> tuple[Array, Array]:
         """f with each element at `flat` moved by its step alone [U, outputs], and f at the point.

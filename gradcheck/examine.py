@@ -13,6 +13,7 @@ from gradcheck.contradiction import stands
 from gradcheck.differences import Differences, Moved
 from gradcheck.judge import ROUNDED, Judgement, Rule, judge
 from gradcheck.native import Scatter
+from gradcheck.pieces import Part
 from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Level, Slopes, one_level, two_levels
@@ -212,42 +213,44 @@ class Examination:
             if any(moved.leak for moved in coarse):
                 return None
             self.progress.advance(len(groups) * grouping.members, self.differences.evaluations)
-            allowed = CURVED * self.verdicts.size / grouping.groups
-            curved = [moved for moved in coarse if not self._straight(moved, ends, left, allowed)]
+            curved = [moved for moved in coarse if not self._straight(moved, ends, left, grouping.groups)]
             if curved:
                 nearer = nearer or self.steps.moved(0.5)
-                fine = self.differences.first(grouping, [moved.group for moved in curved], *nearer)
+                again = [group for moved in curved for group in moved.groups]
+                fine = self.differences.first(grouping, again, *nearer)
                 for far, near in zip(curved, fine, strict=True):
-                    left += each(partial(self._twice, far, near, ends, nearer), far.parts)
+                    pairs = list(zip(far.parts, near.parts, strict=True))
+                    left += each(partial(self._twice, ends, nearer), pairs)
         return np.concatenate(left) if left else np.zeros(0, np.int64)
 
-    def _straight(self, moved: Moved, ends: tuple[Array, Array], left: list[Array], allowed: float) -> bool:
-        """Judge a group by one pair of evaluations; False where that leaves more than `allowed` open."""
+    def _straight(self, moved: Moved, ends: tuple[Array, Array], left: list[Array], groups: int) -> bool:
+        """Judge by one pair of evaluations; False where that leaves too many of the elements open."""
+        allowed = CURVED * self.verdicts.size * len(moved.groups) / groups
         first, *others = moved.parts
-        found = [self._once(moved, ends, first)]
+        found = [self._once(ends, first)]
         # Most functions are as curved in one place as in another.
         if found[0].size > allowed / len(moved.parts):
             return False
-        found += each(partial(self._once, moved, ends), others)
+        found += each(partial(self._once, ends), others)
         if sum(part.size for part in found) > allowed:
             return False
         left += found
         return True
 
-    def _once(self, moved: Moved, ends: tuple[Array, Array], where: Slices) -> Array:
+    def _once(self, ends: tuple[Array, Array], part: Part) -> Array:
         """Judge a piece by one pair of evaluations."""
-        return self._record(where, one_level(self._level(where, moved.sums(where), ends)))
+        return self._record(part.where, one_level(self._level(part, ends)))
 
     def _twice(
-        self, far: Moved, near: Moved, ends: tuple[Array, Array], nearer: tuple[Array, Array], where: Slices
+        self, ends: tuple[Array, Array], nearer: tuple[Array, Array], parts: tuple[Part, Part]
     ) -> Array:
         """Judge a piece by two pairs of evaluations."""
-        levels = self._level(where, far.sums(where), ends), self._level(where, near.sums(where), nearer)
-        return self._record(where, two_levels(*levels))
+        far, near = parts
+        return self._record(far.where, two_levels(self._level(far, ends), self._level(near, nearer)))
 
-    def _level(self, where: Slices, sums: Sums, ends: tuple[Array, Array]) -> Level:
-        higher, lower = (end[..., *where].reshape(-1) for end in ends)
-        point = self.steps.point[..., *where].reshape(-1)
+    def _level(self, part: Part, ends: tuple[Array, Array]) -> Level:
+        higher, lower, point = (_picked(values, part.where) for values in (*ends, self.steps.point))
+        sums = Sums.of(part.rows(), self.differences.weights.count)
         return Level(sums, higher - point, point - lower)
 
     def _record(self, where: Slices | Array, slopes: Slopes) -> Array:
@@ -287,3 +290,10 @@ class Examination:
         """Elements that agree only because their derivative is too small for differences to resolve."""
         agrees = self.verdicts == ElementVerdict.MATCH
         return np.flatnonzero(agrees & (self.bound > self.rule.limit * self.size) & (self.bound > 0))
+
+
+def _picked(values: Array, where: Slices | Array) -> Array:
+    """Some elements of an array of the variable's shape, flat."""
+    if isinstance(where, np.ndarray):
+        return np.asarray(values.reshape(-1)[where])
+    return np.asarray(values[..., *where].reshape(-1))

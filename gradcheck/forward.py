@@ -54,32 +54,43 @@ class Forward:
 
     def join(self, result: Any) -> Any:
         """What the function returned → flat float64 tensor of its floating outputs."""
+        tensors, ignored = self._floating(result)
+        # In a graph a dimension may be unknown.
+        if tf.executing_eagerly():
+            self.outputs = tuple(
+                Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name) for name, tensor in tensors
+            )
+            self.ignored = tuple(ignored)
+            if not any(output.size for output in self.outputs):
+                raise TargetError(
+                    f"{self.target.name} returned nothing but empty tensors.", "Return at least one number."
+                )
+        parts = [tf.cast(tf.reshape(tensor, [-1]), tf.float64) for _, tensor in tensors]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+
+    def tensors(self, arguments: Mapping[str, Any]) -> list[Any]:
+        """The floating outputs at other inputs, of whatever shape those are; complex ones as in `Output`."""
+        return [tensor for _, tensor in self._floating(self.target.function(*arguments.values()))[0]]
+
+    def _floating(self, result: Any) -> tuple[list[tuple[str, Any]], list[str]]:
+        """The floating outputs by name, and what else there is, in words."""
         if result is None:
             raise TargetError(f"{self.target.name} returned None.", "Return the output tensor.")
-        outputs, ignored, parts = [], [], []
+        found, ignored = [], []
         for name, leaf in _leaves(result, "output"):
             tensor = tf.convert_to_tensor(leaf)
             if tensor.dtype.is_complex:
                 tensor = tf.stack([tf.math.real(tensor), tf.math.imag(tensor)], axis=-1)
-            if not tensor.dtype.is_floating:
+            if tensor.dtype.is_floating:
+                found.append((name, tensor))
+            else:
                 ignored.append(f"{name} ({tensor.dtype.name})")
-                continue
-            if tf.executing_eagerly():
-                outputs.append(Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name))
-            parts.append(tf.cast(tf.reshape(tensor, [-1]), tf.float64))
-        if parts and tf.executing_eagerly() and not any(output.size for output in outputs):
-            raise TargetError(
-                f"{self.target.name} returned nothing but empty tensors.", "Return at least one number."
-            )
-        if not parts:
+        if not found:
             raise TargetError(
                 f"{self.target.name} returned no floating output (found: {', '.join(ignored) or 'nothing'}).",
                 "A gradient needs a floating output: cast inside the function or return another tensor.",
             )
-        # In a graph a dimension may be unknown.
-        if tf.executing_eagerly():
-            self.outputs, self.ignored = tuple(outputs), tuple(ignored)
-        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+        return found, ignored
 
     def at_point(self) -> Any:
         """The outputs at the user's own point."""

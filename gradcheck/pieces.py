@@ -1,203 +1,143 @@
-"""The outputs of a group contracted with the cotangents, in pieces that stay in the processor's cache.
-
-Where an axis of the variable has a window (see structure.py), its period is a whole number q of strides and
-the q outputs of one member lie side by side: adding them up is a reshape and a sum, at the speed of memory.
-"""
+"""The outputs of groups contracted with the cotangents, in pieces that stay in the processor's cache."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from gradcheck.forward import Output
+from gradcheck.layout import Layout, layouts
 from gradcheck.structure import Grouping, Slices
 from gradcheck.targets import Array
 from gradcheck.weights import Weights
-from gradcheck.windows import EMPTY, Window
+from gradcheck.workers import each
 
 PIECE = 2**16
 """Outputs looked at together: a few arrays of this length fit in a core's own cache."""
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Along one output axis, member k owns the outputs first + k·count … first + (k + 1)·count − 1."""
+class Sides:
+    """The outputs of some groups."""
 
-    axis: int
-    count: int
-    first: int
-    members: int
-    strangers: tuple[int, ...] = ()
-    """Outputs in these runs that lie outside their member's window."""
+    up: Array
+    """With the elements moved up, [groups, outputs]."""
+    down: Array
+    """With the elements moved down, [groups, outputs]."""
+    base: Array
+    """At the point, [groups, outputs] or [1, outputs]."""
 
-    @staticmethod
-    def of(window: Window, period: int, residue: int, members: int) -> Runs:
-        """The runs of a group's members."""
-        count = int(period / window.stride)
-        start = (residue - window.high) / window.stride
-        first = math.ceil(start)
-        if first == start and (window.high - window.low) / window.stride == count - 1:
-            return Runs(window.axis, count, first, members)
-        output = np.arange(first, first + members * count)
-        index = (output - first) // count * period + residue
-        unit, low, high, stride = window.whole
-        offset = index * unit - output * stride
-        outside = output[(offset < low) | (offset > high)]
-        return Runs(window.axis, count, first, members, tuple(outside.tolist()))
+    def of(self, number: int) -> Sides:
+        """Those of one group."""
+        chosen = slice(number, number + 1)
+        return Sides(
+            self.up[chosen], self.down[chosen], self.base[chosen if len(self.base) > 1 else slice(1)]
+        )
 
-    def covered(self, size: int) -> slice:
-        """Those of `size` outputs that a member owns."""
-        start = min(max(self.first, 0), size)
-        return slice(start, max(min(size, self.first + self.members * self.count), start))
+    def part(self, groups: slice, outputs: slice) -> Iterator[Array]:
+        """Up, down and base for some groups and outputs."""
+        yield self.up[groups, outputs]
+        yield self.down[groups, outputs]
+        yield self.base[groups if len(self.base) > 1 else slice(None), outputs]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The outputs of one tensor, or of some rows of it, and the members of a group that own them."""
+class Part:
+    """Some elements and how to get their sums."""
 
-    shape: tuple[int, ...]
-    runs: tuple[Runs | None, ...]
-    """For each axis of the variable; None where every output answers to all of the axis."""
+    where: Slices | Array
+    """A strided view of the variable, or flat indices."""
+    pieces: Sequence[Callable[[], Array]]
+    """The sums [2K + 3, elements] of some of them each, in rows as in `Sums`."""
 
-    @cached_property
-    def owned(self) -> dict[int, Runs]:
-        """Runs by output axis."""
-        return {run.axis: run for run in self.runs if run is not None}
-
-    @cached_property
-    def covered(self) -> Slices:
-        """The outputs that some member owns."""
-        sizes = enumerate(self.shape)
-        return tuple(self.owned[a].covered(n) if a in self.owned else slice(0, n) for a, n in sizes)
-
-    @property
-    def leading(self) -> bool:
-        """Whether the variable's first axis is the output's first axis, index by index."""
-        run = self.runs[0] if self.runs else None
-        return run is not None and (run.axis, run.count, run.first, run.members) == (
-            0,
-            1,
-            0,
-            self.shape[0],
-        )
-
-    @property
-    def dense(self) -> bool:
-        """Whether all outputs, or all in a row of the first axis, belong to one member."""
-        return not self.owned or (self.leading and len(self.owned) == 1)
-
-    def strays(self) -> Iterator[Slices]:
-        """The outputs that no member owns."""
-        for axis, (covered, size) in enumerate(zip(self.covered, self.shape, strict=True)):
-            sides: list[Any] = [slice(0, covered.start), slice(covered.stop, size)]
-            sides = [side for side in sides if side.start < side.stop]
-            strangers = self.owned[axis].strangers if axis in self.owned else ()
-            inside = [o for o in strangers if 0 <= o < size]
-            for side in [*sides, inside] if inside else sides:
-                yield (*[slice(None)] * axis, side)
-
-    def rows(self, start: int, stop: int) -> Layout:
-        """Only the rows start … stop − 1 of the first axis, where that is `leading`."""
-        return Layout((stop - start, *self.shape[1:]), (Runs(0, 1, 0, stop - start), *self.runs[1:]))
-
-    def add_up(self, values: Array) -> Array:
-        """Σ over the outputs of each member, [members]; `values` are the covered outputs."""
-        split: list[int] = []
-        summed: list[int] = []
-        padded: list[int] = []
-        inside: list[slice] = []
-        for axis, (size, covered) in enumerate(zip(self.shape, self.covered, strict=True)):
-            run = self.owned.get(axis)
-            if run is None:
-                summed.append(len(split))
-                split.append(size)
-            else:
-                split.append(run.members)
-                if run.count > 1:
-                    summed.append(len(split))
-                    split.append(run.count)
-            first, length = (0, size) if run is None else (run.first, run.members * run.count)
-            padded.append(length)
-            inside.append(slice(covered.start - first, covered.stop - first))
-        if list(values.shape) != padded:
-            values, inner = np.zeros(padded), values
-            values[tuple(inside)] = inner
-        total = values.reshape(split).sum(axis=tuple(summed)) if summed else values
-        order = sorted(self.owned)
-        return np.asarray(total.transpose([order.index(run.axis) for run in self.runs if run]).reshape(-1))
-
-
-def layouts(grouping: Grouping, outputs: tuple[Output, ...], group: int) -> list[Layout | None]:
-    """A layout for every output of one group, None for one that nothing moves."""
-    residues = np.unravel_index(group, grouping.periods) if grouping.shape else ()
-    found: list[Layout | None] = []
-    for output, windows in zip(outputs, grouping.windows, strict=True):
-        axes = zip(windows, grouping.periods, residues, grouping.lengths, strict=True)
-        if EMPTY in windows:
-            found.append(None)
-        else:
-            runs = (w if w is None else Runs.of(w, p, int(c), members) for w, p, c, members in axes)
-            found.append(Layout(output.shape, tuple(runs)))
-    return found
+    def rows(self) -> Array:
+        """The sums of all, [2K + 3, elements]."""
+        found = each(lambda piece: piece(), self.pieces)
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 class Pieces:
-    """The contraction of one group, piece by piece."""
+    """The contraction of one group, or of several that have the same layout, piece by piece."""
 
-    def __init__(self, grouping: Grouping, group: int, outputs: tuple[Output, ...], weights: Weights) -> None:
+    def __init__(
+        self,
+        grouping: Grouping,
+        groups: Sequence[int],
+        outputs: tuple[Output, ...],
+        weights: Weights,
+        sides: Sides,
+    ) -> None:
         starts = np.cumsum([0, *(output.size for output in outputs)])
-        self.tensors = list(zip(layouts(grouping, outputs, group), outputs, starts[:-1], strict=True))
-        self.grouping, self.group, self.weights = grouping, group, weights
-        moved = [layout for layout, _, _ in self.tensors if layout is not None]
-        self.leading = bool(moved) and all(layout.leading for layout in moved)
+        self.tensors = list(zip(layouts(grouping, outputs, groups[0]), outputs, starts[:-1], strict=True))
+        self.grouping, self.groups, self.weights, self.sides = grouping, groups, weights, sides
+        self.moved = [layout for layout, _, _ in self.tensors if layout is not None]
 
-    def leaks(self, up: Array, down: Array, base: Array) -> bool:
+    def leaks(self) -> bool:
         """Whether an output moved that no member owns."""
         for layout, output, start in self.tensors:
-            part = slice(start, start + output.size)
-            noise = self.weights.precision.noise
-            sides = [values[part].reshape(output.shape) for values in (up, down, base, noise)]
+            outputs = slice(start, start + output.size)
+            noise = self.weights.precision.noise[outputs].reshape(output.shape)
+            parts = self.sides.part(slice(None), outputs)
+            up, down, base = (values.reshape(-1, *output.shape) for values in parts)
             for stray in [(...,)] if layout is None else layout.strays():
-                higher, lower, middle, slack = (values[stray] for values in sides)
                 with np.errstate(invalid="ignore"):
-                    moved = np.maximum(np.abs(higher - middle), np.abs(middle - lower))
+                    middle, slack = base[:, *stray], noise[stray]
+                    moved = np.maximum(np.abs(up[:, *stray] - middle), np.abs(middle - down[:, *stray]))
                     if not (moved <= 4 * slack).all():
                         return True
         return False
 
-    def slices(self) -> Iterator[Slices]:
-        """Parts of the variable, as strided views, whose outputs make one piece each."""
-        whole = self.grouping.slices(self.group)
-        shapes = [layout.shape for layout, _, _ in self.tensors if layout is not None]
-        if not self.leading:
-            yield whole
+    def parts(self) -> Iterator[Part]:
+        """The elements in pieces whose outputs fit in the cache."""
+        if len(self.groups) > 1:
+            count = len(self.groups)
+            step = max(1, PIECE // max((math.prod(layout.shape) for layout in self.moved), default=1))
+            chosen = [slice(at, min(at + step, count)) for at in range(0, count, step)]
+            yield Part(self._flat(), [partial(self._sums, part) for part in chosen])
             return
-        rows = max(1, PIECE // max(math.prod(shape[1:]) for shape in shapes))
-        for start in range(0, self.grouping.shape[0], rows):
-            yield (slice(start, min(start + rows, self.grouping.shape[0])), *whole[1:])
+        whole = self.grouping.slices(self.groups[0])
+        if not (self.moved and all(layout.leading for layout in self.moved)):
+            yield Part(whole, [partial(self._sums, slice(1))])
+            return
+        size = self.grouping.shape[0]
+        rows = max(1, PIECE // max(math.prod(layout.shape[1:]) for layout in self.moved))
+        chosen = [slice(at, min(at + rows, size)) for at in range(0, size, rows)]
+        pieces = [partial(self._sums, slice(1), part) for part in chosen]
+        if self.grouping.members <= PIECE // 4:
+            # To judge few elements at once costs more than not to have them in the cache.
+            yield Part(whole, pieces)
+        else:
+            yield from (Part((part, *whole[1:]), [piece]) for part, piece in zip(chosen, pieces, strict=True))
 
-    def sums(self, where: Slices, up: Array, down: Array, base: Array) -> Array:
-        """Sums [2K + 3, members] of one piece; the rows are those of `Sums`."""
+    def _flat(self) -> Array:
+        """Flat indices of the elements of groups of the same layout, group by group."""
+        numbers = np.arange(math.prod(self.grouping.shape)).reshape(self.grouping.shape)
+        return np.concatenate([numbers[self.grouping.slices(group)].reshape(-1) for group in self.groups])
+
+    def _sums(self, groups: slice, rows: slice | None = None) -> Array:
+        """The sums of some of the groups, or of some rows of the first axis of the only one."""
         total: Array | float = 0.0
         for layout, output, start in self.tensors:
             if layout is None:
                 continue
             part = slice(start, start + output.size)
-            if self.leading:
-                first, last = where[0].start, where[0].stop
+            if rows is not None:
                 width = output.size // output.shape[0]
-                part = slice(start + first * width, start + last * width)
-                layout = layout.rows(first, last)
-            sides = (values[part].reshape(layout.shape)[layout.covered] for values in (up, down, base))
+                part = slice(start + rows.start * width, start + rows.stop * width)
+                layout = layout.rows(rows.start, rows.stop)
+            sides = (
+                values.reshape(-1, *layout.shape)[:, *layout.covered]
+                for values in self.sides.part(groups, part)
+            )
             total = total + self._contract(layout, part, *sides)
         if isinstance(total, float):
-            total = np.zeros((2 * self.weights.count + 3, self.grouping.members))
-        return self._crop(where, total)
+            members = self.grouping.members * len(self.groups[groups])
+            return np.zeros((2 * self.weights.count + 3, members))
+        return self._crop(rows, total)
 
     def _contract(self, layout: Layout, part: slice, up: Array, down: Array, base: Array) -> Array:
         """Rows of one tensor's covered outputs."""
@@ -209,31 +149,39 @@ class Pieces:
         )
         with np.errstate(invalid="ignore", over="ignore"):
             rise, fall = up - base, base - down
-            moved = (np.abs(rise) + np.abs(fall)) * (0.5 * shown)
+            moved = np.abs(rise)
+            moved += np.abs(fall)
+            moved *= 0.5 * shown
             if layout.dense:
-                linear = _products(cotangents, rise, fall, layout.shape[0] if layout.owned else 1)
+                rows = layout.shape[0] if layout.owned else 1
+                linear = np.concatenate([_products(cotangents, side, rows) for side in (rise, fall)])
             else:
-                sides = (cotangent * side for side in (rise, fall) for cotangent in cotangents)
-                linear = np.stack([layout.add_up(side) for side in sides])
-            size, held = layout.add_up(moved), layout.add_up(np.where(moved != 0, noise * shown, 0.0))
+                linear = np.stack(
+                    [layout.add_up(cotangent * side) for side in (rise, fall) for cotangent in cotangents]
+                )
+            size = layout.add_up(moved)
+            held = noise * shown if moved.all() else np.where(moved != 0, noise * shown, 0.0)
+            held = np.broadcast_to(layout.add_up(held.reshape(-1, *noise.shape)), (len(up), size.shape[-1]))
         # All outputs of a tensor have the same relative rounding.
         return np.concatenate([linear, [size, held, size * eps[0 if eps.size == 1 else part.start]]])
 
-    def _crop(self, where: Slices, total: Array) -> Array:
-        """Without the members that fall off the tensor's end."""
-        shape = self.grouping.shape
-        kept = [len(range(*part.indices(size))) for part, size in zip(where, shape, strict=True)]
+    def _crop(self, rows: slice | None, total: Array) -> Array:
+        """Without the members that fall off the tensor's end: [rows, groups, members] → [rows, elements]."""
+        if len(self.groups) > 1:
+            return total.reshape(len(total), -1)
+        where = self.grouping.slices(self.groups[0])
+        pairs = zip(where, self.grouping.shape, strict=True)
+        kept = [len(range(*part.indices(size))) for part, size in pairs]
         full = list(self.grouping.lengths)
-        if full and self.grouping.periods[0] == 1:
-            full[0] = kept[0]
+        if rows is not None:
+            full[0] = kept[0] = rows.stop - rows.start
         if full == kept:
-            return total
+            return total.reshape(len(total), -1)
         return total.reshape(-1, *full)[:, *(slice(0, n) for n in kept)].reshape(len(total), -1)
 
 
-def _products(cotangents: Array, rise: Array, fall: Array, rows: int) -> Array:
-    """Σ r_k Δ⁺ and Σ r_k Δ⁻ of each row, as one small matrix product a row, [2K, rows]."""
+def _products(cotangents: Array, side: Array, rows: int) -> Array:
+    """Σ r_k Δ for each row of each group, [K, groups, rows]; one small matrix product a row."""
     count = len(cotangents)
-    weights = cotangents.reshape(count, rows, -1).astype(np.float64, copy=False).transpose(1, 0, 2)
-    sides = np.stack([rise.reshape(rows, -1), fall.reshape(rows, -1)], axis=2)
-    return np.asarray((weights @ sides).transpose(2, 1, 0).reshape(2 * count, rows))
+    weights = cotangents.reshape(count, rows, -1).astype(np.float64, copy=False).transpose(1, 2, 0)
+    return np.asarray((side.reshape(len(side), rows, -1).transpose(1, 0, 2) @ weights).transpose(2, 1, 0))

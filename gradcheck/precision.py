@@ -15,9 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.dtypes import eps_of
-from gradcheck.evaluation import evaluate, view
+from gradcheck.evaluation import evaluate
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
+from gradcheck.views import view
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6

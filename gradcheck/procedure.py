@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck import kinks, native
 from gradcheck.comparison import Comparison
 from gradcheck.conclusion import conclude
+from gradcheck.copies import lanes
 from gradcheck.differences import Differences
 from gradcheck.directions import Directions
 from gradcheck.examine import Examination
@@ -43,6 +44,8 @@ def examine(point: Point, progress: Progress) -> Examined:
     settings = point.settings
     examinations = [_examination(point, number, progress) for number in range(len(point.names))]
     groupings = [_grouping(point, e.differences, e.steps) for e in examinations]
+    for number, (examination, grouping) in enumerate(zip(examinations, groupings, strict=True)):
+        examination.differences.evaluation.join(grouping, lanes(point.forward, number, groupings))
     paces = [_pace(*pair) for pair in zip(examinations, groupings, strict=True)]
     planned = plan(groupings, paces, settings.budget, settings.seed)
     progress.start(planned, _elements(groupings, planned))
@@ -132,9 +135,10 @@ def _pace(examination: Examination, grouping: Grouping) -> float:
         return 0.0
     ends = examination.steps.moved(1.0)
     started = time.perf_counter()
-    (moved,) = examination.differences.first(grouping, [0], *ends)
-    each(moved.sums, moved.parts)
-    return time.perf_counter() - started
+    groups = next(examination.differences.batches(grouping))[: examination.differences.evaluation.copies]
+    (moved,) = examination.differences.first(grouping, groups, *ends)
+    each(lambda part: part.rows(), moved.parts)
+    return (time.perf_counter() - started) / len(groups)
 
 
 def _elements(groupings: list[Grouping], planned: Plan) -> int:

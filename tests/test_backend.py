@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from gradcheck.backend import _held_back, _uncollected, load_tensorflow
+from gradcheck.backend import _uncollected, held_back, load_tensorflow
 
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_is_written_meanwhile_is_held(fails: bool, capfd: pytest.CaptureFixture[str]) -> None:
     kept = b""
     try:
-        with _held_back() as held:
+        with held_back() as held:
             os.write(2, b"noise of a C++ library\n")
             held.seek(0)
             kept = held.read()
@@ -34,7 +34,7 @@ def test_no_file_descriptor_is_lost() -> None:
 
     before = used()
     for _ in range(3):
-        with _held_back():
+        with held_back():
             pass
     assert used() == before
 

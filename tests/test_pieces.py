@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from gradcheck.forward import Output
-from gradcheck.pieces import Pieces
+from gradcheck.layout import alike
+from gradcheck.pieces import PIECE, Pieces, Sides
 from gradcheck.precision import Precision
-from gradcheck.structure import Grouping
+from gradcheck.structure import Grouping, flat_indices
 from gradcheck.targets import Array
 from gradcheck.touched import Touched
 from gradcheck.weights import Sums, Weights
@@ -112,14 +113,51 @@ def test_a_group_contracted(name: str) -> None:
         up[moving] += generator.standard_normal(len(moving))
         down[moving] -= generator.standard_normal(len(moving))
 
-        pieces = Pieces(grouping, group, outputs, known)
-        rows = np.concatenate([pieces.sums(where, up, down, base) for where in pieces.slices()], axis=1)
+        pieces = Pieces(grouping, [group], outputs, known, Sides(up[None], down[None], base[None]))
+        rows = np.concatenate([part.rows() for part in pieces.parts()], axis=1)
 
         truth = by_loops(known, up - base, base - down, places)
         found = Sums.of(rows, known.count)
         for field in ("up", "down", "size", "noise", "coarse"):
             np.testing.assert_allclose(getattr(found, field), getattr(truth, field), rtol=1e-12, atol=1e-30)
-        assert not pieces.leaks(up, down, base)
+        assert not pieces.leaks()
+
+
+ALIKE = [name for name, (grouping, _) in CASES.items() if alike(grouping)]
+
+
+def test_which_groups_are_alike() -> None:
+    """Those whose period is that of a window begin at another place each."""
+    assert ALIKE == [
+        "elementwise", "one number", "a scalar", "rows", "exchanged", "repeated", "one stands still",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", [PIECE, 25])
+@pytest.mark.parametrize("name", ALIKE)
+def test_groups_of_one_layout_contracted_together(
+    name: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As each is by itself; every group has a base of its own, or all have the same."""
+    monkeypatch.setattr("gradcheck.pieces.PIECE", piece)
+    grouping, outputs = CASES[name]
+    count, groups = sum(part.size for part in outputs), list(range(grouping.groups)) * 3
+    generator = np.random.default_rng(0)
+    known = weights(count, generator)
+    up, down, base = generator.standard_normal((3, len(groups), count))
+    for bases in (base, base[:1]):
+        together = Pieces(grouping, groups, outputs, known, Sides(up, down, bases))
+        (part,) = together.parts()
+        alone = [
+            one.rows()
+            for number, group in enumerate(groups)
+            for one in Pieces(grouping, [group], outputs, known, Sides(up, down, bases).of(number)).parts()
+        ]
+        np.testing.assert_allclose(part.rows(), np.hstack(alone), rtol=1e-12, atol=1e-14)
+        places = [
+            flat_indices(grouping.slices(g), grouping.shape, np.arange(grouping.members)) for g in groups
+        ]
+        assert np.array_equal(part.where, np.concatenate(places))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -129,17 +167,23 @@ def test_an_output_that_no_element_owns_leaks(name: str) -> None:
     count = sum(part.size for part in outputs)
     known, base = weights(count, np.random.default_rng(0)), np.zeros(count)
     for group in range(grouping.groups):
-        pieces = Pieces(grouping, group, outputs, known)
         mine = set(itertools.chain(*(owned(grouping, outputs, e) for e in elements(grouping, group))))
         # Behind the tensor's end members go on, and own what is there.
         for stray in set(range(count)) - mine:
             moved = base.copy()
             moved[stray] = 1e-9
-            leaks = pieces.leaks(moved, base, base)
-            assert leaks == pieces.leaks(base, moved, base)
+            leaks = leak(grouping, group, outputs, known, moved, base)
+            assert leaks == leak(grouping, group, outputs, known, base, moved)
             assert leaks or off_the_end(grouping, outputs, group, stray)
             moved[stray] = known.precision.noise[stray]
-            assert not pieces.leaks(moved, base, base)
+            assert not leak(grouping, group, outputs, known, moved, base)
+
+
+def leak(
+    grouping: Grouping, group: int, outputs: tuple[Output, ...], known: Weights, up: Array, down: Array
+) -> bool:
+    """Whether a move from 0 leaks"""
+    return Pieces(grouping, [group], outputs, known, Sides(up[None], down[None], 0 * up[None])).leaks()
 
 
 def off_the_end(grouping: Grouping, outputs: tuple[Output, ...], group: int, stray: int) -> bool:
@@ -155,7 +199,7 @@ def test_nan_leaks() -> None:
     moved = base.copy()
     moved[1] = np.nan
 
-    assert Pieces(grouping, 0, outputs, known).leaks(moved, base, base)
+    assert leak(grouping, 0, outputs, known, moved, base)
 
 
 @pytest.mark.parametrize("name", CASES)

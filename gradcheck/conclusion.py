@@ -12,6 +12,7 @@ from gradcheck.judge import ROUNDED
 from gradcheck.point import Point
 from gradcheck.report import ElementVerdict, Variable
 from gradcheck.targets import Array
+from gradcheck.views import view
 
 
 def conclude(point: Point, number: int, examination: Examination) -> tuple[Variable, str | None]:
@@ -87,7 +88,9 @@ def _reported(
         point.names[number],
         point.target.inputs[point.names[number]].dtype.name,
         point.exact.gradients[number][0],
-        np.where(checked, examination.difference, np.nan).reshape(shape),
+        (
+            examination.difference if checked.all() else np.where(checked, examination.difference, np.nan)
+        ).reshape(shape),
         examination.tolerance.reshape(shape),
         examination.verdicts.reshape(shape),
         closed,
@@ -106,7 +109,7 @@ def _evidence(point: Point, number: int, variable: Variable, examination: Examin
     return Evidence(
         variable,
         point.exact.gradients[number],
-        point.forward.values[number].numpy().astype(np.float64),
+        view(point.forward.values[number]).astype(np.float64, copy=False),
         examination.corner.reshape(variable.shape),
         shape[0] if shape else 1,
         neighbour,
@@ -135,7 +138,7 @@ def _warn(point: Point, variable: Variable, examination: Examination) -> None:
             f"{name}: {open_.size:,} elements could not be judged (first: {first}): the difference there is "
             f"known to ± {float(examination.bound[open_[0]]):.2g} only."
         )
-    faint = examination.faint()
+    faint = examination.faint(examination.rule.limit)
     if faint.size:
         point.warnings.append(
             f"{name}: {faint.size:,} elements are below what differences can resolve (an error up to "

@@ -35,7 +35,7 @@ def stands(grouping: Grouping, outputs: tuple[Output, ...], unsettled: Array, ne
             continue
         for mask in _masks(size, period, index[axis]):
             teeth = np.flatnonzero(mask)
-            if teeth.size and not foreseen(known, *ask(near, axis, grouping.shape, outputs, teeth)):
+            if teeth.size and not foreseen(known, *ask(near, axis, outputs, teeth)):
                 return False
     return True
 

@@ -21,7 +21,7 @@ import tensorflow as tf
 from gradcheck.forward import Forward
 from gradcheck.structure import Grouping
 from gradcheck.targets import Array
-from gradcheck.views import Movable
+from gradcheck.views import Movable, view
 from gradcheck.windows import EMPTY, Window
 
 ALIKE = 1e-6
@@ -96,11 +96,11 @@ class Copies:
         """`count` copies are joined along the lane; `compiled`: in a graph, where the function traces."""
         self.forward, self.lane, self.count = forward, lane, count
         self.name = forward.names[variable]
-        self.point = forward.values[variable].numpy()
+        self.point = view(forward.values[variable])
         self.shared = forward.inputs | dict(zip(forward.names, forward.values, strict=True))
         for name, axis in lane.inputs.items():
             self.shared[name] = tf.concat([self.shared[name]] * count, axis)
-        self._joined = Movable(self.shared[self.name].numpy())
+        self._joined = Movable(view(self.shared[self.name]))
         axis = lane.inputs.get(self.name, 0)
         apart = (*self.point.shape[:axis], count, *self.point.shape[axis:])
         # A view with the copies first: what is written here is evaluated.
@@ -131,7 +131,7 @@ class Copies:
         self.places[...] = self.point * generator.uniform(0.5, 1.5, self.places.shape)
         found = self()
         picked = {0, int(generator.integers(self.count))}
-        return all(_alike(found[one], alone(tf.constant(self.places[one])).numpy()) for one in picked)
+        return all(_alike(found[one], view(alone(tf.constant(self.places[one])))) for one in picked)
 
     def groups(self, grouping: Grouping, groups: Sequence[int], end: Array) -> Array:
         """f with each group of elements at their place in `end`, [groups, outputs]; at most `count`."""

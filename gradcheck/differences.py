@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from gradcheck.pieces import Part, Pieces, Sides
 from gradcheck.structure import Changed, Grouping
 from gradcheck.targets import Array
 from gradcheck.touched import Touched
-from gradcheck.views import view
+from gradcheck.views import Movable, view
 from gradcheck.weights import Sums, Weights
 
 LARGE = 2**16
@@ -45,20 +46,29 @@ class Moved:
 class Differences:
     """The contracted differences of one variable at one point."""
 
-    def __init__(self, forward: Forward, variable: int, weights: Weights, memory: int | None = None) -> None:
-        """`memory` bounds a batch of evaluations, in bytes; None for half of what is free."""
+    def __init__(
+        self,
+        forward: Forward,
+        variable: int,
+        weights: Weights,
+        base: Array | None = None,
+        memory: int | None = None,
+    ) -> None:
+        """`base` is f at the point, where that is known; `memory` bounds a batch of evaluations, in bytes;
+        None for half of what is free."""
         self.forward, self.variable, self.weights = forward, variable, weights
-        self.base = forward(forward.values)
-        self.evaluation = Evaluation(forward, variable, view(self.base), memory)
+        self.base = view(forward(forward.values)) if base is None else base
+        self.evaluation = Evaluation(forward, variable, self.base, memory)
+        self.evaluation.count = int(base is None)
 
     @property
     def evaluations(self) -> int:
         """How often the function was evaluated."""
-        return self.evaluation.count + 1
+        return self.evaluation.count
 
     def batches(self, grouping: Grouping, chosen: Array | None = None) -> Iterator[list[int]]:
         """The groups, all or those `chosen`, as many at a time as memory allows."""
-        batch = 1 if self.base.shape[0] >= LARGE else self.evaluation.together(grouping)
+        batch = 1 if self.base.size >= LARGE else self.evaluation.together(grouping)
         groups: Sequence[int] = range(grouping.groups) if chosen is None else [int(g) for g in chosen]
         for start in range(0, len(groups), batch):
             yield list(groups[start : start + batch])
@@ -102,19 +112,34 @@ class Differences:
         for moves in (steps, -steps):
             moved = tf.tensor_scatter_nd_add(tf.reshape(point, [-1]), flat[:, None], moves)
             sides.append(view(self.evaluation.moved(tf.reshape(moved, point.shape)))[entries])
-        return self.weights.of_entries(sides[0], sides[1], view(self.base)[entries], entries)
+        return self.weights.of_entries(sides[0], sides[1], self.base[entries], entries)
 
     def at(self, values: list[Any]) -> Any:
         """f at other values of all variables, evaluated eagerly; NaN where the function refuses them."""
         return self.evaluation.at(values)
 
-    def changed(self, end: Array) -> Changed:
-        """Which outputs change, bit for bit, when the elements in a mask go to their place in `end`."""
-        there, here = tf.constant(end), self.forward.values[self.variable]
+    def changed(self, *ends: Array) -> list[Changed]:
+        """For each end, which outputs change, bit for bit, when elements go to their place in it."""
+        point = view(self.forward.values[self.variable])
+        moved = Movable(point)
 
-        def changed(mask: Array) -> Array:
+        def changed(end: Array, axis: int, indices: Array) -> Array:
+            _put(end, moved.array, axis, indices)
             values = list(self.forward.values)
-            values[self.variable] = tf.where(tf.constant(mask), there, here)
-            return np.asarray(tf.not_equal(self.at(values), self.base).numpy())
+            values[self.variable] = moved.tensor()
+            different = np.asarray(view(self.at(values)) != self.base)
+            _put(point, moved.array, axis, indices)
+            return different
 
-        return changed
+        return [partial(changed, end) for end in ends]
+
+
+def _put(source: Array, target: Array, axis: int, indices: Array) -> None:
+    """Copy the elements that have one of the indices along an axis."""
+    size = source.shape[axis]
+    if 4 * indices.size > size:
+        mask = np.isin(np.arange(size), indices)
+        np.copyto(target, source, where=mask.reshape([-1, *[1] * (source.ndim - axis - 1)]))
+    else:
+        where: Any = (*[slice(None)] * axis, indices)
+        target[where] = source[where]

@@ -21,7 +21,7 @@ from gradcheck.copies import Copies, Lane
 from gradcheck.forward import Forward
 from gradcheck.structure import Grouping
 from gradcheck.targets import Array
-from gradcheck.views import view
+from gradcheck.views import tensor, view
 
 WORTH_TRACING = 64
 """Below this many evaluations tracing a graph costs more than it saves."""
@@ -123,6 +123,10 @@ class Evaluation:
                 self._copies = grouping, copies
                 return
 
+    def forget(self) -> None:
+        """Give back the memory that only evaluations of groups need."""
+        self._ends, self._copies = [], None
+
     @property
     def copies(self) -> int:
         """How many groups are evaluated at once in copies side by side."""
@@ -186,11 +190,11 @@ class Evaluation:
 
     def _constant(self, end: Array) -> Any:
         """A tensor of it, copied once for all groups."""
-        for known, tensor in self._ends:
+        for known, made in self._ends:
             if known is end:
-                return tensor
+                return made
         # One upwards and one downwards.
-        self._ends = [*self._ends[-1:], (end, tf.constant(end))]
+        self._ends = [*self._ends[-1:], (end, tensor(end))]
         return self._ends[-1][1]
 
     def elements(self, flat: Array, steps: Array, plain: bool) -> tuple[Array, Array]:

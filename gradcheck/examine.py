@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
 from gradcheck import saturation
 from gradcheck.contradiction import stands
 from gradcheck.differences import Differences, Moved
-from gradcheck.judge import ROUNDED, Judgement, Rule, judge
+from gradcheck.findings import Findings
+from gradcheck.judge import ROUNDED, Judgement, Rule, judge, judge_most
 from gradcheck.native import Scatter
 from gradcheck.pieces import Part
 from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Level, Slopes, one_level, two_levels
-from gradcheck.steps import Steps, typical
+from gradcheck.steps import Steps
 from gradcheck.structure import Grouping, Slices, elementwise, flat_indices
 from gradcheck.sweep import settle
 from gradcheck.targets import Array
 from gradcheck.touched import Touched
 from gradcheck.weights import Sums
-from gradcheck.workers import each
+from gradcheck.workers import each, spans
 
 LEVELS = 28
 """Steps of the full sweep."""
@@ -43,11 +45,7 @@ CURVED = 0.02
 """Share of a group that must be open for a second pair of evaluations to be worth more than a sweep."""
 
 
-KEPT = ("verdicts", "difference", "tolerance", "share", "bound", "size", "corner", "one_sided")
-"""What an examination keeps of each judgement."""
-
-
-class Examination:
+class Examination(Findings):
     """Verdicts of one variable and the numbers behind them, all flat over its elements."""
 
     def __init__(
@@ -66,13 +64,7 @@ class Examination:
         self.steps = steps
         self.tape = tape
         self.rule = rule
-        count = tape.shape[1]
-        self.shape = steps.point.shape
-        self.verdicts = np.full(count, ElementVerdict.UNCHECKED, np.uint8)
-        self.difference, self.tolerance, self.bound, self.size = (np.zeros(count) for _ in range(4))
-        # Only ever compared with one another.
-        self.share = np.zeros(count, np.float32)
-        self.corner, self.one_sided = np.zeros(count, bool), np.zeros(count, bool)
+        super().__init__(steps.point.shape)
         self.width = 0
 
     def run(self, grouping: Grouping, chosen: Array | None = None) -> None:
@@ -80,6 +72,7 @@ class Examination:
         alone = elementwise(grouping.shape, len(grouping.windows))
         self.width = Touched(grouping, self.differences.forward.outputs).width
         left = self._first_pass(grouping, chosen)
+        self.differences.evaluation.forget()
         if left is None or not self._stands(grouping, left):
             # For the cost of a group, its first element.
             first = None if chosen is None else np.array([self._first_of(grouping, int(g)) for g in chosen])
@@ -87,20 +80,20 @@ class Examination:
             left = self._first_pass(grouping, first)
         assert left is not None  # an element alone has no group to leak from
         self.grouping = grouping
-        self.rule = replace(self.rule, scale=self._scale())
+        self.rule = replace(self.rule, scale=self.scale())
         self._sweep(grouping, self._unclear(left))
         if grouping != alone:
-            self._sweep(alone, self._where(ElementVerdict.INCONCLUSIVE))
+            self._sweep(alone, self.where(ElementVerdict.INCONCLUSIVE))
         self._confirm(grouping, alone)
         self._saturated(alone)
         self.verdicts[~np.isfinite(self.tape).all(axis=0)] = ElementVerdict.NONFINITE
 
     def _stands(self, grouping: Grouping, left: Array) -> bool:
         """Whether no other element moves the outputs of those that the first pass did not settle."""
-        unsettled = np.union1d(left, self._where(ElementVerdict.MISMATCH))
+        unsettled = np.union1d(left, self.where(ElementVerdict.MISMATCH))
         if grouping.members == 1 or unsettled.size == 0:
             return True
-        near = self.differences.changed(self.steps.near())
+        (near,) = self.differences.changed(self.steps.near())
         return stands(grouping, self.differences.forward.outputs, unsettled, near)
 
     def _first_of(self, grouping: Grouping, group: int) -> int:
@@ -125,7 +118,7 @@ class Examination:
             return
         if grouping != alone:
             self._sweep(grouping, wrong, thorough=True)
-            unclear = np.intersect1d(wrong, self._where(ElementVerdict.INCONCLUSIVE))
+            unclear = np.intersect1d(wrong, self.where(ElementVerdict.INCONCLUSIVE))
             self._sweep(alone, unclear, thorough=True)
             wrong = self._worst_first()
             if self._stand(alone, wrong):
@@ -139,7 +132,7 @@ class Examination:
         return bool((self.verdicts[wrong[:CONFIRMED]] == ElementVerdict.MISMATCH).all())
 
     def _worst_first(self) -> Array:
-        wrong = self._where(ElementVerdict.MISMATCH)
+        wrong = self.where(ElementVerdict.MISMATCH)
         return np.asarray(wrong[np.argsort(-self.share[wrong], kind="stable")])
 
     def _sweep(self, grouping: Grouping, flat: Array, thorough: bool = False) -> None:
@@ -158,9 +151,9 @@ class Examination:
             ladder = self.steps.ladder(flat, LEVELS, BEYOND if thorough else 0)
             slopes = self._settle(grouping, flat, ladder, thorough)
             if not thorough:
-                self._write(flat, judge(slopes, self.tape[:, flat], self.rule))
+                self.write(flat, judge(slopes, self.tape[:, flat], self.rule))
                 return
-            self._write(flat, self._judge_closely(flat, slopes))
+            self.write(flat, self._judge_closely(flat, slopes))
 
     def _judge_closely(self, flat: Array, slopes: Slopes) -> Judgement:
         """Judge with the rounding of the tape itself allowed for.
@@ -196,13 +189,6 @@ class Examination:
         good = self.bound[left] <= np.minimum(self.rule.limit * self.size[left], FAINT * self.rule.scale)
         unclear: Array = left[~(good & (self.verdicts[left] == ElementVerdict.MATCH))]
         return unclear
-
-    def _scale(self) -> float:
-        known = self.size[np.isfinite(self.size) & (self.verdicts != ElementVerdict.UNCHECKED)]
-        return typical(known) if known.any() else 0.0
-
-    def _where(self, verdict: ElementVerdict) -> Array:
-        return np.flatnonzero(self.verdicts == verdict)
 
     def _first_pass(self, grouping: Grouping, chosen: Array | None) -> Array | None:
         """Judge what two or four evaluations a group settle; the rest, by index, or None on a leak."""
@@ -256,12 +242,14 @@ class Examination:
     def _record(self, where: Slices | Array, slopes: Slopes) -> Array:
         """Judge the elements; return the indices of those whose slope is not settled."""
         tape = self._at(self.tape, where)
-        judged = judge(slopes, tape, self.rule)
-        self._write(where, judged)
-        # Nothing moved, and the tape says so too.
-        still = (slopes.value == 0).all(axis=0) & (slopes.size == 0) & (tape == 0).all(axis=0)
-        still &= judged.verdicts != ElementVerdict.INCONCLUSIVE
-        open_ = np.flatnonzero(~(slopes.resolved(self.rule.rtol, self.rule.atol) | still))
+        judged = judge_most(slopes, tape, self.rule)
+        self.write(where, judged)
+        open_ = np.flatnonzero(~slopes.resolved(self.rule.rtol, self.rule.atol))
+        if open_.size:
+            few, own = slopes.take(open_), tape[:, open_]
+            # Nothing moved, and the tape says so too.
+            still = (few.value == 0).all(axis=0) & (few.size == 0) & (own == 0).all(axis=0)
+            open_ = open_[~(still & (judged.verdicts[open_] != ElementVerdict.INCONCLUSIVE))]
         if isinstance(where, np.ndarray):
             return np.asarray(where[open_])
         return flat_indices(where, self.shape, open_)
@@ -272,24 +260,15 @@ class Examination:
             return values[:, where]
         return values.reshape(-1, *self.shape)[..., *where].reshape(len(values), -1)
 
-    def _write(self, where: Slices | Array, judged: Judgement) -> None:
-        for name in KEPT:
-            kept, found = getattr(self, name), getattr(judged, name)
-            if isinstance(where, np.ndarray):
-                kept[where] = found
-            else:
-                view = kept.reshape(self.shape)[..., *where]
-                view[...] = found.reshape(view.shape)
-
     def natural(self, flat: Array) -> Array:
         """Σ w |f| / max(|x_j|, rms(x)) over as many outputs as an element moves: a slope's natural size."""
-        shown, base = self.differences.weights.shown, self.differences.evaluation.base
-        return self.width * float(np.mean(shown * np.abs(base))) / self.steps.scale(flat)
+        return self.width * self._mean_output / self.steps.scale(flat)
 
-    def faint(self) -> Array:
-        """Elements that agree only because their derivative is too small for differences to resolve."""
-        agrees = self.verdicts == ElementVerdict.MATCH
-        return np.flatnonzero(agrees & (self.bound > self.rule.limit * self.size) & (self.bound > 0))
+    @cached_property
+    def _mean_output(self) -> float:
+        """Mean of w |f| over all outputs."""
+        shown, base = self.differences.weights.shown, self.differences.base
+        return math.fsum(float(np.sum(shown[p] * np.abs(base[p]))) for p in spans(base.size)) / base.size
 
 
 def _picked(values: Array, where: Slices | Array) -> Array:

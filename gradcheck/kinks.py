@@ -61,7 +61,7 @@ def _contradicts(
     precision = first.weights.precision
     step = precision.coarsest**0.5 * scale / reach
     up, down = (_along(examinations, directions, side * step) for side in (1.0, -1.0))
-    rise, fall = (up - base.numpy()) / step, (base.numpy() - down) / step
+    rise, fall = (up - base) / step, (base - down) / step
     rounding = 4 * precision.noise / step
     size = (np.abs(rise) + np.abs(fall)) / 2
     with np.errstate(invalid="ignore"):

@@ -17,8 +17,10 @@ import tensorflow as tf
 from gradcheck.dtypes import eps_of
 from gradcheck.evaluation import evaluate
 from gradcheck.forward import Forward
+from gradcheck.steps import typical
 from gradcheck.targets import Array
 from gradcheck.views import view
+from gradcheck.workers import spans
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6
@@ -174,10 +176,12 @@ class Line:
 
 def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
     """A relative move of every element, in its own sign so that domains such as x > 0 are kept."""
-    array: Array = value.numpy().astype(np.float64)
-    scale = float(np.sqrt(np.mean(array**2))) or 1.0
-    moves: Array = generator.uniform(0.5, 1.0, array.shape) * np.where(array == 0, scale, array)
-    return moves
+    array = view(value).reshape(-1)
+    scale, moves = typical(array), np.empty(array.size)
+    for part in spans(array.size):
+        own = array[part].astype(np.float64, copy=False)
+        moves[part] = generator.uniform(0.5, 1.0, own.size) * np.where(own == 0, scale, own)
+    return moves.reshape(value.shape)
 
 
 def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:

@@ -21,9 +21,11 @@ from gradcheck.point import Point
 from gradcheck.progress import Progress
 from gradcheck.report import ElementVerdict, Report
 from gradcheck.settings import Method
-from gradcheck.steps import Steps, typical
+from gradcheck.steps import Steps
 from gradcheck.structure import Grouping, elementwise, find
-from gradcheck.workers import each
+from gradcheck.targets import Array
+from gradcheck.views import aligned, view
+from gradcheck.workers import each, spans
 
 QUICK = 64
 """Up to this many groups nobody waits for an estimate."""
@@ -116,8 +118,8 @@ def _along(point: Point, examinations: list[Examination]) -> Comparison:
 def _examination(point: Point, number: int, progress: Progress) -> Examination:
     """One variable, before any of its elements is looked at."""
     settings, forward = point.settings, point.forward
-    differences = Differences(forward, number, point.weights, settings.memory)
-    value = forward.values[number].numpy()
+    differences = Differences(forward, number, point.weights, point.base, settings.memory)
+    value = view(forward.values[number])
     steps = Steps(value, point.precision.finest, settings.step, settings.seed)
     gradients = point.exact.gradients[number].reshape(len(point.cotangents), -1)
     rtol = settings.rtol
@@ -151,12 +153,21 @@ def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
     value, outputs = steps.point, point.forward.outputs
     if point.settings.method is Method.ELEMENTWISE:
         return elementwise(value.shape, len(outputs))
-    generator = np.random.default_rng([point.settings.seed, 4])
-    # A good part of each element, in its own sign: far enough to meet a maximum's other candidates.
-    share = generator.uniform(0.25, 0.5, value.shape) * generator.choice([-1.0, 1.0], value.shape)
-    move = share * np.where(value == 0, typical(value), value)
-    far = differences.changed((value + move).astype(value.dtype))
-    return find(value.shape, outputs, far, differences.changed(steps.near()))
+    far, near = differences.changed(_far(value, steps.typical, point.settings.seed), steps.near())
+    return find(value.shape, outputs, far, near)
+
+
+def _far(value: Array, scale: float, seed: int) -> Array:
+    """The point with every element moved by a good part of itself, in its own sign or against it: far enough
+    to meet a maximum's other candidates."""
+    generator, end = np.random.default_rng([seed, 4]), aligned(value.shape, value.dtype)
+    for part in spans(value.size):
+        own = value.reshape(-1)[part]
+        # From −1 … 1 to −½ … −¼ and ¼ … ½.
+        uniform = generator.uniform(-1, 1, own.size)
+        share = np.copysign(0.25 + 0.25 * np.abs(uniform), uniform)
+        end.reshape(-1)[part] = own + share * np.where(own == 0, scale, own)
+    return end
 
 
 def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:
@@ -164,7 +175,10 @@ def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:
     shares = []
     for examination in examinations:
         seen = (examination.verdicts == ElementVerdict.MATCH) & (examination.size > 0)
-        seen[examination.faint()] = False
-        shares.append(examination.tolerance[seen] / examination.size[seen])
+        seen[examination.faint(examination.rule.limit)] = False
+        for part in spans(seen.size):
+            shown = seen[part]
+            share = examination.tolerance[part][shown] / examination.size[part][shown]
+            shares.append(share.astype(np.float32))
     every = np.concatenate(shares) if shares else np.zeros(0)
-    return (float(np.median(every)), float(every.max())) if every.size else None
+    return (float(np.median(every, overwrite_input=True)), float(every.max())) if every.size else None

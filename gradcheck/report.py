@@ -93,8 +93,7 @@ class Variable:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Number of elements by verdict label; unchecked ones are left out."""
-        found = np.bincount(self.verdicts.reshape(-1), minlength=len(ElementVerdict))
-        return {verdict.label: int(found[verdict]) for verdict in COUNTED}
+        return {verdict.label: int(np.count_nonzero(self.verdicts == verdict)) for verdict in COUNTED}
 
     @property
     def verdict(self) -> ElementVerdict:

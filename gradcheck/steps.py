@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from gradcheck.dtypes import eps_of
 from gradcheck.targets import Array
+from gradcheck.views import aligned
+from gradcheck.workers import each, spans
 
 TINY = 1e-3
 DEEPER = 9
@@ -16,11 +19,19 @@ FAR = (1.0, 1 / 3, 1 / 9, 1 / 27)
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 
 
-def typical(point: Array) -> float:
-    """Root mean square of a tensor, without overflow; 1 for a tensor of zeros, which has no scale."""
-    magnitude = np.abs(point.astype(np.float64))
-    largest = float(magnitude.max()) or 1.0
-    return float(np.sqrt(np.mean((magnitude / largest) ** 2))) * largest or 1.0
+def typical(point: Array, known: Array | None = None) -> float:
+    """Root mean square of a tensor, or of its elements that are `known`, without overflow; 1 for a tensor of
+    zeros, which has no scale."""
+    flat, parts = point.reshape(-1), spans(point.size)
+
+    def magnitude(part: slice) -> Array:
+        values = flat[part] if known is None else flat[part][known[part]]
+        return np.abs(values.astype(np.float64, copy=False))
+
+    largest = max(each(lambda part: float(magnitude(part).max(initial=0.0)), parts), default=0.0) or 1.0
+    squares = each(lambda part: float(np.sum((magnitude(part) / largest) ** 2)), parts)
+    count = flat.size if known is None else np.count_nonzero(known)
+    return math.sqrt(math.fsum(squares) / max(count, 1)) * largest or 1.0
 
 
 class Steps:
@@ -48,20 +59,32 @@ class Steps:
         wrongly perturbed together cannot look like one: their joint effect changes with the ratio of their
         steps, which is different each time.
         """
-        point, ends = self.point, []
+        ends = []
         for side in (1.0, -1.0):
-            size = np.asarray(self._generator.uniform(0.7, 1.3, point.shape))
-            size *= np.maximum(np.abs(point.astype(np.float64, copy=False)), self.typical)
-            size *= side * self.first * factor
-            with np.errstate(over="ignore"):
-                ends.append(np.asarray(point + size.astype(point.dtype, copy=False)))
+            end = aligned(self.point.shape, self.point.dtype)
+            for part in spans(end.size):
+                share = self._generator.uniform(0.7, 1.3, part.stop - part.start)
+                end.reshape(-1)[part] = self._end(part, side * self.first * factor, share)
+            ends.append(end)
         return ends[0], ends[1]
 
     def near(self) -> Array:
         """The point with every element moved up by its first step."""
-        size = self.first * np.maximum(np.abs(self.point.astype(np.float64, copy=False)), self.typical)
+        end = aligned(self.point.shape, self.point.dtype)
+
+        def fill(part: slice) -> None:
+            end.reshape(-1)[part] = self._end(part, self.first, 1.0)
+
+        each(fill, spans(end.size))
+        return end
+
+    def _end(self, part: slice, factor: float, share: Array | float) -> Array:
+        """Some elements of the flat point moved by a share of `factor` times the scale."""
+        point = self.point.reshape(-1)[part]
+        size = share * np.maximum(np.abs(point.astype(np.float64, copy=False)), self.typical)
+        size *= factor
         with np.errstate(over="ignore"):
-            return np.asarray(self.point + size.astype(self.point.dtype))
+            return np.asarray(point + size.astype(point.dtype, copy=False))
 
     def ladder(self, flat: Array, levels: int, beyond: int = 0) -> Iterator[Array]:
         """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.

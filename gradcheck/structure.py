@@ -39,9 +39,9 @@ SMALL = 16
 """Tensors of at most this many elements are perturbed one by one: probes would cost more than they save."""
 
 
-Changed = Callable[[Array], Array]
-"""Moves the elements in a mask, a bool array that broadcasts to the variable's shape, and returns which
-entries of the flat output vector changed."""
+Changed = Callable[[int, Array], Array]
+"""Moves the elements that have one of some indices along an axis, and returns which entries of the flat
+output vector changed."""
 Slices = tuple[Any, ...]
 """A slice for each axis of a variable: some of its elements, as a strided view."""
 
@@ -138,13 +138,9 @@ def _meet(one: tuple[Window, ...], other: tuple[Window, ...]) -> bool:
     return any(a.axis == b.axis for a, b in zip(one, other, strict=True) if EMPTY not in (a, b))
 
 
-def ask(
-    changed: Changed, axis: int, shape: tuple[int, ...], outputs: tuple[Output, ...], teeth: Array
-) -> tuple[Array, list[Array]]:
+def ask(changed: Changed, axis: int, outputs: tuple[Output, ...], teeth: Array) -> tuple[Array, list[Array]]:
     """The indices `teeth` along an axis, and which entries of each output change when they are moved."""
-    mask = np.isin(np.arange(shape[axis]), teeth)
-    moved = changed(mask.reshape([-1 if a == axis else 1 for a in range(len(shape))]))
-    parts = np.split(moved, np.cumsum([output.size for output in outputs])[:-1])
+    parts = np.split(changed(axis, teeth), np.cumsum([output.size for output in outputs])[:-1])
     return teeth, [part.reshape(o.shape) for part, o in zip(parts, outputs, strict=True)]
 
 
@@ -167,7 +163,7 @@ class _Axis:
     def ask(self, changed: Changed, teeth: Array) -> tuple[Array, list[Array]]:
         """What moves, and one evaluation less."""
         self.left -= 1
-        return ask(changed, self.axis, self.shape, self.outputs, teeth)
+        return ask(changed, self.axis, self.outputs, teeth)
 
     def windows(self) -> tuple[Window, ...]:
         """A window for every output, or () for a dense axis, or where there is no asking any more."""

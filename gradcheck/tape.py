@@ -12,6 +12,7 @@ from gradcheck import frames
 from gradcheck.errors import TargetError
 from gradcheck.forward import Forward
 from gradcheck.targets import Array
+from gradcheck.views import view
 
 LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
@@ -49,6 +50,8 @@ def draw_cotangents(outputs: int, shown: Array | None, seed: int, count: int = 2
 
 def sizes(cotangent: Array) -> Array:
     """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
+    if (cotangent > 0).all():
+        return cotangent
     found = np.abs(cotangent)
     return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)
 
@@ -61,7 +64,7 @@ def record(forward: Forward, cotangents: Array) -> Tape:
         # A backward pass that clips its upstream gradient is right for small ones: so the last one is loud.
         loudness = LOUD if k == len(cotangents) - 1 > 0 else 1.0
         for number, (gradient, reason) in enumerate(_gradients(forward, loudness * cotangent)):
-            gradients[number][k] = gradient / loudness
+            gradients[number][k] = gradient if loudness == 1 else gradient / loudness
             reasons[number] = reasons[number] or reason
     return Tape(tuple(gradients), tuple(reasons))
 
@@ -95,7 +98,7 @@ def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
     reason = None
     if dense.dtype != value.dtype:
         reason = f"the tape returned a {dense.dtype.name} gradient for a {value.dtype.name} variable"
-    return tf.cast(dense, tf.float64).numpy(), reason
+    return view(tf.cast(dense, tf.float64)), reason
 
 
 def _shape(tensor: Any) -> str:

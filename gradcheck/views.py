@@ -1,7 +1,7 @@
 """NumPy arrays and tensors that share one memory: large ones are copied neither to be read nor to be moved.
 
 `tf.experimental.dlpack` takes memory as it is where it begins at a multiple of 64 bytes, and ends the process
-where it does not; so only arrays that were made here are given to it.
+where it does not.
 """
 
 from __future__ import annotations
@@ -21,27 +21,37 @@ LARGE = 2**20
 
 
 def view(tensor: Any) -> Array:
-    """A tensor as NumPy, without a copy."""
-    return np.asarray(memoryview(tensor))
+    """A tensor as NumPy, without a copy, but for dtypes that Python's buffers do not know, as bfloat16."""
+    plain = tensor.dtype.is_floating and tensor.dtype != tf.bfloat16
+    return np.asarray(memoryview(tensor) if plain or tensor.dtype.is_bool else tensor.numpy())
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array, not filled, that a tensor can share."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNED, np.uint8)
+    start = -memory.ctypes.data % ALIGNED
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def tensor(array: Array) -> Any:
+    """A tensor of an array: it shares the memory of a large one that is `aligned`, and copies any other."""
+    if array.nbytes >= LARGE and array.dtype.kind == "f" and array.ctypes.data % ALIGNED == 0:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)
 
 
 class Movable:
-    """An array that can be written to, and what is written is seen by the tensor of it."""
+    """An array that is written to between evaluations, and what is written is seen by its tensor."""
 
     def __init__(self, array: Array) -> None:
         """Starts as a copy of `array`."""
-        size = math.prod(array.shape) * array.itemsize
-        memory = np.empty(size + ALIGNED, np.uint8)
-        start = -memory.ctypes.data % ALIGNED
-        self.array = memory[start : start + size].view(array.dtype).reshape(array.shape)
+        self.array = aligned(array.shape, array.dtype)
         self.array[...] = array
-        self._shared = size >= LARGE and array.dtype.kind == "f"
 
     def tensor(self) -> Any:
         """The tensor for one evaluation; while it is held, no operation takes its memory for a result."""
-        if self._shared:
-            return tf.experimental.dlpack.from_dlpack(self.array.__dlpack__())
-        return tf.constant(self.array)
+        return tensor(self.array)
 
     def kept(self, outputs: Any) -> Array:
         """Outputs as NumPy that stay what they are when the array is written to: f may return its input."""

@@ -14,6 +14,15 @@ Found = TypeVar("Found")
 NAME = "gradcheck"
 
 
+SPAN = 2**16
+"""Numbers of a large array that are worked on together: a few such spans fit in a core's own cache."""
+
+
+def spans(size: int) -> list[slice]:
+    """0 … size in spans."""
+    return [slice(start, min(start + SPAN, size)) for start in range(0, size, SPAN)]
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
     """One for the process: to start threads takes as long as the work on a small piece."""

@@ -33,11 +33,13 @@ def groupings(whole: Forward) -> list[Grouping]:
     for number, value in enumerate(whole.values):
         point = value.numpy()
 
-        def changed(mask: Array, number: int = number, point: Array = point) -> Array:
-            values = list(whole.values)
-            values[number] = tf.constant(np.where(mask, 1.5 * point + 0.1, point))
-            moved: Array = whole(values).numpy()
-            return np.asarray(moved != base)
+        def changed(axis: int, indices: Array, number: int = number, point: Array = point) -> Array:
+            values, moved = list(whole.values), point.copy()
+            where: Any = (*[slice(None)] * axis, indices)
+            moved[where] *= 1.5
+            values[number] = tf.constant(moved)
+            found: Array = whole(values).numpy()
+            return np.asarray(found != base)
 
         found.append(find(point.shape, whole.outputs, changed, changed))
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.judge import Judgement, Rule, judge
+from gradcheck.findings import KEPT
+from gradcheck.judge import Judgement, Rule, judge, judge_most
 from gradcheck.report import ElementVerdict
 from gradcheck.slopes import Slopes
 from gradcheck.targets import Array
@@ -38,7 +39,11 @@ def several(tapes: list[float], values: list[float], bound: float, half: float, 
         np.zeros(1),
         np.zeros(1, bool),
     )
-    return judge(slopes, np.array(tapes)[:, None], RULE)
+    tape = np.array(tapes)[:, None]
+    found, short = judge(slopes, tape, RULE), judge_most(slopes, tape, RULE)
+    for name in KEPT:
+        assert np.array_equal(getattr(found, name), getattr(short, name), equal_nan=True), name
+    return found
 
 
 @pytest.mark.parametrize(
@@ -130,3 +135,31 @@ def test_limits_grow_with_the_rounding_of_the_function(eps: float) -> None:
     assert 1e-3 <= rule.limit <= 0.3
     assert rule.floor >= 1e-6
     assert rule.reach == pytest.approx(30 * eps ** (-1 / 3))
+
+
+def test_the_short_way_is_the_same_way() -> None:
+    """For made-up elements of every kind at once, those that plainly match among them"""
+    generator = np.random.default_rng(0)
+    count = 20_000
+
+    def scattered(low: float, odd: tuple[float, ...], shape: tuple[int, ...]) -> Array:
+        sizes = 10.0 ** generator.uniform(low, low + 8, shape)
+        return np.where(generator.random(shape) < 0.05, generator.choice(odd, shape), sizes)
+
+    value = scattered(-4, (0.0, NAN, INF), (3, count)) * generator.choice([-1, 1], (3, count))
+    slopes = Slopes(
+        value,
+        np.where(generator.random(count) < 0.5, 0.0, scattered(-12, (0.0, NAN, INF), (3, count))),
+        np.where(generator.random((3, count)) < 0.05, scattered(-4, (0.0,), (3, count)), 0.0),
+        scattered(-4, (0.0, NAN), (count,)),
+        np.where(generator.random(count) < 0.5, 0.0, scattered(-14, (0.0,), (count,))),
+        np.zeros(count),
+        generator.random(count) < 0.1,
+    )
+    tape = np.where(generator.random((3, count)) < 0.9, value, value + scattered(-12, (0.0, NAN), (3, count)))
+    for rule in (RULE, Rule.of(1e-6, 1e-3, 1e-16), Rule.of(1e-4, 0.0, 1e-7)):
+        found, short = judge(slopes, tape, rule), judge_most(slopes, tape, rule)
+
+        for name in KEPT:
+            assert np.array_equal(getattr(found, name), getattr(short, name), equal_nan=True), name
+        assert {*found.verdicts} == {MATCH, KINK, MISMATCH, OPEN, NONFINITE}

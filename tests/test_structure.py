@@ -40,10 +40,10 @@ class Pattern:
     def __post_init__(self) -> None:
         self.found = find(self.shape, self.outputs, self.changed, self.changed)
 
-    def changed(self, mask: Array) -> Array:
+    def changed(self, axis: int, indices: Array) -> Array:
         """An output changes where any of its inputs is moved"""
         self.asked += 1
-        moved = np.broadcast_to(mask, self.shape).reshape(-1)
+        moved = np.isin(np.indices(self.shape)[axis], indices).reshape(-1)
         return np.asarray((self.depends & moved).any(axis=1))
 
     def shared(self) -> int:

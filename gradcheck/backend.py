@@ -61,12 +61,14 @@ def held_back() -> Iterator[BinaryIO]:
 def _uncollected() -> Iterator[None]:
     """No garbage collection meanwhile: the import makes a million objects, and nearly all of them stay.
 
-    Looking through them over and over takes a fifth of the time of `import tensorflow`.
+    Looking through them over and over takes a fifth of the time of `import tensorflow`, and once more in each
+    full collection afterwards: so they are set aside.
     """
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
+        gc.freeze()
     finally:
         if collecting:
             gc.enable()

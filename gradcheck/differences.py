@@ -10,13 +10,13 @@ are the one-sided slopes of L = <r, f(x)> along x_j, and no Jacobian is ever hel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gradcheck.evaluation import Evaluation
 from gradcheck.forward import Forward
@@ -30,6 +30,8 @@ from gradcheck.weights import Sums, Weights
 
 LARGE = 2**16
 """From this many outputs on a group is evaluated by itself, for memory's sake."""
+SHORT = 8
+"""Up to this many numbers that lie together are copied one by one."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,23 @@ class Differences:
 
     def _together(self, flat: Array, steps: Array, touched: Touched) -> Sums:
         """Elements that share no output, moved in one pair of evaluations."""
-        entries, point = touched.of(flat), self.forward.values[self.variable]
+        entries, moved = touched.of(flat), self._movable
+        places, point = moved.array.reshape(-1), view(self.forward.values[self.variable]).reshape(-1)
         sides = []
         for moves in (steps, -steps):
-            moved = tf.tensor_scatter_nd_add(tf.reshape(point, [-1]), flat[:, None], moves)
-            sides.append(view(self.evaluation.moved(tf.reshape(moved, point.shape)))[entries])
+            places[flat] += moves
+            sides.append(view(self.evaluation.moved(moved.tensor()))[entries])
+            places[flat] = point[flat]
         return self.weights.of_entries(sides[0], sides[1], self.base[entries], entries)
+
+    @cached_property
+    def _movable(self) -> Movable:
+        """The variable, whose elements are moved where they are and moved back."""
+        return Movable(view(self.forward.values[self.variable]))
+
+    def forget(self) -> None:
+        """Give back memory that is quickly filled again."""
+        self.__dict__.pop("_movable", None)
 
     def at(self, values: list[Any]) -> Any:
         """f at other values of all variables, evaluated eagerly; NaN where the function refuses them."""
@@ -120,8 +133,7 @@ class Differences:
 
     def changed(self, *ends: Array) -> list[Changed]:
         """For each end, which outputs change, bit for bit, when elements go to their place in it."""
-        point = view(self.forward.values[self.variable])
-        moved = Movable(point)
+        point, moved = view(self.forward.values[self.variable]), self._movable
 
         def changed(end: Array, axis: int, indices: Array) -> Array:
             _put(end, moved.array, axis, indices)
@@ -136,8 +148,9 @@ class Differences:
 
 def _put(source: Array, target: Array, axis: int, indices: Array) -> None:
     """Copy the elements that have one of the indices along an axis."""
-    size = source.shape[axis]
-    if 4 * indices.size > size:
+    size, inner = source.shape[axis], math.prod(source.shape[axis + 1 :])
+    # Single numbers here and there are slower to gather than all are to pass over.
+    if inner < SHORT and 4 * indices.size > size:
         mask = np.isin(np.arange(size), indices)
         np.copyto(target, source, where=mask.reshape([-1, *[1] * (source.ndim - axis - 1)]))
     else:

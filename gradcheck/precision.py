@@ -19,8 +19,8 @@ from gradcheck.evaluation import evaluate
 from gradcheck.forward import Forward
 from gradcheck.steps import typical
 from gradcheck.targets import Array
-from gradcheck.views import view
-from gradcheck.workers import spans
+from gradcheck.views import aligned, tensor, view
+from gradcheck.workers import each, spans
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6
@@ -102,7 +102,7 @@ class Line:
     def __init__(self, forward: Forward, base: Array, seed: int) -> None:
         generator = np.random.default_rng([seed, 2])
         self.forward, self.whole = forward, base
-        self.moves = [tf.constant(_direction(value, generator), value.dtype) for value in forward.values]
+        self.moves = [_direction(value, generator) for value in forward.values]
         self.sample = slice(None, None, max(1, base.size // SAMPLED))
         self.base = base[self.sample]
         sizes = [output.size for output in forward.outputs]
@@ -148,7 +148,7 @@ class Line:
 
     def _at(self, share: float) -> Array:
         self.evaluations += 1
-        values = [value + share * move for value, move in zip(self.forward.values, self.moves, strict=True)]
+        values = [_along(*pair, share) for pair in zip(self.forward.values, self.moves, strict=True)]
         return view(evaluate(self.forward, values, self.whole.size))[self.sample]
 
     def share(self, sigma: Array) -> Array:
@@ -182,6 +182,19 @@ def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
         own = array[part].astype(np.float64, copy=False)
         moves[part] = generator.uniform(0.5, 1.0, own.size) * np.where(own == 0, scale, own)
     return moves.reshape(value.shape)
+
+
+def _along(value: tf.Tensor, move: Array, share: float) -> tf.Tensor:
+    """A tensor moved by a share of `move`."""
+    point = view(value)
+    moved = aligned(point.shape, point.dtype)
+
+    def fill(part: slice) -> None:
+        size = (share * move.reshape(-1)[part]).astype(point.dtype)
+        moved.reshape(-1)[part] = point.reshape(-1)[part] + size
+
+    each(fill, spans(point.size))
+    return tensor(moved)
 
 
 def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:

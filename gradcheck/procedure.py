@@ -154,7 +154,9 @@ def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
     if point.settings.method is Method.ELEMENTWISE:
         return elementwise(value.shape, len(outputs))
     far, near = differences.changed(_far(value, steps.typical, point.settings.seed), steps.near())
-    return find(value.shape, outputs, far, near)
+    found = find(value.shape, outputs, far, near)
+    differences.forget()
+    return found
 
 
 def _far(value: Array, scale: float, seed: int) -> Array:

@@ -25,7 +25,7 @@ def typical(point: Array, known: Array | None = None) -> float:
     flat, parts = point.reshape(-1), spans(point.size)
 
     def magnitude(part: slice) -> Array:
-        values = flat[part] if known is None else flat[part][known[part]]
+        values = flat[part] if known is None or known[part].all() else flat[part][known[part]]
         return np.abs(values.astype(np.float64, copy=False))
 
     largest = max(each(lambda part: float(magnitude(part).max(initial=0.0)), parts), default=0.0) or 1.0

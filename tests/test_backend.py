@@ -57,3 +57,11 @@ def test_loading_twice_is_nothing() -> None:
     load_tensorflow()
     assert sys.modules["tensorflow"] is loaded
     assert gc.isenabled()
+
+
+def test_what_the_import_makes_is_set_aside() -> None:
+    before = gc.get_freeze_count()
+    with _uncollected():
+        made = [[number] for number in range(1000)]
+    assert gc.get_freeze_count() >= before + len(made)
+    gc.unfreeze()

@@ -118,6 +118,21 @@ class Differences:
             places[flat] = point[flat]
         return self.weights.of_entries(sides[0], sides[1], self.base[entries], entries)
 
+    def along(self, flat: int, moves: Array, entries: Array) -> Array:
+        """Outputs at `entries` with the element at `flat` moved by each of the `moves`, [moves, entries]."""
+        dtype = self.forward.values[self.variable].dtype.as_numpy_dtype
+        if moves.size <= self.evaluation.batch:
+            flats = np.full(moves.size, flat)
+            return self.evaluation.elements(flats, moves.astype(dtype), plain=True)[0][:, entries]
+        moved = self._movable
+        places, here = moved.array.reshape(-1), view(self.forward.values[self.variable]).reshape(-1)[flat]
+        found = np.empty((moves.size, entries.size))
+        for row, move in zip(found, moves, strict=True):
+            places[flat] = here + move
+            row[:] = view(self.evaluation.moved(moved.tensor()))[entries]
+        places[flat] = here
+        return found
+
     @cached_property
     def _movable(self) -> Movable:
         """The variable, whose elements are moved where they are and moved back."""

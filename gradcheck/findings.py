@@ -39,6 +39,11 @@ class Findings:
                 view = kept.reshape(self.shape)[..., *where]
                 view[...] = found.reshape(view.shape)
 
+    def copy(self, other: Findings, chosen: Array) -> None:
+        """Take over what another look has found of the elements at `chosen`."""
+        for name in KEPT:
+            getattr(self, name)[chosen] = getattr(other, name)[chosen]
+
     def where(self, verdict: ElementVerdict) -> Array:
         """Flat indices of the elements with a verdict."""
         return np.flatnonzero(self.verdicts == verdict)

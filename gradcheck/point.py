@@ -53,6 +53,12 @@ class Point:
         """The function whose tape is `exact`: the one in float64, unless that has no backward pass."""
         return self.native if self.exact is self.own else self.forward
 
+    def round_to(self, shares: Array) -> None:
+        """From now on the outputs are known to be rounded to a share of themselves, [output tensors]."""
+        sizes = [output.size for output in self.forward.outputs]
+        self.precision = precision.rounded_to(self.precision, shares, self.base, sizes)
+        self.weights = Weights(self.cotangents, self.precision)
+
     def _evaluate(self, forward: Forward) -> Array:
         """f(x), finite and the same twice."""
         try:

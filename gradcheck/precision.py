@@ -65,6 +65,19 @@ class Precision:
         return "bfloat16"
 
 
+def rounded_to(precision: Precision, shares: Array, base: Array, sizes: list[int]) -> Precision:
+    """A precision no better than a share of each output tensor, [tensors]; `sizes` are theirs."""
+    parts = np.split(np.abs(base), np.cumsum(sizes)[:-1])
+    # The term that is rounded may be larger than what it is a part of.
+    least = (
+        share * np.maximum(part, typical(part))
+        for share, part in zip(shares, parts, strict=True)
+        if part.size
+    )
+    eps = np.maximum(precision.eps, np.repeat(shares, sizes) if len(sizes) > 1 else shares)
+    return Precision(np.maximum(precision.noise, np.concatenate(list(least))), eps, precision.evaluations)
+
+
 def assumed(forward: Forward, base: Array, noise: float) -> Precision:
     """The precision of a function that is run at its tensors' own dtype, coarser than float64."""
     eps = max(eps_of(value.dtype.name) for value in forward.values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck import kinks, native
+from gradcheck import kinks, native, stairs
 from gradcheck.comparison import Comparison
 from gradcheck.conclusion import conclude
 from gradcheck.copies import lanes
@@ -42,7 +42,23 @@ class Examined:
 
 
 def examine(point: Point, progress: Progress) -> Examined:
-    """Take the differences at a point and judge the tapes by them."""
+    """Take the differences at a point and judge the tapes by them.
+
+    Where what fails has stairs, a term of the function is rounded inside, and all is taken anew.
+    """
+    found = _examine(point, progress)
+    shares = stairs.shares(found.examinations)
+    if shares is None:
+        return found
+    point.evaluations += sum(e.differences.evaluations for e in found.examinations)
+    point.round_to(shares)
+    again = _examine(point, progress)
+    for first, second in zip(found.examinations, again.examinations, strict=True):
+        stairs.reconcile(first, second)
+    return again
+
+
+def _examine(point: Point, progress: Progress) -> Examined:
     settings = point.settings
     examinations = [_examination(point, number, progress) for number in range(len(point.names))]
     groupings = [_grouping(point, e.differences, e.steps) for e in examinations]
@@ -180,7 +196,6 @@ def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:
         seen[examination.faint(examination.rule.limit)] = False
         for part in spans(seen.size):
             shown = seen[part]
-            share = examination.tolerance[part][shown] / examination.size[part][shown]
-            shares.append(share.astype(np.float32))
+            shares.append(examination.tolerance[part][shown] / examination.size[part][shown])
     every = np.concatenate(shares) if shares else np.zeros(0)
     return (float(np.median(every, overwrite_input=True)), float(every.max())) if every.size else None

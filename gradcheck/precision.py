@@ -20,7 +20,7 @@ from gradcheck.forward import Forward
 from gradcheck.steps import typical
 from gradcheck.targets import Array
 from gradcheck.views import aligned, tensor, view
-from gradcheck.workers import each, spans
+from gradcheck.workers import SPAN, each, spans
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6
@@ -200,6 +200,8 @@ def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
 def _along(value: tf.Tensor, move: Array, share: float) -> tf.Tensor:
     """A tensor moved by a share of `move`."""
     point = view(value)
+    if point.size <= SPAN:
+        return tf.constant(point + (share * move).astype(point.dtype))
     moved = aligned(point.shape, point.dtype)
 
     def fill(part: slice) -> None:

@@ -181,10 +181,11 @@ class Line:
         eps = np.maximum(eps, noise / (float(np.abs(self.whole).max(initial=0.0)) or 1.0))
         sizes = [output.size for output in self.forward.outputs]
         spread = eps[:1] if (eps == eps[0]).all() else np.repeat(eps, sizes)
-        level = spread * np.abs(self.whole)
+        level = np.abs(self.whole)
+        level *= spread
         if self.base.size == self.whole.size:
-            level = np.maximum(level, sigma)
-        return Precision(np.maximum(level, noise), spread, self.evaluations)
+            np.maximum(level, sigma, out=level)
+        return Precision(np.maximum(level, noise, out=level), spread, self.evaluations)
 
 
 def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:

@@ -178,13 +178,16 @@ def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
 def _far(value: Array, scale: float, seed: int) -> Array:
     """The point with every element moved by a good part of itself, in its own sign or against it: far enough
     to meet a maximum's other candidates."""
-    generator, end = np.random.default_rng([seed, 4]), aligned(value.shape, value.dtype)
-    for part in spans(value.size):
+    end = aligned(value.shape, value.dtype)
+
+    def fill(part: slice) -> None:
         own = value.reshape(-1)[part]
         # From −1 … 1 to −½ … −¼ and ¼ … ½.
-        uniform = generator.uniform(-1, 1, own.size)
+        uniform = np.random.default_rng([seed, 4, part.start]).uniform(-1, 1, own.size)
         share = np.copysign(0.25 + 0.25 * np.abs(uniform), uniform)
         end.reshape(-1)[part] = own + share * np.where(own == 0, scale, own)
+
+    each(fill, spans(value.size))
     return end
 
 

@@ -59,14 +59,20 @@ class Steps:
         wrongly perturbed together cannot look like one: their joint effect changes with the ratio of their
         steps, which is different each time.
         """
-        ends = []
-        for side in (1.0, -1.0):
-            end = aligned(self.point.shape, self.point.dtype)
-            for part in spans(end.size):
-                share = self._generator.uniform(0.7, 1.3, part.stop - part.start)
-                end.reshape(-1)[part] = self._end(part, side * self.first * factor, share)
-            ends.append(end)
-        return ends[0], ends[1]
+        return self._moved(self.first * factor), self._moved(-self.first * factor)
+
+    def _moved(self, factor: float) -> Array:
+        end, parts = aligned(self.point.shape, self.point.dtype), spans(self.point.size)
+        # Spans that are worked on at once draw from generators of their own.
+        seed = int(self._generator.integers(2**63)) if len(parts) > 1 else None
+
+        def fill(part: slice) -> None:
+            generator = self._generator if seed is None else np.random.default_rng([seed, part.start])
+            share = generator.uniform(0.7, 1.3, part.stop - part.start)
+            end.reshape(-1)[part] = self._end(part, factor, share)
+
+        each(fill, parts)
+        return end
 
     def near(self) -> Array:
         """The point with every element moved up by its first step."""

@@ -46,11 +46,13 @@ def examine(point: Point, progress: Progress) -> Examined:
 
     Where what fails has stairs, a term of the function is rounded inside, and all is taken anew.
     """
+    warned = list(point.warnings)
     found = _examine(point, progress)
     shares = stairs.shares(found.examinations)
     if shares is None:
         return found
     point.evaluations += sum(e.differences.evaluations for e in found.examinations)
+    point.warnings = warned
     point.round_to(shares)
     again = _examine(point, progress)
     for first, second in zip(found.examinations, again.examinations, strict=True):

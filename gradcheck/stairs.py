@@ -60,18 +60,14 @@ def shares(examinations: Sequence[Examination]) -> Array | None:
 
 
 def reconcile(first: Findings, again: Findings) -> None:
-    """Leave to the second look what the first refused, and no more than that.
+    """Leave to the second look what the first refused or left open, and no more than that.
 
     What it accepts only because so coarse a precision tells little is not known to be right.
     """
-    again.copy(
-        first,
-        np.flatnonzero(
-            (first.verdicts != ElementVerdict.MISMATCH) & (first.verdicts != ElementVerdict.UNCHECKED)
-        ),
-    )
-    accepted = (first.verdicts == ElementVerdict.MISMATCH) & (again.verdicts == ElementVerdict.MATCH)
+    kept = (first.verdicts == ElementVerdict.MATCH) | (first.verdicts == ElementVerdict.KINK)
+    accepted = ~kept & (again.verdicts == ElementVerdict.MATCH)
     again.verdicts[accepted & ~(again.tolerance <= TELLING * again.size)] = ElementVerdict.INCONCLUSIVE
+    again.copy(first, np.flatnonzero(kept))
 
 
 def _failing(examination: Examination) -> Array:

@@ -10,11 +10,14 @@ import pytest
 import tensorflow as tf
 
 import gradcheck
-from gradcheck import Verdict
-from gradcheck.stairs import FEWEST, INTERVALS, MOST, height
+from gradcheck import ElementVerdict, Verdict
+from gradcheck.findings import Findings
+from gradcheck.stairs import FEWEST, INTERVALS, MOST, height, reconcile
 from gradcheck.targets import Array
 from tests.corpus.case import Function, distorted
 
+MATCH, KINK = ElementVerdict.MATCH, ElementVerdict.KINK
+MISMATCH, INCONCLUSIVE = ElementVerdict.MISMATCH, ElementVerdict.INCONCLUSIVE
 T = np.arange(INTERVALS + 1) / INTERVALS
 GENERATOR = np.random.default_rng(0)
 
@@ -128,3 +131,36 @@ def test_other_mistakes_stay_mistakes(function: Function, factor: float) -> None
 
     assert report.verdict is Verdict.FAIL, str(report)
     assert report.variables[0].counts["mismatch"] >= 4
+
+
+def test_within_a_budget() -> None:
+    """What is said of the budget is said once, though the check is made twice."""
+    x = np.random.default_rng(0).standard_normal((64, 30))
+    mixing = np.random.default_rng(1).standard_normal((30, 30))
+
+    report = gradcheck.check(
+        lambda x: tf.sin(x) + cast(tf.cos(0.01 * tf.matmul(x, mixing)) + 2, "float32"), {"x": x}, budget=20
+    )
+
+    assert report.verdict is not Verdict.FAIL, str(report)
+    assert sum("Within the budget" in warning for warning in report.warnings) == 1
+
+
+def looked_at(verdicts: list[int], tolerance: float) -> Findings:
+    found = Findings((len(verdicts),))
+    found.verdicts[:] = verdicts
+    found.tolerance[:], found.size[:], found.difference[:] = tolerance, 1.0, tolerance
+    return found
+
+
+@pytest.mark.parametrize(("tolerance", "accepted"), [(1e-3, MATCH), (0.1, INCONCLUSIVE)])
+def test_a_second_look_judges_only_what_the_first_did_not_accept(
+    tolerance: float, accepted: ElementVerdict
+) -> None:
+    first = looked_at([MATCH, MISMATCH, MISMATCH, INCONCLUSIVE, KINK], 1e-6)
+    again = looked_at([MISMATCH, MATCH, MISMATCH, MATCH, MISMATCH], tolerance)
+
+    reconcile(first, again)
+
+    assert again.verdicts.tolist() == [MATCH, accepted, MISMATCH, accepted, KINK]
+    assert again.difference.tolist() == [1e-6, tolerance, tolerance, tolerance, 1e-6]

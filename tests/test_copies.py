@@ -114,6 +114,7 @@ APART: dict[str, Function] = {
     "the first rows only": lambda x: tf.sin(x)[:8],
     "shifted": lambda x: tf.roll(x, 1, 0),
     "mixed in a large batch": lambda x: tf.sin(x) + (0 if x.shape[0] == 8 else 1e-3 * tf.roll(x, 1, 0)),
+    "mixed where copies differ": lambda x: x if x.shape[0] == 8 else 2 * x - tf.roll(x, 8, 0),
     "another beside the first copy": lambda x: x + 0.1 * np.repeat([[0], [1]], [8, x.shape[0] - 8], 0),
     "an output that does not answer": lambda x: (tf.sin(x), tf.constant([1.0], x.dtype)),
 }  # fmt: skip
@@ -124,6 +125,29 @@ def test_where_copies_are_not_independent_there_are_none(name: str) -> None:
     lane = lane_that_holds(forward(APART[name], {"x": X}, ["x"]), 0)
 
     assert lane is None or lane.lane.inputs["x"] == 1, "the columns are independent in most of these"
+
+
+def test_each_copy_is_measured_from_its_own_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding may depend on the place in a batch; here it is much larger than that"""
+    monkeypatch.setattr("gradcheck.evaluation.JOINED", 7 * 2 * X.size)
+
+    def function(x: Any) -> Any:
+        return tf.cumsum(x, 1) + 1e-9 * tf.cast(tf.range(tf.shape(x)[0])[:, None], x.dtype)
+
+    whole = forward(function, {"x": X}, ["x"])
+    evaluation = Evaluation(whole, 0, whole.at_point().numpy())
+    (grouping,) = groupings(whole)
+    evaluation.join(grouping, lanes(whole, 0, [grouping]))
+    groups = list(range(grouping.groups))
+
+    (found,), base = evaluation.groups(grouping, groups, (X + 1,))
+
+    assert (evaluation.copies, grouping.groups) == (7, 20)
+    for group in groups:
+        moved = X.copy()
+        moved[grouping.slices(group)] += 1
+        rise = np.cumsum(moved, 1) - np.cumsum(X, 1)
+        np.testing.assert_allclose((found - base)[group], rise.reshape(-1), atol=1e-13)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -47,6 +47,8 @@ NO_STAIRS: dict[str, Callable[[Array], Array]] = {
     "up and down": lambda t: np.round(np.sin(12 * t)),
     "steps of all heights": lambda t: np.floor(5 * t) ** 3,
     "steps ever closer": lambda t: np.floor(8 * t**4),
+    "steps here and there": lambda t: 1.0 * (t > 0.11) + (t > 0.22) + (t > 0.9),
+    "a steep piece": lambda t: np.clip(INTERVALS * t - 10, 0, FEWEST),
     "too many steps": lambda t: np.floor((MOST + 3) * t),
     "too few": lambda t: np.floor((FEWEST - 1) * t),
     "noise": lambda t: 1e-9 * GENERATOR.standard_normal(t.size),

@@ -84,16 +84,6 @@ class Grouping:
         numbers = [j // p for j, p in zip(index, self.periods, strict=True)]
         return np.ravel_multi_index(residues, self.periods), np.ravel_multi_index(numbers, self.lengths)
 
-    def crop(self, group: int, members: Array) -> Array:
-        """A group's members [..., members] without those off the tensor's end, in the order of its slices."""
-        leading = members.shape[:-1]
-        kept: tuple[Any, ...] = tuple(
-            slice(0, -(-(n - int(s.start)) // p))
-            for n, p, s in zip(self.shape, self.periods, self.slices(group), strict=True)
-        )
-        whole = members.reshape(leading + self.lengths)[(..., *kept)]
-        return whole.reshape(*leading, math.prod(whole.shape[len(leading) :]))
-
 
 def flat_indices(where: Slices, shape: tuple[int, ...], chosen: Array) -> Array:
     """Flat indices in a tensor of `shape` of the elements number `chosen` in a view."""

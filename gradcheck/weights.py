@@ -40,11 +40,6 @@ class Sums:
         """All sums, one below the other."""
         return np.concatenate([self.up, self.down, self.gap, [self.size, self.noise, self.coarse]])
 
-    def take(self, members: Array | slice) -> Sums:
-        """Only some elements."""
-        parts = (self.up, self.down, self.gap, self.size, self.noise, self.coarse)
-        return Sums(*(part[..., members] for part in parts))
-
 
 class Weights:
     """Cotangents [K, outputs], the size w of the one that is shown [outputs], and the outputs' rounding."""

@@ -261,4 +261,3 @@ def test_sums_over_some_entries() -> None:
     for field in ("up", "down", "gap", "size", "noise", "coarse"):
         np.testing.assert_allclose(getattr(found, field), getattr(truth, field), rtol=1e-12, atol=1e-30)
     assert np.array_equal(Sums.of(found.rows, known.count).gap, found.gap)
-    assert found.take(np.array([1])).up.shape == (3, 1)

@@ -312,10 +312,6 @@ def test_every_element_is_in_one_group_and_has_a_number_of_its_own(shape: Shape,
         where, number = grouping.place(flat)
         assert (where == group).all()
         assert len(set(number.tolist())) == flat.size <= grouping.members
-        # The members off the end are left out, in the order of the slices.
-        inside = np.full(grouping.members, -1)
-        inside[number] = flat
-        assert grouping.crop(group, inside).tolist() == flat.tolist()
         assert flat_indices(grouping.slices(group), shape, np.arange(flat.size)).tolist() == flat.tolist()
 
     assert (seen == 1).all()

@@ -134,15 +134,24 @@ class Copies:
         picked = {0, int(generator.integers(self.count))}
         return all(_alike(found[one], view(alone(tf.constant(self.places[one])))) for one in picked)
 
-    def groups(self, grouping: Grouping, groups: Sequence[int], end: Array) -> Array:
-        """f with each group of elements at their place in `end`, [groups, outputs]; at most `count`."""
+    def groups(self, grouping: Grouping, groups: Sequence[int], end: Array) -> Array | None:
+        """f with each group of elements at their place in `end`, [groups, outputs]; at most `count`.
+
+        NaN where the function refuses a single copy, or returns another number of outputs; None where it does
+        so with several, since it is not known which is to blame.
+        """
         moved = [grouping.slices(group) for group in groups]
         for place, where in zip(self.places, moved, strict=False):
             place[where] = end[where]
-        found = self()
+        try:
+            found = self()
+        except tf.errors.InvalidArgumentError:
+            found = self.base[:0]
         for place, where in zip(self.places, moved, strict=False):
             place[where] = self.point[where]
-        return found[: len(groups)]
+        if found.shape == self.base.shape:
+            return found[: len(groups)]
+        return np.full_like(self.base, np.nan) if self.count == 1 else None
 
     def __call__(self) -> Array:
         """f of all copies as they are, [count, outputs]."""

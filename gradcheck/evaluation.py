@@ -8,15 +8,14 @@ rounding may differ between them.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.backend import held_back
+from gradcheck.backend import held_back, quiet
 from gradcheck.copies import Copies, Lane
 from gradcheck.forward import Forward
 from gradcheck.structure import Grouping
@@ -46,18 +45,6 @@ def evaluate(forward: Forward, values: list[Any], outputs: int) -> Any:
     except tf.errors.InvalidArgumentError:
         return refused
     return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without TensorFlow's remarks on how it batches an operation."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def free_memory() -> int:
@@ -158,11 +145,21 @@ class Evaluation:
         point as it comes out beside them, [groups, outputs] or [1, outputs]."""
         copies = self._of(grouping)
         if copies is not None:
-            return self._joined(copies, grouping, groups, ends)
+            joined = self._joined(copies, grouping, groups, ends)
+            if joined is not None:
+                return joined
+            self._copies = None
         if len(groups) == 1:
             residues = _residues(grouping, groups)[0]
             moved = (_masked(grouping, self.point, residues, True, self._constant(end)) for end in ends)
             return [view(self.moved(value))[None] for value in moved], self.base[None]
+        if len(groups) > self.batch:
+            first, others = groups[: self.batch], groups[self.batch :]
+            one, other = self.groups(grouping, first, ends), self.groups(grouping, others, ends)
+            bases = [np.broadcast_to(base, found[0].shape) for found, base in (one, other)]
+            return [np.concatenate(pair) for pair in zip(one[0], other[0], strict=True)], np.concatenate(
+                bases
+            )
         residues = _residues(grouping, [*groups, 0])
         moving = np.arange(len(residues)) < len(groups)
 
@@ -177,16 +174,20 @@ class Evaluation:
 
     def _joined(
         self, copies: Copies, grouping: Grouping, groups: list[int], ends: Sequence[Array]
-    ) -> tuple[list[Array], Array]:
-        """The same from copies side by side, as many at a time as there are."""
+    ) -> tuple[list[Array], Array] | None:
+        """The same from copies side by side, as many at a time as there are; None where some are refused."""
         self.count += len(ends) * len(groups)
         parts = [groups[start : start + copies.count] for start in range(0, len(groups), copies.count)]
-        found = [[copies.groups(grouping, part, end) for part in parts] for end in ends]
+        sides = []
+        for end in ends:
+            found = [copies.groups(grouping, part, end) for part in parts]
+            known = [rows for rows in found if rows is not None]
+            if len(known) < len(found):
+                return None
+            sides.append(known[0] if len(known) == 1 else np.concatenate(known))
         if len(parts) == 1 or copies.count == 1:
-            base = copies.base[: len(groups)]
-        else:
-            base = np.concatenate([copies.base] * len(parts))[: len(groups)]
-        return [rows[0] if len(parts) == 1 else np.concatenate(rows) for rows in found], base
+            return sides, copies.base[: len(groups)]
+        return sides, np.concatenate([copies.base] * len(parts))[: len(groups)]
 
     def _constant(self, end: Array) -> Any:
         """A tensor of it, copied once for all groups."""

@@ -94,6 +94,7 @@ def test_each_copy_comes_out_as_it_does_alone(name: str) -> None:
     point = whole.values[0].numpy()
     grouping = Grouping(point.shape, (2,) * point.ndim, (((None,) * point.ndim),))
     found = copies.groups(grouping, [1, 3], point + 1)
+    assert found is not None
     for number, group in enumerate((1, 3)):
         moved = point.copy()
         moved[grouping.slices(group)] += 1
@@ -161,6 +162,7 @@ def test_a_single_copy_needs_no_lane(compiled: bool) -> None:
     moved = normal(20)
     moved[7] = 3.0
     found = copies.groups(Grouping((20,), (20,), ((None,),)), [7], np.full(20, 3.0))
+    assert found is not None
     np.testing.assert_allclose(found, [moved @ W], rtol=1e-12)
 
 
@@ -230,3 +232,43 @@ def test_a_function_that_does_not_trace_is_called_eagerly() -> None:
 
     assert copies.holds(base, Evaluation(whole, 0, base).moved)
     assert np.array_equal(copies.base, [base] * COUNT)
+
+
+def refusing(x: Any) -> Any:
+    """Refuses the single point x[3, 2] > 3, whatever copy it is in"""
+    with tf.control_dependencies([tf.debugging.assert_less_equal(x[3::8, 2], tf.cast(3.0, x.dtype))]):
+        return tf.cumsum(x, 1)
+
+
+@pytest.mark.parametrize("joined", [10**6, 2 * X.size])
+def test_a_copy_that_is_refused(joined: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are evaluated in another way, also one by one in a graph; the refused one is NaN."""
+    monkeypatch.setattr("gradcheck.evaluation.JOINED", joined)
+    monkeypatch.setattr("gradcheck.evaluation.THIN", 0)
+    monkeypatch.setattr("gradcheck.evaluation.WORTH_TRACING", 0)
+    whole = forward(refusing, {"x": X}, ["x"])
+    evaluation = Evaluation(whole, 0, whole.at_point().numpy())
+    (grouping,) = groupings(whole)
+    evaluation.join(grouping, lanes(whole, 0, [grouping]))
+    assert evaluation.copies == (1 if joined == 2 * X.size else 20)
+
+    (found,), base = evaluation.groups(grouping, list(range(grouping.groups)), (X + 9,))
+
+    assert np.flatnonzero(np.isnan(found).any(axis=1)).tolist() == [2]
+    moved = X.copy()
+    moved[grouping.slices(7)] += 9
+    np.testing.assert_allclose((found - base)[7], (np.cumsum(moved, 1) - np.cumsum(X, 1)).reshape(-1))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_another_number_of_outputs_is_nan(compiled: bool) -> None:
+    whole = forward(lambda x: tf.boolean_mask(x, x[:, 0] > 0), {"x": np.abs(X)}, ["x"])
+    base = whole.at_point().numpy()
+    copies = Copies(whole, 0, Lane(), 1, compiled)
+    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+
+    found = copies.groups(Grouping(X.shape, X.shape, ((None, None),)), [20], -np.abs(X))
+
+    assert found is not None
+    assert np.isnan(found).all()
+    assert found.shape == (1, X.size)

@@ -152,7 +152,7 @@ class Point:
     def in_words(self) -> str:
         """The dtypes that tape and differences were computed in."""
         dtypes = sorted({value.dtype.name for value in self.native.values})
-        if self.forward is self.native and self.precision.name != "float64":
+        if self.forward is self.native and dtypes != ["float64"] and self.precision.name != "float64":
             return f"tape and differences in {self.precision.name}"
         rounded = "" if self.precision.name == "float64" else f" (rounded to {self.precision.name} inside)"
         own = "" if dtypes == ["float64"] else f", tape also in {' and '.join(dtypes)}"

@@ -166,3 +166,9 @@ def test_a_second_look_judges_only_what_the_first_did_not_accept(
 
     assert again.verdicts.tolist() == [MATCH, accepted, MISMATCH, accepted, KINK]
     assert again.difference.tolist() == [1e-6, tolerance, tolerance, tolerance, 1e-6]
+
+
+def test_the_report_says_what_rounds() -> None:
+    report = gradcheck.check(rounded("cosine", "float32"), {"x": np.array([0.1, 0.7, -0.4])})
+
+    assert report.precision == "tape and differences in float64 (rounded to float32 inside)"

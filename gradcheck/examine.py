@@ -232,7 +232,13 @@ class Examination(Findings):
     ) -> Array:
         """Judge a piece by two pairs of evaluations."""
         far, near = parts
-        return self._record(far.where, two_levels(self._level(far, ends), self._level(near, nearer)))
+        coarse = self._level(far, ends)
+        slopes = two_levels(coarse, self._level(near, nearer))
+        if isinstance(far.where, np.ndarray):
+            # Of several groups some may be straight, and finer steps tell less of them.
+            once = one_level(coarse)
+            slopes = slopes.where(once.resolved(self.rule.rtol, self.rule.atol), once)
+        return self._record(far.where, slopes)
 
     def _level(self, part: Part, ends: tuple[Array, Array]) -> Level:
         higher, lower, point = (_picked(values, part.where) for values in (*ends, self.steps.point))

@@ -156,8 +156,8 @@ def _pace(examination: Examination, grouping: Grouping) -> float:
     ends = examination.steps.moved(1.0)
     started = time.perf_counter()
     groups = next(examination.differences.batches(grouping))[: examination.differences.evaluation.copies]
-    (moved,) = examination.differences.first(grouping, groups, *ends)
-    each(lambda part: part.rows(), moved.parts)
+    for moved in examination.differences.first(grouping, groups, *ends):
+        each(lambda part: part.rows(), moved.parts)
     return (time.perf_counter() - started) / len(groups)
 
 

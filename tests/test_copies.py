@@ -272,3 +272,30 @@ def test_another_number_of_outputs_is_nan(compiled: bool) -> None:
     assert found is not None
     assert np.isnan(found).all()
     assert found.shape == (1, X.size)
+
+
+def test_copies_along_a_batch_with_windows_beside_it() -> None:
+    """Groups that are laid out differently, and more than nobody waits for an estimate of"""
+    kernel = normal(7, 12, 3)
+    x = normal(4, 60, 12)
+
+    def function(x: Any) -> Any:
+        return tf.nn.conv1d(x, kernel, 1, "SAME")
+
+    def wrong(x: Any) -> Any:
+        return tf.stop_gradient(function(x)) + 1.01 * (function(x) - tf.stop_gradient(function(x)))
+
+    assert gradcheck.check(function, {"x": x}).passed
+    assert not gradcheck.check(wrong, {"x": x}).passed
+
+
+def test_a_straight_element_among_curved_ones_is_settled_at_once() -> None:
+    """By the first pair of steps: by finer ones its rounding would be too large"""
+    curved = np.arange(40) % 10 == 0
+
+    report = gradcheck.check(
+        lambda x: tf.where(curved, tf.exp(x), x + 3000.0), {"x": normal(40)}, method="elementwise"
+    )
+
+    assert report.passed
+    assert report.evaluations < 4 * 40 + 80

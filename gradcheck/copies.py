@@ -112,12 +112,17 @@ class Copies:
             self._call = tf.function(self._outputs, autograph=False)
         self.base = np.zeros(0)
 
+    @property
+    def compiled(self) -> bool:
+        """Whether they are evaluated in a graph."""
+        return self._call != self._outputs
+
     def holds(self, base: Array, alone: Callable[[Any], Any]) -> bool:
         """Whether the copies come out as `alone` does; `base` is f at the point, [outputs]."""
         try:
             return self._as_alone(base, alone)
         except Exception:  # whatever a user's function does in a graph, or with inputs of another shape
-            if self._call == self._outputs:
+            if not self.compiled:
                 return False
         finally:
             self.places[...] = self.point

@@ -108,6 +108,7 @@ class Evaluation:
                 holds = copies.holds(self.base, self._at)
             if holds:
                 self._copies = grouping, copies
+                self.traces = not compiled or copies.compiled
                 return
 
     def forget(self) -> None:

@@ -231,7 +231,20 @@ def test_a_function_that_does_not_trace_is_called_eagerly() -> None:
     copies = Copies(whole, 0, Lane({"x": 0}, (0,)), COUNT, compiled=True)
 
     assert copies.holds(base, Evaluation(whole, 0, base).moved)
+    assert not copies.compiled
     assert np.array_equal(copies.base, [base] * COUNT)
+
+
+def test_what_does_not_trace_in_a_single_copy_is_said_to_be_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck.evaluation.JOINED", 1)
+
+    def function(w: Any) -> Any:
+        return tf.matmul(normal(2, 40), w) if float(w[0, 0]) < 100 else w
+
+    report = gradcheck.check(function, {"w": normal(40, 1000)})
+
+    assert report.passed
+    assert any("does not trace" in warning for warning in report.warnings), report.warnings
 
 
 def refusing(x: Any) -> Any:

@@ -113,14 +113,14 @@ class Examination(Findings):
 
     def _confirm(self, grouping: Grouping, alone: Grouping) -> None:
         """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""
-        wrong = self._worst_first()
+        wrong = self.worst_first()
         if self._stand(alone, wrong):
             return
         if grouping != alone:
             self._sweep(grouping, wrong, thorough=True)
             unclear = np.intersect1d(wrong, self.where(ElementVerdict.INCONCLUSIVE))
             self._sweep(alone, unclear, thorough=True)
-            wrong = self._worst_first()
+            wrong = self.worst_first()
             if self._stand(alone, wrong):
                 return
         self._sweep(alone, wrong, thorough=True)
@@ -130,10 +130,6 @@ class Examination(Findings):
         self._sweep(alone, wrong[:CLOSELY], thorough=True)
         self._sweep(alone, wrong[CLOSELY:CONFIRMED])
         return bool((self.verdicts[wrong[:CONFIRMED]] == ElementVerdict.MISMATCH).all())
-
-    def _worst_first(self) -> Array:
-        wrong = self.where(ElementVerdict.MISMATCH)
-        return np.asarray(wrong[np.argsort(-self.share[wrong], kind="stable")])
 
     def _sweep(self, grouping: Grouping, flat: Array, thorough: bool = False) -> None:
         """Judge elements by slopes at many steps: a short ladder, then the full one for what that leaves.

@@ -48,6 +48,11 @@ class Findings:
         """Flat indices of the elements with a verdict."""
         return np.flatnonzero(self.verdicts == verdict)
 
+    def worst_first(self) -> Array:
+        """Flat indices of the mismatches, those that are off by most of their tolerances first."""
+        wrong = self.where(ElementVerdict.MISMATCH)
+        return np.asarray(wrong[np.argsort(-self.share[wrong], kind="stable")])
+
     def scale(self) -> float:
         """Typical S of the elements that were judged."""
         known = np.isfinite(self.size) & (self.verdicts != ElementVerdict.UNCHECKED)

@@ -7,7 +7,6 @@ import numpy as np
 from gradcheck import tape
 from gradcheck.examine import Examination
 from gradcheck.point import Point
-from gradcheck.report import ElementVerdict
 from gradcheck.slopes import ROUNDINGS
 from gradcheck.targets import Array
 
@@ -27,12 +26,12 @@ def involved(point: Point, number: int, examination: Examination) -> list[str]:
     """
     if point.exact.reasons[number] is not None or point.own.reasons[number] is not None:
         return []
-    wrong = np.flatnonzero((examination.verdicts == ElementVerdict.MISMATCH) & ~examination.corner)
+    wrong = examination.worst_first()
+    wrong = wrong[~examination.corner[wrong]]
     if wrong.size == 0 or not point.base.size:
         return []
-    worst = wrong[np.argsort(-examination.share[wrong], kind="stable")][:SHOWN]
     found = []
-    for element in worst:
+    for element in wrong[:SHOWN]:
         differences, noise = _differences(point, examination, int(element))
         rows = np.argsort(-np.abs(differences), kind="stable")[:ROWS]
         tapes = _tapes(point, number, int(element), rows)

@@ -29,6 +29,10 @@ class Rule:
     reach: float
     """The same as a multiple of `Slopes.held`: a difference is good to ε^(2/3) Σ w |f| / |x|."""
 
+    def allowed(self, slopes: Slopes) -> Array:
+        """atol + rtol·S and the rounding of every contribution: the error that counts as agreement, [U]."""
+        return np.asarray(self.atol + self.rtol * slopes.size + ROUNDED * slopes.rounding)
+
     @staticmethod
     def of(rtol: float, atol: float, eps: float) -> Rule:
         """The rule at the coarsest precision of an output: a difference there is good to about eps^(2/3)."""
@@ -59,7 +63,7 @@ class Judgement:
 
 def judge_most(slopes: Slopes, tape: Array, rule: Rule) -> Judgement:
     """The judgement of `judge`, for elements of which nearly all plainly match: those by the short way."""
-    allowed = rule.atol + rule.rtol * slopes.size + ROUNDED * slopes.rounding
+    allowed = rule.allowed(slopes)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(tape - slopes.value).max(axis=0)
         bound = slopes.bound.max(axis=0)
@@ -96,7 +100,7 @@ def judge(
     `rounding` is how far its own rounding can move the tape, allowed where it is needed; a tape no larger
     than `wobble`, its change under a tiny move of the inputs, is nothing but rounding.
     """
-    allowed = rule.atol + rule.rtol * slopes.size + ROUNDED * slopes.rounding
+    allowed = rule.allowed(slopes)
     tolerance = slopes.half + allowed + np.where(slopes.bound <= allowed / 4, 0.0, slopes.bound)
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(tape - slopes.value)

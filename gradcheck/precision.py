@@ -19,8 +19,8 @@ from gradcheck.evaluation import evaluate
 from gradcheck.forward import Forward
 from gradcheck.steps import typical
 from gradcheck.targets import Array
-from gradcheck.views import aligned, tensor, view
-from gradcheck.workers import SPAN, each, spans
+from gradcheck.views import filled, tensor, view
+from gradcheck.workers import spans
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6
@@ -201,16 +201,12 @@ def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
 def _along(value: tf.Tensor, move: Array, share: float) -> tf.Tensor:
     """A tensor moved by a share of `move`."""
     point = view(value)
-    if point.size <= SPAN:
-        return tf.constant(point + (share * move).astype(point.dtype))
-    moved = aligned(point.shape, point.dtype)
 
-    def fill(part: slice) -> None:
+    def moved(part: slice) -> Array:
         size = (share * move.reshape(-1)[part]).astype(point.dtype)
-        moved.reshape(-1)[part] = point.reshape(-1)[part] + size
+        return np.asarray(point.reshape(-1)[part] + size)
 
-    each(fill, spans(point.size))
-    return tensor(moved)
+    return tensor(filled(point.shape, point.dtype, moved))
 
 
 def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:
@@ -222,8 +218,6 @@ def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:
 
 def nudged(value: tf.Tensor, seed: int) -> tf.Tensor:
     """A tensor moved to a point next to it: far from where it is for rounding, close for its gradient."""
-    array: Array = value.numpy().astype(np.float64)
-    scale = float(np.sqrt(np.mean(array**2))) or 1.0
-    share = eps_of(value.dtype.name) ** 0.5 * scale
-    move = share * np.random.default_rng([seed, 6]).standard_normal(array.shape)
+    share = eps_of(value.dtype.name) ** 0.5 * typical(view(value))
+    move = share * np.random.default_rng([seed, 6]).standard_normal(tuple(value.shape))
     return value + tf.constant(move, value.dtype)

@@ -24,7 +24,7 @@ from gradcheck.settings import Method
 from gradcheck.steps import Steps
 from gradcheck.structure import Grouping, elementwise, find
 from gradcheck.targets import Array
-from gradcheck.views import aligned, view
+from gradcheck.views import filled, view
 from gradcheck.workers import each, spans
 
 QUICK = 64
@@ -180,17 +180,15 @@ def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
 def _far(value: Array, scale: float, seed: int) -> Array:
     """The point with every element moved by a good part of itself, in its own sign or against it: far enough
     to meet a maximum's other candidates."""
-    end = aligned(value.shape, value.dtype)
 
-    def fill(part: slice) -> None:
+    def end(part: slice) -> Array:
         own = value.reshape(-1)[part]
         # From −1 … 1 to −½ … −¼ and ¼ … ½.
         uniform = np.random.default_rng([seed, 4, part.start]).uniform(-1, 1, own.size)
         share = np.copysign(0.25 + 0.25 * np.abs(uniform), uniform)
-        end.reshape(-1)[part] = own + share * np.where(own == 0, scale, own)
+        return np.asarray(own + share * np.where(own == 0, scale, own))
 
-    each(fill, spans(value.size))
-    return end
+    return filled(value.shape, value.dtype, end)
 
 
 def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:

@@ -72,9 +72,8 @@ def reconcile(first: Findings, again: Findings) -> None:
 
 def _failing(examination: Examination) -> Array:
     """The worst mismatches of a variable but for corners; none where the worst of them moves smoothly."""
-    wrong = examination.where(ElementVerdict.MISMATCH)
-    wrong = wrong[~examination.corner[wrong]]
-    worst = wrong[np.argsort(-examination.share[wrong], kind="stable")][:LOOKED]
+    wrong = examination.worst_first()
+    worst = wrong[~examination.corner[wrong]][:LOOKED]
     return worst if worst.size and _rough(examination, int(worst[0])) else worst[:0]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from gradcheck.dtypes import eps_of
 from gradcheck.targets import Array
-from gradcheck.views import aligned
-from gradcheck.workers import each, spans
+from gradcheck.views import filled
+from gradcheck.workers import SPAN, each, spans
 
 TINY = 1e-3
 DEEPER = 9
@@ -62,27 +62,18 @@ class Steps:
         return self._moved(self.first * factor), self._moved(-self.first * factor)
 
     def _moved(self, factor: float) -> Array:
-        end, parts = aligned(self.point.shape, self.point.dtype), spans(self.point.size)
         # Spans that are worked on at once draw from generators of their own.
-        seed = int(self._generator.integers(2**63)) if len(parts) > 1 else None
+        seed = int(self._generator.integers(2**63)) if self.point.size > SPAN else None
 
-        def fill(part: slice) -> None:
+        def end(part: slice) -> Array:
             generator = self._generator if seed is None else np.random.default_rng([seed, part.start])
-            share = generator.uniform(0.7, 1.3, part.stop - part.start)
-            end.reshape(-1)[part] = self._end(part, factor, share)
+            return self._end(part, factor, generator.uniform(0.7, 1.3, part.stop - part.start))
 
-        each(fill, parts)
-        return end
+        return filled(self.point.shape, self.point.dtype, end)
 
     def near(self) -> Array:
         """The point with every element moved up by its first step."""
-        end = aligned(self.point.shape, self.point.dtype)
-
-        def fill(part: slice) -> None:
-            end.reshape(-1)[part] = self._end(part, self.first, 1.0)
-
-        each(fill, spans(end.size))
-        return end
+        return filled(self.point.shape, self.point.dtype, lambda part: self._end(part, self.first, 1.0))
 
     def _end(self, part: slice, factor: float, share: Array | float) -> Array:
         """Some elements of the flat point moved by a share of `factor` times the scale."""

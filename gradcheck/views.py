@@ -7,12 +7,14 @@ where it does not.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from gradcheck.targets import Array
+from gradcheck.workers import each, spans
 
 ALIGNED = 64
 """Bytes that TensorFlow's buffers begin at a multiple of."""
@@ -32,6 +34,17 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     memory = np.empty(size + ALIGNED, np.uint8)
     start = -memory.ctypes.data % ALIGNED
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def filled(shape: tuple[int, ...], dtype: np.dtype[Any], values: Callable[[slice], Array]) -> Array:
+    """An array that a tensor can share, with the `values` of each span of it, flat, found on all cores."""
+    array = aligned(shape, dtype)
+
+    def fill(part: slice) -> None:
+        array.reshape(-1)[part] = values(part)
+
+    each(fill, spans(array.size))
+    return array
 
 
 def tensor(array: Array) -> Any:

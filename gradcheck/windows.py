@@ -89,13 +89,14 @@ def _narrowest(size: int, probes: list[tuple[Array, Array]]) -> Window | None:
         # What moves everything by a single index tells of no window.
         if any(len(teeth) == 1 and hit.size == count for teeth, hit in hits):
             continue
+        hits = [(teeth, hit) for teeth, hit in hits if hit.size]
         closest = min(int(np.diff(teeth).min(initial=2**62)) for teeth, _ in hits)
         most = max(hit.size / len(teeth) for teeth, hit in hits)
         for stride in _strides(size, count):
             # A window shorter than half the distance of two teeth meets no more outputs than that of a tooth.
             if most > closest / (2 * stride) + 1:
                 continue
-            window = _fit(axis, size, stride, [(teeth, hit) for teeth, hit in hits if hit.size])
+            window = _fit(axis, size, stride, hits)
             if window and window.length < size and (best is None or window.length < best.length):
                 best = window
     return best

@@ -1,13 +1,13 @@
 """gradcheck: is this gradient right? tf.GradientTape against finite differences, element by element."""
 
 from gradcheck.assertion import assert_gradients as assert_gradients
+from gradcheck.checking import check as check
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError
-from gradcheck.report import ElementVerdict as ElementVerdict
-from gradcheck.report import Report as Report
-from gradcheck.report import Variable as Variable
-from gradcheck.report import Verdict as Verdict
-from gradcheck.run import check as check
+from gradcheck.report.report import Report as Report
+from gradcheck.report.report import Variable as Variable
+from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
+from gradcheck.verdicts.verdict import Verdict as Verdict
 
 __version__ = "0.1.0"

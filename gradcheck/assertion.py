@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gradcheck.checking import check
 from gradcheck.errors import GradientError
-from gradcheck.report import Report
-from gradcheck.run import check
+from gradcheck.report.report import Report
 
 
 def assert_gradients(function: Callable[..., Any], inputs: Mapping[str, Any], **options: Any) -> Report:

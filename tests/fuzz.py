@@ -13,7 +13,7 @@ import time
 
 from hypothesis import seed as seeded
 
-from tests.test_compositions import RIGHT, WRONG, fails, for_all, passes
+from tests.acceptance.test_compositions import RIGHT, WRONG, fails, for_all, passes
 
 
 def main() -> int:

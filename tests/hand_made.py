@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck import ElementVerdict, Report, Variable
+from gradcheck.arrays.types import Array
 from gradcheck.settings import Settings
-from gradcheck.targets import Array
 
 M, K, X = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH
 N, Q, U = ElementVerdict.NONFINITE, ElementVerdict.INCONCLUSIVE, ElementVerdict.UNCHECKED

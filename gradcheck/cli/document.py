@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import click
 
 from gradcheck.cli.group import silence
+from gradcheck.cli.options import Common, Format
 from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.options import Common, Format
 
 if TYPE_CHECKING:
-    from gradcheck.progress import Progress
-    from gradcheck.report import Report
-    from gradcheck.targets import Array, Target
-    from gradcheck.tensors import Integers
+    from gradcheck.arrays.types import Array
+    from gradcheck.inputs.tensor import Integers
+    from gradcheck.render.progress import Progress
+    from gradcheck.report.report import Report
+    from gradcheck.targets.target import Target
 
 
 def read(
@@ -46,7 +47,7 @@ def read(
 
 def _read_one(text: str, option: str, options: Common, integers: Integers = "none") -> Array:
     """One tensor; what was changed on reading it is said on standard error."""
-    from gradcheck.tensors import read_tensor
+    from gradcheck.inputs.tensor import read_tensor
 
     reading = read_tensor(text, option=option, seed=options.seed, dtype=options.dtype, keep_integers=integers)
     for line in reading.notes:
@@ -80,7 +81,7 @@ def aside() -> Iterator[None]:
 
 def conclude(target: Target, options: Common, only_failing: bool = False) -> ExitCode:
     """Check the target, write the report where it is wanted, and say how the process ends."""
-    from gradcheck.run import check_target
+    from gradcheck.checking import check_target
 
     for path in (options.output, options.save):
         if path is not None and not path.parent.is_dir():
@@ -92,7 +93,7 @@ def conclude(target: Target, options: Common, only_failing: bool = False) -> Exi
         report = check_target(target, options.settings, upstream, _progress(options))
     report = replace(report, limit=options.limit, only_failing=only_failing)
     if options.save is not None:
-        from gradcheck.render.arrays import to_npz
+        from gradcheck.render.npz import to_npz
 
         _write(options.save, to_npz(report))
     if options.output is not None:
@@ -105,7 +106,7 @@ def conclude(target: Target, options: Common, only_failing: bool = False) -> Exi
 
 def _progress(options: Common) -> Progress:
     """A bar where somebody sits at the terminal and has not asked for silence."""
-    from gradcheck.progress import Bar, Progress
+    from gradcheck.render.progress import Bar, Progress
 
     watched = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
     return Bar() if watched else Progress()

@@ -7,8 +7,8 @@ from typing import Any
 from gradcheck.cli.arguments import Assignment, once_each
 from gradcheck.cli.document import aside, conclude, read
 from gradcheck.cli.group import CODES, TENSORS, guarded, main
+from gradcheck.cli.options import Common, argument, common, option
 from gradcheck.errors import ExitCode
-from gradcheck.options import Common, argument, common, option
 
 EXAMPLES = """\b
 Examples:
@@ -42,7 +42,7 @@ def function(function: str, arg: dict[str, str], const: dict[str, Any], **values
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
     """
-    from gradcheck.backend import load_tensorflow
+    from gradcheck.runtime import load_tensorflow
 
     options = Common.take(values)
     labels = {name: f"--arg {name}" for name in arg}

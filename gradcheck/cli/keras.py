@@ -11,8 +11,8 @@ import click
 from gradcheck.cli.arguments import Config
 from gradcheck.cli.document import aside, conclude, note, read, write_out
 from gradcheck.cli.group import CODES, TENSORS, guarded, main
+from gradcheck.cli.options import TENSOR, Common, argument, common, option
 from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.options import TENSOR, Common, argument, common, option
 from gradcheck.settings import Budget
 
 LARGE = 1_000_000
@@ -62,25 +62,25 @@ def layer(
     FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
     at float64 for the comparison with differences.
     """
-    from gradcheck.backend import load_tensorflow
+    from gradcheck.runtime import load_tensorflow
 
     options = Common.take(values)
     load_tensorflow()
-    from gradcheck.targets import construct, keras
+    from gradcheck.targets import keras, layer_class
 
     with aside():
-        found = construct.find(layer)
+        found = layer_class.find(layer)
     texts, labels = _inputs(x)
     given = read(
         texts | ({} if mask is None else {"mask": mask}),
         options,
         labels,
-        integers="all" if construct.takes_indices(found) else "files",
+        integers="all" if layer_class.takes_indices(found) else "files",
     )
     masking = given.pop("mask", None)
-    with construct.default_dtype(options.dtype):
+    with layer_class.default_dtype(options.dtype):
         with aside():
-            made, rebuild = construct.made(found, config, options.seed)
+            made, rebuild = layer_class.made(found, config, options.seed)
             keras.build(made, given, training=training, mask=masking)
             if weights is not None:
                 _load_weights(made, weights, options)
@@ -119,7 +119,7 @@ def model(
     Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
     listed only for those that do not pass; with --limit, for all of them.
     """
-    from gradcheck.backend import load_tensorflow
+    from gradcheck.runtime import load_tensorflow
 
     options = Common.take(values)
     if (y is None) != (loss is None):
@@ -128,10 +128,10 @@ def model(
     given = read(texts | ({} if y is None else {"y": y}), options, labels, integers="files")
     truth = given.pop("y", None)
     load_tensorflow()
+    from gradcheck.arrays.types import is_floating
     from gradcheck.targets import keras
     from gradcheck.targets.model import load_model, loss_on
     from gradcheck.targets.source import import_file
-    from gradcheck.targets.target import is_floating
 
     with aside():
         for file in code:
@@ -160,10 +160,10 @@ def model(
 @guarded
 def layers(traceback: bool) -> ExitCode:
     """List the layers of Keras that `gradcheck layer` checks."""
-    from gradcheck.backend import load_tensorflow
+    from gradcheck.runtime import load_tensorflow
 
     load_tensorflow()
-    from gradcheck.targets.construct import layer_classes
+    from gradcheck.targets.layer_class import layer_classes
 
     classes = layer_classes()
     width = max(map(len, classes))
@@ -189,7 +189,7 @@ def _load_weights(layer: Any, path: Path, options: Common) -> None:
     import numpy as np
 
     from gradcheck.targets.keras import title
-    from gradcheck.targets.weights import assign
+    from gradcheck.targets.weight_names import assign
 
     try:
         with np.load(path, allow_pickle=False) as archive:

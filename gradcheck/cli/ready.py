@@ -9,8 +9,8 @@ import click
 
 from gradcheck.cli.document import conclude, read, terminal, write_out
 from gradcheck.cli.group import CODES, guarded, main
+from gradcheck.cli.options import Common, common, option, tensor
 from gradcheck.errors import ExitCode
-from gradcheck.options import Common, common, option, tensor
 
 
 @main.command(epilog=CODES)
@@ -22,11 +22,11 @@ from gradcheck.options import Common, common, option, tensor
 @guarded
 def dense(x: str, w: str, b: str | None, activation: str, **values: Any) -> ExitCode:
     """Check a dense layer, y = activation(x · w + b)."""
-    from gradcheck.targets import layers
+    from gradcheck.targets import dense as layer
 
     options = Common.take(values)
     tensors = read({"x": x, "w": w, "b": b}, options)
-    return conclude(layers.dense(tensors["x"], tensors["w"], tensors.get("b"), activation), options)
+    return conclude(layer.dense(tensors["x"], tensors["w"], tensors.get("b"), activation), options)
 
 
 def pooling(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
@@ -85,7 +85,7 @@ def avgpool1d(**values: Any) -> ExitCode:
 @guarded
 def demo(traceback: bool) -> ExitCode:
     """Check built-in examples against the known answers: no file needed."""
-    from gradcheck.demo import run
+    from gradcheck.cli.demo import run
 
     color, width = terminal()
     text, code = run(width if color is not None else None, bool(color))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gradcheck.report import Report
+from gradcheck.report.report import Report
 
 
 def to_json(report: Report) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.render.table import number, small
-from gradcheck.report import ElementVerdict, Report, Variable, Verdict
+from gradcheck.report.report import Report, Variable
+from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 WORST = 5
 """Elements shown per failing variable."""

@@ -14,7 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.report import ElementVerdict, Report, Variable, Verdict
+from gradcheck.report.report import Report, Variable
+from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 STYLES = {
     ElementVerdict.UNCHECKED: "dim",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gradcheck.report import ElementVerdict, Variable
+from gradcheck.report.report import Variable
+from gradcheck.verdicts.verdict import ElementVerdict
 
 
 def number_or_word(value: float) -> float | str:

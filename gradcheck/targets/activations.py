@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from gradcheck.targets.target import Array
+from gradcheck.arrays.types import Array
 
 Derivative = Callable[[Array], Array]
 """Pre-activation as float64 → derivative there, of the same shape."""

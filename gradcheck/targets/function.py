@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
-from gradcheck.targets.target import Array, Target
+from gradcheck.targets.target import Target
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 

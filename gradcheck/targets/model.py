@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
-from gradcheck.frames import message
-from gradcheck.targets.target import Array
+from gradcheck.targets.user_frames import message
 
 
 def load_model(path: Path, unsafe: bool = False) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError
-from gradcheck.targets.target import Array, Target
+from gradcheck.targets.target import Target
 
 PADDINGS = ("valid", "same")
 DATA_FORMATS = ("channels_last", "channels_first")

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.errors import TargetError
-from gradcheck.frames import message, where
+from gradcheck.targets.user_frames import message, where
 
 FORMS = "Write FILE.py:NAME or package.module:NAME."
 

@@ -15,10 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.dtypes import eps_of
+from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
-from gradcheck.frames import message
-from gradcheck.targets.target import Array
+from gradcheck.targets.user_frames import message
 
 EXACT = "float64"
 SHOWN = 200

@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
+from gradcheck.arrays.types import Array, is_floating
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
 """(inputs as float64 by name, upstream gradient as float64 in the shape of the output) → gradient by name."""
@@ -31,8 +28,3 @@ class Target:
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
         return tuple(name for name, array in self.inputs.items() if is_floating(array.dtype))
-
-
-def is_floating(dtype: np.dtype[Any]) -> bool:
-    """Whether a dtype is a real floating one; bfloat16 is, though NumPy files it under 'void'."""
-    return bool(np.issubdtype(dtype, np.floating)) or dtype.name == "bfloat16"

@@ -94,7 +94,7 @@ def run_gradcheck(work: Work) -> dict[str, Any]:
     import gradcheck
 
     inputs = draw(work)
-    from gradcheck.backend import load_tensorflow
+    from gradcheck.runtime import load_tensorflow
 
     load_tensorflow()
     import tensorflow as tf

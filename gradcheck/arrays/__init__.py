@@ -1,0 +1,1 @@
+"""Arrays: their types, scale, memory and spans, and every random draw."""

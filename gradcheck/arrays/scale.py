@@ -1,0 +1,25 @@
+"""The scale of a tensor."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gradcheck.arrays.parallel import each, spans
+from gradcheck.arrays.types import Array
+
+
+def typical(point: Array, known: Array | None = None) -> float:
+    """Root mean square of a tensor, or of its elements that are `known`, without overflow; 1 for a tensor of
+    zeros, which has no scale."""
+    flat, parts = point.reshape(-1), spans(point.size)
+
+    def magnitude(part: slice) -> Array:
+        values = flat[part] if known is None or known[part].all() else flat[part][known[part]]
+        return np.abs(values.astype(np.float64, copy=False))
+
+    largest = max(each(lambda part: float(magnitude(part).max(initial=0.0)), parts), default=0.0) or 1.0
+    squares = each(lambda part: float(np.sum((magnitude(part) / largest) ** 2)), parts)
+    count = flat.size if known is None else np.count_nonzero(known)
+    return math.sqrt(math.fsum(squares) / max(count, 1)) * largest or 1.0

@@ -1,0 +1,21 @@
+"""What an array is, and what its dtype can hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is a real floating one; bfloat16 is, though NumPy files it under 'void'."""
+    return bool(np.issubdtype(dtype, np.floating)) or dtype.name == "bfloat16"
+
+
+def eps_of(dtype: str) -> float:
+    """Distance from 1 to the next number, by the name that NumPy and TensorFlow share."""
+    # 2^-7 for bfloat16, which numpy.finfo does not know.
+    return 2.0**-7 if dtype == "bfloat16" else float(np.finfo(dtype).eps)

@@ -1,0 +1,1 @@
+"""The checks that a user can ask for, each from a problem to what was found."""

@@ -1,0 +1,196 @@
+"""Executions: the tape gradient of a graph, or compiled with XLA, against the eager one and each other.
+
+A function may compute something else as a graph (Python side effects happen once, while it is traced), and a
+compiler may get an operation wrong. All run at the tensors' own dtype. A gradient that is off may still be
+right: at a tie, or so near to one that rounding decides, every execution may choose its own branch
+(tensorflow/tensorflow#118713 is such a "bug"), and where the function is ill-conditioned rounding alone
+changes it. So what is off by more than the tolerance is held against the range of eager gradients at points
+one rounding away. The outputs are compared in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.scale import typical
+from gradcheck.arrays.types import Array, eps_of
+from gradcheck.checks.elementwise import Examined
+from gradcheck.function.primal import Forward
+from gradcheck.function.problem import Point
+from gradcheck.function.tape import record
+from gradcheck.report.comparison import Comparison
+from gradcheck.settings import Execution
+from gradcheck.verdicts import own_dtype
+from gradcheck.verdicts.verdict import ElementVerdict
+
+TRIALS = 32
+"""Points one rounding away: a tie of two goes one way in all of them once in 2 billion."""
+CANCELLED = 8
+"""Roundings of a tensor's typical gradient that every element is allowed."""
+TIE = 1e-2
+"""Share of S that gradients around a point must differ by to be called a tie; rounding moves them less."""
+LOOSE = 10
+"""Times the tolerance of the check: XLA's own singular values stop at 1e-6 even in float64."""
+SAID = {Execution.EAGER: "eager", Execution.GRAPH: "graph", Execution.XLA: "XLA"}
+
+Values = tuple[Array, ...]
+"""Gradients [K, *shape] of the variables, NaN where the shape is another, then outputs [1, outputs]."""
+
+
+def compare(examined: Examined) -> tuple[list[Comparison], list[str]]:
+    """A comparison for each pair of executions and variable, and warnings."""
+    point = examined.point
+    asked = [e for e in (Execution.GRAPH, Execution.XLA) if e in point.settings.execution]
+    known: dict[Execution, Values] = {Execution.EAGER: _eager(point.native, point.own.gradients)}
+    found: list[Comparison] = []
+    warnings: list[str] = []
+    numbers = range(len(point.names) + 1)
+    for execution in asked:
+        try:
+            known[execution] = _gradients(point, execution)
+        except Exception as error:  # whatever a function does when it is traced, or a compiler to it
+            verdict, note = _reading(execution, error)
+            warnings.append(note)
+            pair = execution, Execution.EAGER
+            found += [Comparison.without(*_words(point, number, pair), "", verdict) for number in numbers]
+    around = _Around(point)
+    for one, other in combinations(known, 2):
+        for number in numbers:
+            found.append(_compared(examined, number, (other, one), known, around))
+    return found, warnings
+
+
+def _words(point: Point, number: int, pair: tuple[Execution, Execution]) -> tuple[str, str, str]:
+    """Both sides and the variable of a comparison; the outputs come after the variables."""
+    kind = "tape" if number < len(point.names) else "output"
+    name = point.names[number] if number < len(point.names) else kind
+    return f"{SAID[pair[0]]} {kind}", f"{SAID[pair[1]]} {kind}", name
+
+
+def _eager(forward: Forward, gradients: tuple[Array, ...]) -> Values:
+    return (*gradients, forward.at_point().numpy()[None])
+
+
+def _gradients(point: Point, execution: Execution) -> Values:
+    """The tape gradients of every cotangent, traced once."""
+    forward = point.native.at(point.native.values)  # a copy, since tracing notes symbolic shapes
+
+    def gradients(values: list[Any], cotangent: Any) -> tuple[list[Any], Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            outputs = forward(values)
+        found = tape.gradient(outputs, values, output_gradients=cotangent)
+        return [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in found], outputs
+
+    traced = tf.function(gradients, jit_compile=execution is Execution.XLA)
+    found = [traced(forward.values, tf.constant(cotangent, tf.float64)) for cotangent in point.cotangents]
+    rows = [
+        [_usable(gradient, value) for gradient, value in zip(row, forward.values, strict=True)]
+        for row, _ in found
+    ]
+    columns = (np.stack(column) for column in zip(*rows, strict=True))
+    return (*columns, found[0][1].numpy()[None])
+
+
+def _usable(gradient: Any, value: Any) -> Array:
+    if gradient is None:
+        return np.zeros(value.shape)
+    if gradient.shape != value.shape:
+        return np.full(value.shape, np.nan)
+    return np.asarray(tf.cast(gradient, tf.float64).numpy())
+
+
+def _reading(execution: Execution, error: Exception) -> tuple[ElementVerdict, str]:
+    """The verdict and the line for an execution that is not possible."""
+    said = " ".join(str(error).partition("Stack trace for op definition")[0].split())
+    if execution is Execution.XLA and isinstance(error, tf.errors.OpError):
+        refused = sorted(set(re.findall(r"(\w+) \(No registered '\w+' OpKernel for XLA", said)))
+        why = f"the operation {', '.join(refused)}" if refused else f"the function: {said[:300]}"
+        return ElementVerdict.UNCHECKED, f"XLA cannot compile {why}; its gradient was not compared."
+    said = f"{type(error).__name__}: {said[:300]}"
+    return ElementVerdict.INCONCLUSIVE, f"The function does not run as a graph ({execution.value}): {said}"
+
+
+class _Around:
+    """Range of eager tape gradients over points one rounding away, taken when it is first asked for."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+        self._range: tuple[Values, Values] | None = None
+
+    def range(self, number: int) -> tuple[Array, Array]:
+        """Smallest and largest gradient of a variable, [K, *shape]."""
+        if self._range is None:
+            forward, generator = self.point.native, np.random.default_rng([self.point.settings.seed, 12])
+            rows = [_eager(forward, self.point.own.gradients)]
+            for _ in range(TRIALS):
+                beside = forward.at([_beside(value, generator) for value in forward.values])
+                rows.append(_eager(beside, record(beside, self.point.cotangents).gradients))
+            columns = [np.stack(column) for column in zip(*rows, strict=True)]
+            self._range = (
+                tuple(column.min(axis=0) for column in columns),
+                tuple(column.max(axis=0) for column in columns),
+            )
+        return self._range[0][number], self._range[1][number]
+
+
+def _beside(value: tf.Tensor, generator: np.random.Generator) -> tf.Tensor:
+    """Every element moved by one rounding, up or down at random; zeros by one of the tensor's scale."""
+    array = tf.cast(value, tf.float64).numpy()
+    size = np.where(array == 0, typical(array), np.abs(array))
+    moves = generator.choice([-1.0, 1.0], array.shape) * eps_of(value.dtype.name) * size
+    return tf.cast(tf.constant(array + moves), value.dtype)
+
+
+def _compared(
+    examined: Examined,
+    number: int,
+    pair: tuple[Execution, Execution],
+    known: dict[Execution, Values],
+    around: _Around,
+) -> Comparison:
+    """One variable's gradients, or the outputs, in two executions; the worst over the cotangents."""
+    point = examined.point
+    a, b = (known[execution][number] for execution in pair)
+    size, dtypes = np.abs(a[0]), [output.dtype for output in point.native.outputs]
+    if number < len(point.names):
+        size = examined.examinations[number].size.reshape(a.shape[1:])
+        dtypes = [point.native.values[number].dtype.name]
+    share = max(LOOSE * point.settings.rtol, *map(own_dtype.tolerance, dtypes))
+    # S has no part in a corner that lies between x and its roundings, so the gradients' own size counts too.
+    scale = np.maximum(size, np.maximum(np.abs(a), np.abs(b)).max(axis=0))
+    # Terms that cancel, 1 + erf(x) in a gelu, are rounded as the larger gradients of the tensor are.
+    floor = CANCELLED * max(map(eps_of, dtypes)) * typical(scale) + point.settings.atol
+    with np.errstate(invalid="ignore"):
+        error = np.abs(a - b)
+        close = error <= share * scale + floor
+    verdicts = np.where(close, ElementVerdict.MATCH, ElementVerdict.MISMATCH)
+    tolerance = np.broadcast_to(share * scale + floor, error.shape).copy()
+    if not close.all():
+        low, high = around.range(number)
+        wide = high - low
+        # Within its range a gradient may be anything at a tie; what rounding moves, it may move further.
+        tie = wide > TIE * scale
+        slack = share * scale + floor + np.where(tie, TIE * wide, own_dtype.CONDITIONING * wide)
+        valid = np.ones(error.shape, bool)
+        for side in (a, b):
+            valid &= (side >= low - slack) & (side <= high + slack)
+        accepted = ~close & valid
+        verdicts = np.where(accepted, np.where(tie, ElementVerdict.KINK, ElementVerdict.MATCH), verdicts)
+        tolerance = np.where(accepted, wide + 2 * slack, tolerance)
+    return Comparison.of(*_words(point, number, pair), *_worst(error, tolerance, verdicts))
+
+
+def _worst(error: Array, tolerance: Array, verdicts: Array) -> tuple[Array, Array, Array]:
+    """At each element the cotangent with the worst verdict and, among those, the largest error."""
+    chosen = np.lexsort((error, verdicts), axis=0)[-1:]
+    return (
+        np.take_along_axis(error, chosen, axis=0)[0],
+        np.take_along_axis(tolerance, chosen, axis=0)[0],
+        np.take_along_axis(verdicts, chosen, axis=0)[0],
+    )

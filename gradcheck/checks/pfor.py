@@ -1,0 +1,107 @@
+"""Batched gradients: Jacobians that TensorFlow vectorises with pfor against those by a loop.
+
+`tape.jacobian` and `tape.batch_jacobian` rewrite the backward pass by default so that all rows are computed
+at once (Agarwal and Ganichev, *Auto-vectorizing TensorFlow graphs*, 2019). The loop takes one row at a time
+and is what the tape itself would give.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.types import Array, eps_of
+from gradcheck.checks.elementwise import Examined
+from gradcheck.function.problem import Point
+from gradcheck.report.comparison import Comparison
+from gradcheck.verdicts import own_dtype
+
+ENTRIES = 2**20
+"""Numbers in a Jacobian that is worth holding twice."""
+ROWS = 512
+"""Backward passes that a loop is worth."""
+
+
+def compare(examined: Examined) -> tuple[list[Comparison], list[str]]:
+    """A comparison for each variable and kind of Jacobian, and what was skipped."""
+    point = examined.point
+    found, warnings = [], []
+    for number, name in enumerate(point.names):
+        for kind, rows in _kinds(point, number).items():
+            entries = rows * int(np.prod(point.native.values[number].shape))
+            if rows > ROWS or entries > ENTRIES:
+                warnings.append(
+                    f"{name}: {kind} has {rows:,} rows and {entries:,} entries; it is compared up to "
+                    f"{ROWS:,} rows and {ENTRIES:,} entries, so it was skipped."
+                )
+                found.append(Comparison.without(f"{kind} by pfor", "by a loop", name, ""))
+                continue
+            comparison, line = _compared(examined, number, kind)
+            found.append(comparison)
+            warnings += [] if line is None else [f"{name}: {line}"]
+    return found, warnings
+
+
+def _kinds(point: Point, number: int) -> dict[str, int]:
+    """The Jacobians that exist for a variable, with the number of backward passes each takes."""
+    kinds = {"jacobian": point.base.size}
+    outputs, value = point.native.outputs, point.native.values[number]
+    shape = outputs[0].shape
+    # batch_jacobian takes one output whose first axis is that of the variable, and rows of at least one axis.
+    batched = len(outputs) == 1 and len(shape) >= 2 and len(value.shape) >= 2 and shape[0] == value.shape[0]
+    return kinds | ({"batch_jacobian": point.base.size // shape[0]} if batched else {})
+
+
+def _compared(examined: Examined, number: int, kind: str) -> tuple[Comparison, str | None]:
+    point, sides = examined.point, (f"{kind} by pfor", "by a loop")
+    name = point.names[number]
+    try:
+        looped, vectorised = (_jacobian(point, number, kind, pfor) for pfor in (False, True))
+    except Exception as error:  # an operation that pfor has no converter for, or a backward pass in a graph
+        said = " ".join(str(error).split())
+        line = (
+            f"{kind} cannot be taken both ways ({type(error).__name__}: {said[:300]}); it was not compared."
+        )
+        return Comparison.without(*sides, name, ""), line
+    if vectorised is None or looped is None:
+        apart = np.array(0.0 if vectorised is looped else np.nan)
+        return Comparison.of(*sides, name, apart, np.array(0.0)), None
+    if vectorised.shape != looped.shape:
+        return Comparison.of(*sides, name, np.array(np.nan), np.array(0.0)), None
+    dtype = point.native.values[number].dtype.name
+    share = max(own_dtype.tolerance(dtype), point.settings.rtol)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(vectorised - looped)
+    size = np.maximum(np.abs(vectorised), np.abs(looped))
+    # Terms that cancel leave a share of the terms, whose size S tells.
+    tolerance = share * size + 16 * eps_of(dtype) * examined.examinations[number].size.max()
+    if not (apart <= tolerance).all():
+        tolerance = tolerance + _rounding(point, number, kind)
+    return Comparison.of(*sides, name, apart, tolerance), None
+
+
+def _rounding(point: Point, number: int, kind: str) -> Array:
+    """How far rounding the inputs moves the gradient, as the entries of the Jacobian have it."""
+    dtypes = [value.dtype.name for value in point.native.values]
+    moved = own_dtype.scatter(point.native, point.own, point.cotangents, number, dtypes).max(axis=0)
+    shape = tuple(point.native.values[number].shape.as_list())
+    if kind == "batch_jacobian":
+        outputs = len(point.native.outputs[0].shape) - 1
+        shape = (shape[0], *[1] * outputs, *shape[1:])
+    return np.asarray(own_dtype.CONDITIONING * moved.reshape(shape))
+
+
+def _jacobian(point: Point, number: int, kind: str, vectorised: bool) -> Array | None:
+    """The Jacobian by one of the two ways, float64; None where the tape returns none."""
+    forward = point.native.at(point.native.values)
+    value: Any = forward.values[number]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(value)
+        # The loop of tape.jacobian takes the output's dtype for that of the gradient.
+        outputs = tf.cast(forward.at_point(), value.dtype)
+        outputs = tf.reshape(outputs, forward.outputs[0].shape) if kind == "batch_jacobian" else outputs
+    function = getattr(tape, kind)
+    jacobian = function(outputs, value, experimental_use_pfor=vectorised)
+    return None if jacobian is None else np.asarray(tf.cast(jacobian, tf.float64).numpy())

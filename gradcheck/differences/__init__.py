@@ -1,0 +1,1 @@
+"""Finite differences: steps, evaluations, contraction, and the step to trust."""

@@ -1,0 +1,189 @@
+"""Moved copies of a variable side by side: one evaluation for many groups.
+
+Where an axis of a variable lies, index by index, along an axis of every output (a batch, the columns of a
+weight), f of copies joined along it is f of each, joined. Thousands of thin products so become a few large
+ones. The probes of the structure find such an axis, and it is held against the function: copies that are
+moved, each in its own way, must come out as they do alone.
+
+A single copy needs no such axis. It is worth having for a large variable, whose elements are then moved where
+they are instead of in a new tensor, and whose evaluations run in one compiled graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.shared_memory import Movable, view
+from gradcheck.arrays.types import Array
+from gradcheck.function.primal import Forward
+from gradcheck.sparsity.bands import EMPTY, Window
+from gradcheck.sparsity.probing import Grouping
+
+ALIKE = 1e-6
+"""Share of the largest output by which two ways of evaluating the same may differ in rounding."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Axes along which copies are joined."""
+
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    """By name; an input that is not here is shared by all copies."""
+    outputs: tuple[int, ...] = ()
+
+
+def lanes(forward: Forward, number: int, groupings: Sequence[Grouping]) -> Iterator[Lane]:
+    """Lanes worth trying for variable `number`, by what the probes found of all variables."""
+    shape = groupings[number].shape
+    for axis in range(len(shape)):
+        outputs = _along(groupings[number], axis)
+        if outputs is None:
+            continue
+        joined: dict[str, int] = {}
+        tried: list[Lane] = []
+        for name, grouping in zip(forward.names, groupings, strict=True):
+            found = [other for other in range(len(grouping.shape)) if _moves(grouping, other, outputs)]
+            joined |= {name: found[0]} if found else {}
+        rank = len(forward.outputs[0].shape)
+        # What no probe saw may share the axis: as in broadcasting, from the right, or from the left.
+        for place in (None, outputs[0] - rank, axis):
+            guessed = {
+                name: place % len(tensor.shape)
+                for name, tensor in forward.inputs.items()
+                if place is not None and _has(tuple(tensor.shape), place, shape[axis])
+            }
+            lane = Lane(guessed | joined, outputs)
+            if lane not in tried:
+                tried.append(lane)
+                yield lane
+
+
+def _has(shape: tuple[int, ...], place: int, size: int) -> bool:
+    return -len(shape) <= place < len(shape) and shape[place] == size
+
+
+def _along(grouping: Grouping, axis: int) -> tuple[int, ...] | None:
+    """The axis of each output along which an axis of a variable lies, index by index."""
+    windows = [by_axis[axis] for by_axis in grouping.windows]
+    if not all(_same(window) for window in windows):
+        return None
+    return tuple(window.axis for window in windows if window is not None)
+
+
+def _same(window: Window | None) -> bool:
+    return window is not None and window.stride == 1 and window.low == window.high == 0
+
+
+def _moves(grouping: Grouping, axis: int, outputs: tuple[int, ...]) -> bool:
+    """Whether an axis of a variable lies along those of the outputs, in as many of them as it moves."""
+    windows = [by_axis[axis] for by_axis in grouping.windows]
+    met = [
+        window == EMPTY or (window is not None and _same(window) and window.axis == output)
+        for window, output in zip(windows, outputs, strict=True)
+    ]
+    return all(met) and any(window != EMPTY for window in windows)
+
+
+class Copies:
+    """The function of several copies of one variable."""
+
+    def __init__(self, forward: Forward, variable: int, lane: Lane, count: int, compiled: bool) -> None:
+        """`count` copies are joined along the lane; `compiled`: in a graph, where the function traces."""
+        self.forward, self.lane, self.count = forward, lane, count
+        self.name = forward.names[variable]
+        self.point = view(forward.values[variable])
+        self.shared = forward.inputs | dict(zip(forward.names, forward.values, strict=True))
+        for name, axis in lane.inputs.items():
+            if name != self.name:
+                self.shared[name] = tf.concat([self.shared[name]] * count, axis)
+        axis = lane.inputs.get(self.name, 0)
+        self._joined = Movable(np.concatenate([self.point] * count, axis) if count > 1 else self.point)
+        apart = (*self.point.shape[:axis], count, *self.point.shape[axis:])
+        # A view with the copies first: what is written here is evaluated.
+        self.places = np.moveaxis(self._joined.array.reshape(apart), axis, 0)
+        self._call: Callable[[Any], Any] = self._outputs
+        if compiled:
+            # Not rewritten by AutoGraph: the same Python as runs eagerly.
+            self._call = tf.function(self._outputs, autograph=False)
+        self.base = np.zeros(0)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether they are evaluated in a graph."""
+        return self._call != self._outputs
+
+    def holds(self, base: Array, alone: Callable[[Any], Any]) -> bool:
+        """Whether the copies come out as `alone` does; `base` is f at the point, [outputs]."""
+        try:
+            return self._as_alone(base, alone)
+        except Exception:  # whatever a user's function does in a graph, or with inputs of another shape
+            if not self.compiled:
+                return False
+        finally:
+            self.places[...] = self.point
+        self._call = self._outputs
+        return self.holds(base, alone)
+
+    def _as_alone(self, base: Array, alone: Callable[[Any], Any]) -> bool:
+        generator = np.random.default_rng(self.count)
+        self.base = self()
+        if not _alike(self.base, base):
+            return False
+        self.places[...] = self.point * (0.5 + generator.random(self.places.shape, np.float32))
+        found = self()
+        picked = {0, int(generator.integers(self.count))}
+        return all(_alike(found[one], view(alone(tf.constant(self.places[one])))) for one in picked)
+
+    def groups(self, grouping: Grouping, groups: Sequence[int], end: Array) -> Array | None:
+        """f with each group of elements at their place in `end`, [groups, outputs]; at most `count`.
+
+        NaN where the function refuses a single copy, or returns another number of outputs; None where it does
+        so with several, since it is not known which is to blame.
+        """
+        moved = [grouping.slices(group) for group in groups]
+        for place, where in zip(self.places, moved, strict=False):
+            place[where] = end[where]
+        try:
+            found = self()
+        except tf.errors.InvalidArgumentError:
+            found = self.base[:0]
+        for place, where in zip(self.places, moved, strict=False):
+            place[where] = self.point[where]
+        if found.shape == self.base.shape:
+            return found[: len(groups)]
+        return np.full_like(self.base, np.nan) if self.count == 1 else None
+
+    def __call__(self) -> Array:
+        """f of all copies as they are, [count, outputs]."""
+        value = self._joined.tensor()
+        return self._joined.kept(self._call(value))
+
+    def _outputs(self, value: Any) -> Any:
+        parts = []
+        tensors = self.forward.tensors(self.shared | {self.name: value})
+        axes = self.lane.outputs or (0,) * len(tensors)
+        for tensor, output, axis in zip(tensors, self.forward.outputs, axes, strict=True):
+            if self.lane.outputs:
+                shape = output.shape
+                tensor = tf.ensure_shape(
+                    tensor, (*shape[:axis], self.count * shape[axis], *shape[axis + 1 :])
+                )
+                tensor = tf.reshape(tensor, (*shape[:axis], self.count, *shape[axis:]))
+                tensor = tf.transpose(tensor, [axis, *range(axis), *range(axis + 1, tensor.shape.rank)])
+            parts.append(tf.cast(tf.reshape(tensor, [self.count, -1]), tf.float64))
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
+
+
+def _alike(found: Array, wanted: Array) -> bool:
+    """Whether two evaluations differ by no more than rounding; NaN is like NaN."""
+    with np.errstate(invalid="ignore"):
+        close = np.abs(found - wanted) <= ALIKE * float(np.abs(wanted).max(initial=0.0))
+    if close.all():
+        return True
+    scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0.0))
+    return bool(np.allclose(found, wanted, rtol=0.0, atol=ALIKE * scale, equal_nan=True))

@@ -1,0 +1,168 @@
+"""What the differences say of each element: its slope, how sure that is, and whether there is a corner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gradcheck.arrays.types import Array
+from gradcheck.differences.weights import Sums
+
+# Rounding of f(x ± h) − f(x): each evaluation is taken to be off by about two units in the last place.
+ROUNDINGS = 4.0
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Difference gradients of U elements for K cotangents."""
+
+    value: Array
+    """Central difference, [K, U]."""
+    bound: Array
+    """How far the value can be from the derivative, [K, U]; infinite where nothing is known."""
+    half: Array
+    """Half-width of the interval of one-sided slopes, [K, U]; 0 where the function is smooth."""
+    size: Array
+    """S, the sum of the sizes of the contributions, [U]."""
+    rounding: Array
+    """Σ |r_i| ε_i |D_ij|, [U]: a rounding of every contribution, which the tape has to be allowed too."""
+    held: Array
+    """Σ w σ / scale, [U]: the rounding of all outputs that a step moved, as a slope over the scale of x.
+    0 where that was not looked into."""
+    one_sided: Array
+    """Where only one side of the point lies in the function's domain, [U]."""
+
+    def take(self, chosen: Array) -> Slopes:
+        """The elements at `chosen` (indices or a mask over U)."""
+        return Slopes(
+            self.value[:, chosen],
+            self.bound[:, chosen],
+            self.half[:, chosen],
+            self.size[chosen],
+            self.rounding[chosen],
+            self.held[chosen],
+            self.one_sided[chosen],
+        )
+
+    def where(self, chosen: Array, other: Slopes) -> Slopes:
+        """The other slopes for the elements chosen [U], these for the rest."""
+        return Slopes(
+            np.where(chosen, other.value, self.value),
+            np.where(chosen, other.bound, self.bound),
+            np.where(chosen, other.half, self.half),
+            np.where(chosen, other.size, self.size),
+            np.where(chosen, other.rounding, self.rounding),
+            np.where(chosen, other.held, self.held),
+            np.where(chosen, other.one_sided, self.one_sided),
+        )
+
+    def resolved(self, rtol: float, atol: float) -> Array:
+        """Where the bound is inside the tolerance for every cotangent, [U]."""
+        known = np.isfinite(self.bound) & (self.bound <= atol + rtol * self.size)
+        return np.asarray(known.all(axis=0))
+
+
+@dataclass(frozen=True)
+class Level:
+    """One-sided slopes of U elements at one size of step."""
+
+    sums: Sums
+    step_up: Array
+    step_down: Array
+
+    @cached_property
+    def mean(self) -> Array:
+        """Mean of the steps up and down, [U]."""
+        return (self.step_up.astype(np.float64) + self.step_down) / 2
+
+    @cached_property
+    def up(self) -> Array:
+        """D⁺, [K, U]."""
+        return _ratio(self.sums.up, self.step_up)
+
+    @cached_property
+    def down(self) -> Array:
+        """D⁻, [K, U]."""
+        return _ratio(self.sums.down, self.step_down)
+
+    @cached_property
+    def gap(self) -> Array:
+        """Σ |r_k| |D⁺ − D⁻| for equal steps, [K, U]."""
+        return _ratio(self.sums.gap, self.mean)
+
+    @cached_property
+    def size(self) -> Array:
+        """S, [U]."""
+        return _ratio(self.sums.size, self.mean)
+
+    @cached_property
+    def noise(self) -> Array:
+        """What rounding alone can do to a slope, [U]."""
+        return ROUNDINGS * (_ratio(self.sums.noise, self.mean) + self.rounding)
+
+    @cached_property
+    def rounding(self) -> Array:
+        """A rounding of every contribution, [U]."""
+        return _ratio(self.sums.coarse, self.mean)
+
+    @cached_property
+    def central(self) -> Array:
+        """(h⁻ D⁺ + h⁺ D⁻) / (h⁺ + h⁻): second order for unequal steps too, [K, U]."""
+        total = 2 * self.mean
+        mixed: Array = self.up * (self.step_down / total) + self.down * (self.step_up / total)
+        return mixed
+
+
+def _ratio(sums: Array, step: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slopes: Array = sums / step
+    return slopes
+
+
+def contributions(size: Array, gap: Array, value: Array) -> Array:
+    """S without the part that only curvature puts in: at a minimum D⁺ and D⁻ have opposite signs.
+
+    With contributions (|D⁺| + |D⁻|) / 2 and gaps |D⁺ − D⁻|, size − gap / 2 is what both sides share; S is at
+    least |value|.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.maximum(size - gap / 2, np.abs(value))
+
+
+def one_level(level: Level) -> Slopes:
+    """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
+    gap = np.abs(level.up - level.down)
+    return _smooth(level.central, gap + level.noise, _straight(level, gap), level.rounding)
+
+
+def two_levels(coarse: Level, fine: Level) -> Slopes:
+    """Richardson extrapolation: the error of a central difference is f''' h⁺h⁻ / 6."""
+    p, q = coarse.step_up * coarse.step_down, fine.step_up * fine.step_down
+    a, b = coarse.central, fine.central
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        value = (b * p - a * q) / (p - q)
+        bound = np.abs(a - b) + 2 * fine.noise
+        # A corner shows in the one-sided slopes only: the symmetric difference of relu at 0 is a steady 0.5.
+        # Where the function is smooth their distance shrinks with the step.
+        gap, before = np.abs(fine.up - fine.down), np.abs(coarse.up - coarse.down)
+        apart = gap.max(axis=0)
+        shrunk = apart / fine.mean <= 1.2 * before.max(axis=0) / coarse.mean
+        rough = (apart > 1e-3 * fine.size) & ~shrunk
+    return _smooth(value, np.where(rough, np.inf, bound), _straight(fine, gap), fine.rounding)
+
+
+def _straight(level: Level, gap: Array) -> Array:
+    """S where the function is nearly straight; else no more than |value|, for curvature would inflate it."""
+    with np.errstate(invalid="ignore"):
+        curved = gap.max(axis=0) > 1e-3 * level.size
+        return np.where(curved, np.minimum(np.abs(level.central).max(axis=0), level.size), level.size)
+
+
+def _smooth(value: Array, bound: Array, size: Array, rounding: Array) -> Slopes:
+    bound = np.where(np.isfinite(value), bound, np.inf)
+    bound = np.where(np.isnan(bound), np.inf, bound)
+    return Slopes(
+        value, bound, np.zeros_like(value), size, rounding, np.zeros(size.size), np.zeros(size.size, bool)
+    )

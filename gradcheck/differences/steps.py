@@ -1,0 +1,105 @@
+"""How far to move an element: in proportion to its own size or its tensor's, never an absolute step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradcheck.arrays.parallel import SPAN
+from gradcheck.arrays.scale import typical
+from gradcheck.arrays.shared_memory import filled
+from gradcheck.arrays.types import Array, eps_of
+
+TINY = 1e-3
+DEEPER = 9
+"""Further steps from an element that is 0, each a hundredth of the one before."""
+FAR = (1.0, 1 / 3, 1 / 9, 1 / 27)
+SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
+
+
+class Steps:
+    """Steps for one variable, exactly representable in its dtype and reproducible from a seed."""
+
+    def __init__(self, point: Array, eps: float, step: float | None, seed: int) -> None:
+        """`eps` is the working precision; `step` the first step relative to the scale, None for cbrt(eps)."""
+        self.point = point
+        self.typical = typical(point)
+        self.first = eps ** (1 / 3) if step is None else step
+        self._generator = np.random.default_rng(seed)
+
+    def tiny(self, flat: Array) -> Array:
+        """Whether an element is far smaller than its tensor, so that the first step is far from its own."""
+        return np.asarray(np.abs(self.point.reshape(-1)[flat].astype(np.float64)) < TINY * self.typical)
+
+    def scale(self, flat: Array) -> Array:
+        """max(|x_j|, rms(x)) of the elements at `flat`, [U] float64."""
+        return np.maximum(np.abs(self.point.reshape(-1)[flat].astype(np.float64)), self.typical)
+
+    def moved(self, factor: float) -> tuple[Array, Array]:
+        """The point with every element moved up, and moved down, by a step of its own.
+
+        The step is `factor` × the first step × a random factor for each element and side. Two elements
+        wrongly perturbed together cannot look like one: their joint effect changes with the ratio of their
+        steps, which is different each time.
+        """
+        return self._moved(self.first * factor), self._moved(-self.first * factor)
+
+    def _moved(self, factor: float) -> Array:
+        # Spans that are worked on at once draw from generators of their own.
+        seed = int(self._generator.integers(2**63)) if self.point.size > SPAN else None
+
+        def end(part: slice) -> Array:
+            generator = self._generator if seed is None else np.random.default_rng([seed, part.start])
+            return self._end(part, factor, generator.uniform(0.7, 1.3, part.stop - part.start))
+
+        return filled(self.point.shape, self.point.dtype, end)
+
+    def near(self) -> Array:
+        """The point with every element moved up by its first step."""
+        return filled(self.point.shape, self.point.dtype, lambda part: self._end(part, self.first, 1.0))
+
+    def _end(self, part: slice, factor: float, share: Array | float) -> Array:
+        """Some elements of the flat point moved by a share of `factor` times the scale."""
+        point = self.point.reshape(-1)[part]
+        size = share * np.maximum(np.abs(point.astype(np.float64, copy=False)), self.typical)
+        size *= factor
+        with np.errstate(over="ignore"):
+            return np.asarray(point + size.astype(point.dtype, copy=False))
+
+    def ladder(self, flat: Array, levels: int, beyond: int = 0) -> Iterator[Array]:
+        """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.
+
+        From the scale down to the finest, geometric per element. `beyond` more levels, each ten times the
+        next, come before: an output such as 1 + x² at x = 1e-9 moves at no smaller step.
+        """
+        scale, magnitude = self.scale(flat), np.abs(self.point.reshape(-1)[flat].astype(np.float64))
+        # The finest step still leaves a few bits of the element's own digits to move.
+        finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * eps_of(self.point.dtype.name))
+        for power in range(beyond, 0, -1):
+            yield self._realised(self.point.reshape(-1)[flat], scale * 10.0**power, spread=0.2)
+        for share in np.linspace(0.0, 1.0, levels):
+            yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
+        # 0 has no scale of its own, and every step from it is exact: tanh(x / 1e-13) is smooth there too.
+        if beyond and (magnitude == 0).any():
+            for power in range(1, DEEPER + 1):
+                size = np.where(magnitude == 0, finest * 100.0**-power, finest)
+                yield self._realised(self.point.reshape(-1)[flat], size, spread=0.2)
+
+    def far_ladder(self, flat: Array) -> Iterator[Array]:
+        """A few large steps [U], at which a function that has saturated moves again."""
+        for share in FAR:
+            yield self._realised(self.point.reshape(-1)[flat], self.scale(flat) * share, spread=0.2)
+
+    def short_ladder(self, flat: Array) -> Iterator[Array]:
+        """A few steps [U] from the first step down, for corners at the point or nearer than that."""
+        scale = self.first * self.scale(flat)
+        for share in SHORT:
+            yield self._realised(self.point.reshape(-1)[flat], scale * share, spread=0.2)
+
+    def _realised(self, point: Array, size: Array, spread: float) -> Array:
+        """Steps of about `size` that x can really take, (x + h) − x in its own dtype."""
+        size = size * self._generator.uniform(1 - spread, 1 + spread, point.shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved: Array = (point + size.astype(point.dtype)) - point
+        return moved

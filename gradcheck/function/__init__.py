@@ -1,0 +1,1 @@
+"""The function at a point: its outputs, tapes and noise level."""

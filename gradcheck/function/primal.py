@@ -1,0 +1,124 @@
+"""The function at one precision, with its floating outputs joined to one flat float64 vector."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.types import Array, is_floating
+from gradcheck.errors import TargetError
+from gradcheck.targets.target import Target
+
+
+@dataclass(frozen=True)
+class Output:
+    """One floating output; a complex one counts as pairs of reals along a last axis of length 2."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        """Number of real values."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class Forward:
+    """A target with its floating inputs cast to `dtype` (None: each keeps its own)."""
+
+    def __init__(self, target: Target, names: Sequence[str], dtype: str | None) -> None:
+        """`names` are the variables; every other input is held fixed."""
+        self.target = target
+        self.names = tuple(names)
+        self.dtype = dtype
+        self.inputs = {name: self._tensor(array) for name, array in target.inputs.items()}
+        self.values = [self.inputs[name] for name in self.names]
+        self.outputs: tuple[Output, ...] = ()
+        self.ignored: tuple[str, ...] = ()
+
+    def _tensor(self, array: Array) -> Any:
+        # tf.constant copies: the user's array can never be reached through the tensor.
+        tensor = tf.constant(array)
+        return tf.cast(tensor, self.dtype) if self.dtype and is_floating(array.dtype) else tensor
+
+    def __call__(self, values: Sequence[Any]) -> Any:
+        """Evaluate at `values`, one tensor per variable → flat float64 tensor of all outputs."""
+        arguments = self.inputs | dict(zip(self.names, values, strict=True))
+        return self.join(self.target.function(*arguments.values()))
+
+    def join(self, result: Any) -> Any:
+        """What the function returned → flat float64 tensor of its floating outputs."""
+        tensors, ignored = self._floating(result)
+        # In a graph a dimension may be unknown.
+        if tf.executing_eagerly():
+            self.outputs = tuple(
+                Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name) for name, tensor in tensors
+            )
+            self.ignored = tuple(ignored)
+            if not any(output.size for output in self.outputs):
+                raise TargetError(
+                    f"{self.target.name} returned nothing but empty tensors.", "Return at least one number."
+                )
+        parts = [tf.cast(tf.reshape(tensor, [-1]), tf.float64) for _, tensor in tensors]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+
+    def tensors(self, arguments: Mapping[str, Any]) -> list[Any]:
+        """The floating outputs at other inputs, of whatever shape those are; complex ones as in `Output`."""
+        return [tensor for _, tensor in self._floating(self.target.function(*arguments.values()))[0]]
+
+    def _floating(self, result: Any) -> tuple[list[tuple[str, Any]], list[str]]:
+        """The floating outputs by name, and what else there is, in words."""
+        if result is None:
+            raise TargetError(f"{self.target.name} returned None.", "Return the output tensor.")
+        found, ignored = [], []
+        for name, leaf in _leaves(result, "output"):
+            tensor = tf.convert_to_tensor(leaf)
+            if tensor.dtype.is_complex:
+                tensor = tf.stack([tf.math.real(tensor), tf.math.imag(tensor)], axis=-1)
+            if tensor.dtype.is_floating:
+                found.append((name, tensor))
+            else:
+                ignored.append(f"{name} ({tensor.dtype.name})")
+        if not found:
+            raise TargetError(
+                f"{self.target.name} returned no floating output (found: {', '.join(ignored) or 'nothing'}).",
+                "A gradient needs a floating output: cast inside the function or return another tensor.",
+            )
+        return found, ignored
+
+    def at_point(self) -> Any:
+        """The outputs at the user's own point."""
+        return self(self.values)
+
+    def at(self, values: Sequence[Any]) -> Forward:
+        """The same function at another point."""
+        other = copy.copy(self)
+        other.values = list(values)
+        return other
+
+    def locate(self, flat: int) -> str:
+        """Name and index of one entry of the flat output vector."""
+        for output in self.outputs:
+            if flat < output.size:
+                index = [int(i) for i in np.unravel_index(flat, output.shape)]
+                return f"{output.name}{index}"
+            flat -= output.size
+        raise IndexError(flat)
+
+
+def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Tensors in nested dicts, lists and tuples, named by their place, such as `output["y"][0]`."""
+    if isinstance(result, Mapping):
+        for key, part in result.items():
+            yield from _leaves(part, f"{name}[{key!r}]")
+    elif isinstance(result, (list, tuple)):
+        for number, part in enumerate(result):
+            yield from _leaves(part, f"{name}[{number}]")
+    elif result is not None:
+        yield name, result

@@ -1,0 +1,1 @@
+"""The TENSOR of a command line → an array."""

@@ -1,0 +1,236 @@
+"""The result of a check: verdict per element, per variable and for the whole, and the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradcheck.arrays.types import Array
+from gradcheck.errors import ExitCode, GradientError
+from gradcheck.settings import Settings
+from gradcheck.verdicts.verdict import COUNTED, ElementVerdict, Verdict
+
+if TYPE_CHECKING:
+    from gradcheck.report.comparison import Comparison
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One differentiated input; all arrays have its shape and are float64 (verdicts: uint8)."""
+
+    name: str
+    dtype: str
+    """The dtype the user's tensor has, such as `float32`."""
+    tape: Array
+    """Tape gradient for the upstream gradient that is shown (ones unless given)."""
+    difference: Array
+    """Finite-difference gradient for the same upstream gradient; NaN where it was not taken."""
+    tolerance: Array
+    """The error that still counts as agreement."""
+    verdicts: Array
+    """`ElementVerdict` codes: the worst over all upstream gradients tried."""
+    closed_form: Array | None = None
+    """The textbook gradient, where there is one."""
+    reason: str | None = None
+    """Why the variable as a whole fails, such as `the tape returned no gradient`."""
+    order: int = 1
+    """1 for a gradient, 2 for the gradient of the gradient, and so on."""
+
+    @property
+    def label(self) -> str:
+        """The name, with the order where it is not the first."""
+        return self.name if self.order == 1 else f"{self.name} (order {self.order})"
+
+    @cached_property
+    def error(self) -> Array:
+        """|tape − difference|."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.abs(self.tape - self.difference))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the variable."""
+        return tuple(int(n) for n in self.tape.shape)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Number of elements by verdict label; unchecked ones are left out."""
+        return {verdict.label: int(np.count_nonzero(self.verdicts == verdict)) for verdict in COUNTED}
+
+    @property
+    def verdict(self) -> ElementVerdict:
+        """The worst verdict of any element."""
+        return ElementVerdict(int(self.verdicts.max()))
+
+    @property
+    def checked(self) -> Array:
+        """Mask of the elements that were checked one by one."""
+        return np.asarray(self.verdicts != ElementVerdict.UNCHECKED)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the elements that were checked one by one, 0 to 1."""
+        return sum(self.counts.values()) / self.verdicts.size
+
+    @property
+    def max_abs_error(self) -> float:
+        """Largest |tape − difference| of the elements checked; NaN where a tape value is NaN."""
+        return float(self.error[self.checked].max(initial=0.0))
+
+    @property
+    def max_rel_error(self) -> float:
+        """Largest relative error of the elements checked."""
+        return float(self.relative_error()[self.checked].max(initial=0.0))
+
+    def relative_error(self) -> Array:
+        """error / max(|tape|, |difference|) per element; 0 where both are 0."""
+        scale = np.maximum(np.abs(self.tape), np.abs(self.difference))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self.error / scale
+        return np.where(self.error == 0, 0.0, ratio)
+
+    def _shares(self) -> Array:
+        """error / tolerance per element, flat; infinite where the error is NaN, 0 where there is none."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(self.error == 0, 0.0, self.error / self.tolerance).reshape(-1)
+        share = np.where(np.isnan(share), np.inf, share)
+        return np.where(self.checked.reshape(-1), share, 0.0)
+
+    @property
+    def worst_share(self) -> float:
+        """Largest error as a share of its tolerance."""
+        return float(self._shares().max())
+
+    def worst_first(self) -> Array:
+        """Flat indices, worst verdict first and the largest share of its tolerance first within one."""
+        share = self._shares()
+        order: Array = np.lexsort((np.arange(share.size), -share, -self.verdicts.reshape(-1).astype(int)))
+        return order
+
+    def rows(self, limit: int) -> list[tuple[int, ...]]:
+        """Indices of checked elements to show: all in order if they fit or limit is 0, else the worst."""
+        chosen = np.flatnonzero(self.checked)
+        if 0 < limit < chosen.size:
+            chosen = self.worst_first()[:limit]
+        return [tuple(int(i) for i in np.unravel_index(flat, self.shape)) for flat in chosen]
+
+    @property
+    def worst_index(self) -> tuple[int, ...]:
+        """Index of the worst element."""
+        return tuple(int(i) for i in np.unravel_index(int(self.worst_first()[0]), self.shape))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a check found out."""
+
+    target: str
+    variables: tuple[Variable, ...]
+    settings: Settings
+    evaluations: int
+    """How often the function was evaluated for structure and differences."""
+    seconds: float
+    precision: str
+    """The dtypes that tape and differences were computed in, in words."""
+    diagnosis: tuple[str, ...] = ()
+    """What the failing elements have in common, a line per failing variable."""
+    warnings: tuple[str, ...] = ()
+    """What a user should know although nothing failed."""
+    sensitivity: tuple[float, float] | None = None
+    """Smallest relative error that would have been a mismatch: (median, worst) over the elements."""
+    limit: int = field(default=20)
+    """Rows of elements shown per variable; 0 for all."""
+    involved: tuple[str, ...] = ()
+    """For the worst elements, the outputs whose partial derivatives are wrong."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Other ways to the same gradients (modes, executions, Jacobians), each held against another."""
+    only_failing: bool = False
+    """Show the elements of those variables only that did not pass, and list the worst variable first."""
+
+    @property
+    def listed(self) -> tuple[Variable, ...]:
+        """The variables in the order to show them."""
+        return self.worst_variables if self.only_failing else self.variables
+
+    @property
+    def worst_variables(self) -> tuple[Variable, ...]:
+        """The worst verdict first, and within one the largest error as a share of its tolerance."""
+        return tuple(sorted(self.variables, key=lambda v: (v.verdict, v.worst_share), reverse=True))
+
+    @property
+    def detailed(self) -> tuple[Variable, ...]:
+        """The variables whose elements are shown."""
+        harmless = ElementVerdict.KINK
+        return tuple(v for v in self.listed if not self.only_failing or v.verdict > harmless)
+
+    @property
+    def verdict(self) -> Verdict:
+        """fail if anything disagrees, else inconclusive if anything could not be judged, else pass."""
+        verdicts = [variable.verdict for variable in self.variables]
+        verdicts += [comparison.verdict for comparison in self.comparisons]
+        worst = max(verdicts, default=ElementVerdict.UNCHECKED)
+        if worst >= ElementVerdict.MISMATCH or (self.settings.strict and self._any_kink()):
+            return Verdict.FAIL
+        # A report of which nothing was checked has seen nothing agree.
+        judged = worst in (ElementVerdict.MATCH, ElementVerdict.KINK)
+        return Verdict.PASS if judged else Verdict.INCONCLUSIVE
+
+    def _any_kink(self) -> bool:
+        return any(variable.counts["kink"] for variable in self.variables)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything agrees."""
+        return self.verdict is Verdict.PASS
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How a process that made this report should end."""
+        return {
+            Verdict.PASS: ExitCode.PASS,
+            Verdict.FAIL: ExitCode.FAIL,
+            Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+        }[self.verdict]
+
+    def raise_for_failure(self) -> None:
+        """Raise `GradientError`, with the plain table as its message, unless the check passed."""
+        if not self.passed:
+            raise GradientError(str(self))
+
+    def __str__(self) -> str:
+        from gradcheck.render.table import to_text
+
+        return to_text(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON values; numbers that are not finite become "nan", "inf" or "-inf"."""
+        from gradcheck import __version__
+        from gradcheck.render.values import number_or_word, of_variable
+
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "target": self.target,
+            "verdict": self.verdict.value,
+            "exit_code": int(self.exit_code),
+            "settings": self.settings.to_dict(),
+            "precision": self.precision,
+            "sensitivity": None
+            if self.sensitivity is None
+            else dict(zip(("median", "worst"), map(number_or_word, self.sensitivity), strict=True)),
+            "diagnosis": list(self.diagnosis),
+            "involved": list(self.involved),
+            "warnings": list(self.warnings),
+            "evaluations": self.evaluations,
+            "seconds": round(self.seconds, 6),
+            "variables": [of_variable(variable, self.limit) for variable in self.variables],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+        }

@@ -1,0 +1,1 @@
+"""Which elements move which outputs, asked of the function itself."""

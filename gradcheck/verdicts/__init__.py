@@ -1,0 +1,1 @@
+"""Tape against difference: what is known of each element."""

@@ -1,0 +1,174 @@
+"""The function at many points: whatever way is taken, the outputs are those of the function itself."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck.differences import evaluator
+from gradcheck.differences.evaluator import Evaluation, evaluate
+from gradcheck.function.primal import Forward
+from gradcheck.sparsity.probing import Grouping, elementwise
+from gradcheck.targets.target import Target
+from tests.corpus.case import Array, Function
+from tests.saying import normal
+
+X = normal(3, 4)
+
+
+def forward(function: Function, x: Array = X) -> Forward:
+    return Forward(Target("f", function, {"x": x}), ["x"], "float64")
+
+
+def made(function: Function, x: Array = X, memory: int | None = None) -> Evaluation:
+    whole = forward(function, x)
+    return Evaluation(whole, 0, whole.at_point().numpy(), memory)
+
+
+def untraceable(x: Any) -> Any:
+    return tf.sin(x) if float(x[0, 0]) < 100 else x
+
+
+def side_effect() -> Function:
+    """Another number in each trace: what a graph holds is not what the function gives"""
+    calls = itertools.count()
+    return lambda x: tf.sin(x) + (0.0 if tf.executing_eagerly() else 1.0 + next(calls))
+
+
+def in_numpy(x: Any) -> Any:
+    value = tf.numpy_function(np.sin, [x], tf.float64)
+    value.set_shape(x.shape)
+    return value
+
+
+FUNCTIONS: dict[str, tuple[Function, Callable[[Array], Array]]] = {
+    "sine": (lambda x: tf.sin(x), np.sin),
+    "a product": (lambda x: tf.matmul(x, x, transpose_b=True), lambda x: x @ x.T),
+    "untraceable": (untraceable, np.sin),
+    "in NumPy": (in_numpy, np.sin),
+    "of one size": (lambda x: tf.ensure_shape(x, (3, 4)) ** 2, lambda x: x**2),
+    "by a loop": (lambda x: tf.scan(lambda a, b: a + b, x), lambda x: np.cumsum(x, axis=0)),
+    "by variables": (lambda x: x * tf.Variable(2.0, dtype=tf.float64, trainable=False), lambda x: 2 * x),
+}
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("many", [5, 200])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_elements_moved_one_by_one(name: str, many: int, plain: bool) -> None:
+    """Few are evaluated eagerly, many in a graph where there is one."""
+    function, truth = FUNCTIONS[name]
+    tested = made(function)
+    flat, steps = np.arange(many) % X.size, np.linspace(-1, 1, many)
+
+    found, base = tested.elements(flat, steps, plain)
+
+    np.testing.assert_allclose(base, truth(X).reshape(-1), rtol=1e-12)
+    for number in range(many):
+        moved = X.copy()
+        moved.reshape(-1)[flat[number]] += steps[number]
+        np.testing.assert_allclose(found[number], truth(moved).reshape(-1), rtol=1e-12, atol=1e-12)
+    assert tested.count == many + 1
+
+
+@pytest.mark.parametrize("periods", [(1, 1), (1, 4), (3, 4), (2, 3), (3, 1)])
+def test_groups_moved_together(periods: tuple[int, int]) -> None:
+    """An index belongs to the group of its residues."""
+    grouping, end = Grouping(X.shape, periods, ((None, None),)), X + 10
+    tested = made(lambda x: tf.sin(x))
+
+    (found, again), base = tested.groups(grouping, list(range(grouping.groups)), (end, X - 10))
+
+    assert np.array_equal(base, np.sin(X).reshape(1, -1))
+    for group in range(grouping.groups):
+        moved, other = X.copy(), X.copy()
+        for i, j in np.ndindex(*X.shape):
+            if (i % periods[0]) * periods[1] + j % periods[1] == group:
+                moved[i, j], other[i, j] = end[i, j], X[i, j] - 10
+        np.testing.assert_allclose(found[group], np.sin(moved).reshape(-1), rtol=1e-14)
+        np.testing.assert_allclose(again[group], np.sin(other).reshape(-1), rtol=1e-14)
+        (alone,), _ = tested.groups(grouping, [group], (end,))
+        np.testing.assert_allclose(alone[0], np.sin(moved).reshape(-1), rtol=1e-14)
+
+
+def test_a_batch_that_gives_something_else_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a batch gives at the point itself is held against the function."""
+    batched = []
+
+    def wrongly(function: Function, rows: Any) -> Any:
+        batched.append(rows)
+        return 1.001 * tf.map_fn(function, rows, fn_output_signature=tf.float64)
+
+    monkeypatch.setattr(tf, "vectorized_map", wrongly)
+    tested = made(lambda x: tf.sin(x))
+
+    found, base = tested.elements(np.zeros(100, np.int64), np.linspace(0, 1, 100), plain=False)
+
+    assert batched
+    np.testing.assert_allclose(base, np.sin(X).reshape(-1), rtol=1e-12)
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 100)), rtol=1e-12)
+
+
+def test_the_base_of_a_batch_comes_from_the_batch() -> None:
+    """A graph that adds a constant adds it to both: their difference is right."""
+    tested = made(side_effect(), X)
+
+    found, base = tested.elements(np.zeros(100, np.int64), np.full(100, 0.5), plain=True)
+
+    np.testing.assert_allclose(found[7, 0] - base[0], np.sin(X[0, 0] + 0.5) - np.sin(X[0, 0]), rtol=1e-9)
+
+
+def test_a_scalar_variable() -> None:
+    tested = made(lambda x: tf.stack([x, x**2]), np.array(3.0))
+
+    found, base = tested.elements(np.array([0]), np.array([1.0]), plain=False)
+
+    assert base.tolist() == [3.0, 9.0]
+    assert found.tolist() == [[4.0, 16.0]]
+    assert tested.groups(elementwise((), 1), [0], (np.array(5.0),))[0][0].tolist() == [[5.0, 25.0]]
+
+
+def test_where_the_function_refuses_there_is_nan() -> None:
+    matrix = np.array([[2.0, 0.0], [0.0, 1.0]])
+    whole = forward(lambda x: tf.linalg.inv(x), matrix)
+
+    assert np.isfinite(evaluate(whole, whole.values, 4).numpy()).all()
+    assert np.isnan(evaluate(whole, [tf.constant(0 * matrix)], 4).numpy()).all()
+
+
+def test_another_number_of_outputs_is_nan() -> None:
+    whole = forward(lambda x: tf.boolean_mask(x, x > 0), np.array([1.0, -1.0]))
+
+    assert evaluate(whole, whole.values, 1).numpy().tolist() == [1.0]
+    assert np.isnan(evaluate(whole, [tf.constant([1.0, 1.0], tf.float64)], 1).numpy()).all()
+
+
+def test_other_errors_are_raised() -> None:
+    def function(x: Any) -> Any:
+        raise KeyError("of the user")
+
+    with pytest.raises(KeyError, match="of the user"):
+        evaluate(forward(function), [tf.constant(X)], 12)
+
+
+@pytest.mark.parametrize("memory", [1, 10_000, 10**7, 10**12])
+def test_memory_bounds_a_batch(memory: int) -> None:
+    """12 numbers in, 12 out, some eight arrays of each, 8 bytes a number."""
+    batch = made(lambda x: tf.sin(x), memory=memory).batch
+
+    assert batch == max(1, min(memory // 64, evaluator.BATCH) // 24)
+    assert batch * 24 * 64 <= memory or batch == 1
+
+
+def test_the_tensors_are_left_alone() -> None:
+    tested = made(lambda x: tf.sin(x))
+    tested.elements(np.arange(5), np.ones(5), plain=False)
+    tested.groups(elementwise(X.shape, 1), [3], (X + 1,))
+
+    assert np.array_equal(tested.point.numpy(), X)
+    assert np.array_equal(X, normal(3, 4))

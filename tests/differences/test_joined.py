@@ -1,0 +1,314 @@
+"""Copies side by side: whatever is joined, each copy comes out as it does alone, or there are no copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import gradcheck
+from gradcheck.arrays.shared_memory import LARGE, Movable, view
+from gradcheck.differences.evaluator import Evaluation
+from gradcheck.differences.joined import Copies, Lane, lanes
+from gradcheck.function.primal import Forward
+from gradcheck.sparsity.probing import Grouping, find
+from gradcheck.targets.target import Target
+from tests.corpus.case import Array, Function
+from tests.saying import normal
+
+COUNT = 3
+
+
+def forward(function: Function, inputs: dict[str, Array], names: list[str]) -> Forward:
+    made = Forward(Target("f", function, inputs), names, "float64")
+    made.at_point()
+    return made
+
+
+def groupings(whole: Forward) -> list[Grouping]:
+    """By probes that do not depend on differences"""
+    found, base = [], whole.at_point().numpy()
+    for number, value in enumerate(whole.values):
+        point = value.numpy()
+
+        def changed(axis: int, indices: Array, number: int = number, point: Array = point) -> Array:
+            values, moved = list(whole.values), point.copy()
+            where: Any = (*[slice(None)] * axis, indices)
+            moved[where] *= 1.5
+            values[number] = tf.constant(moved)
+            found: Array = whole(values).numpy()
+            return np.asarray(found != base)
+
+        found.append(find(point.shape, whole.outputs, changed, changed))
+    return found
+
+
+def lane_that_holds(whole: Forward, number: int) -> Copies | None:
+    base = whole.at_point().numpy()
+    evaluation = Evaluation(whole, number, base)
+    for lane in lanes(whole, number, groupings(whole)):
+        copies = Copies(whole, number, lane, COUNT, compiled=False)
+        if copies.holds(base, evaluation.moved):
+            return copies
+    return None
+
+
+X, W, B = normal(8, 20), normal(20, 24), normal(24)
+LABELS = np.arange(8) % 20
+
+JOINED: dict[str, tuple[Function, dict[str, Array], list[str], dict[str, int]]] = {
+    "rows": (lambda x, w: x @ w, {"x": X, "w": W}, ["x", "w"], {"x": 0}),
+    "columns": (lambda w, x: x @ w, {"w": W, "x": X}, ["w", "x"], {"w": 1}),
+    "columns with a bias": (
+        lambda w, x, b: x @ w + b, {"w": W, "x": X, "b": B}, ["w", "x", "b"], {"w": 1, "b": 0},
+    ),
+    "with a bias that is held fixed": (lambda w, b: X @ w + b, {"w": W, "b": B}, ["w"], {"w": 1, "b": 0}),
+    "with few that no probe looked at": (
+        lambda x, v: x * v[:, None] @ W, {"x": X, "v": normal(8)}, ["x", "v"], {"x": 0, "v": 0},
+    ),
+    "two of a batch": (
+        lambda x, y: tf.matmul(x, y, transpose_b=True), {"x": normal(9, 5, 4), "y": normal(9, 6, 4)},
+        ["x", "y"], {"x": 0, "y": 0},
+    ),
+    "labels": (
+        lambda x, labels: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=x),
+        {"x": X, "labels": LABELS}, ["x"], {"x": 0, "labels": 0},
+    ),
+    "two outputs": (lambda x: (x @ W, tf.transpose(tf.nn.softmax(x))), {"x": X}, ["x"], {"x": 0}),
+    "complex": (lambda x: tf.signal.rfft(x), {"x": X}, ["x"], {"x": 0}),
+    "itself": (lambda x: x, {"x": X}, ["x"], {"x": 0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_each_copy_comes_out_as_it_does_alone(name: str) -> None:
+    function, inputs, names, joined = JOINED[name]
+    whole = forward(function, inputs, names)
+
+    copies = lane_that_holds(whole, 0)
+
+    assert copies is not None
+    assert dict(copies.lane.inputs) == joined
+    point = whole.values[0].numpy()
+    grouping = Grouping(point.shape, (2,) * point.ndim, (((None,) * point.ndim),))
+    found = copies.groups(grouping, [1, 3], point + 1)
+    assert found is not None
+    for number, group in enumerate((1, 3)):
+        moved = point.copy()
+        moved[grouping.slices(group)] += 1
+        alone = whole([tf.constant(moved), *whole.values[1:]]).numpy()
+        np.testing.assert_allclose(found[number], alone, rtol=1e-12, atol=1e-12)
+    assert np.array_equal(copies(), copies.base), "the copies are not back at the point"
+
+
+def of_one_size(x: Any) -> Any:
+    return tf.ensure_shape(x, X.shape) * 2
+
+
+APART: dict[str, Function] = {
+    "statistics of a batch": lambda x: x - tf.reduce_mean(x, 0),
+    "divided by the batch size": lambda x: tf.sin(x) / tf.cast(tf.shape(x)[0], x.dtype),
+    "by its place": lambda x: x * tf.cast(tf.range(tf.shape(x)[0])[:, None] + 1, x.dtype),
+    "of one size": of_one_size,
+    "the first rows only": lambda x: tf.sin(x)[:8],
+    "shifted": lambda x: tf.roll(x, 1, 0),
+    "mixed in a large batch": lambda x: tf.sin(x) + (0 if x.shape[0] == 8 else 1e-3 * tf.roll(x, 1, 0)),
+    "mixed where copies differ": lambda x: x if x.shape[0] == 8 else 2 * x - tf.roll(x, 8, 0),
+    "another beside the first copy": lambda x: x + 0.1 * np.repeat([[0], [1]], [8, x.shape[0] - 8], 0),
+    "an output that does not answer": lambda x: (tf.sin(x), tf.constant([1.0], x.dtype)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", APART)
+def test_where_copies_are_not_independent_there_are_none(name: str) -> None:
+    lane = lane_that_holds(forward(APART[name], {"x": X}, ["x"]), 0)
+
+    assert lane is None or lane.lane.inputs["x"] == 1, "the columns are independent in most of these"
+
+
+def test_each_copy_is_measured_from_its_own_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding may depend on the place in a batch; here it is much larger than that"""
+    monkeypatch.setattr("gradcheck.differences.evaluator.JOINED", 7 * 2 * X.size)
+
+    def function(x: Any) -> Any:
+        return tf.cumsum(x, 1) + 1e-9 * tf.cast(tf.range(tf.shape(x)[0])[:, None], x.dtype)
+
+    whole = forward(function, {"x": X}, ["x"])
+    evaluation = Evaluation(whole, 0, whole.at_point().numpy())
+    (grouping,) = groupings(whole)
+    evaluation.join(grouping, lanes(whole, 0, [grouping]))
+    groups = list(range(grouping.groups))
+
+    (found,), base = evaluation.groups(grouping, groups, (X + 1,))
+
+    assert (evaluation.copies, grouping.groups) == (7, 20)
+    for group in groups:
+        moved = X.copy()
+        moved[grouping.slices(group)] += 1
+        rise = np.cumsum(moved, 1) - np.cumsum(X, 1)
+        np.testing.assert_allclose((found - base)[group], rise.reshape(-1), atol=1e-13)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_single_copy_needs_no_lane(compiled: bool) -> None:
+    """Nor do the outputs have to answer to an axis; those of a graph come from the graph."""
+    whole = forward(lambda x: tf.linalg.matvec(tf.constant(W), x, transpose_a=True), {"x": normal(20)}, ["x"])
+    base = whole.at_point().numpy()
+    copies = Copies(whole, 0, Lane(), 1, compiled)
+
+    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+    moved = normal(20)
+    moved[7] = 3.0
+    found = copies.groups(Grouping((20,), (20,), ((None,),)), [7], np.full(20, 3.0))
+    assert found is not None
+    np.testing.assert_allclose(found, [moved @ W], rtol=1e-12)
+
+
+def test_a_large_array_is_shared_with_its_tensor() -> None:
+    movable = Movable(np.zeros(LARGE // 8))
+
+    tensor = movable.tensor()
+    movable.array[5] = 7.0
+
+    assert float(tensor[5]) == 7.0
+
+
+@pytest.mark.parametrize("size", [10, LARGE // 8])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int32"])
+def test_outputs_that_are_the_input_are_kept(size: int, dtype: str) -> None:
+    movable = Movable(np.ones(size, dtype))
+    kept = movable.kept(movable.tensor())
+    other = movable.kept(2 * movable.tensor())
+
+    movable.array[...] = 5
+
+    assert (kept == 1).all()
+    assert (other == 2).all()
+    assert (view(movable.tensor()) == 5).all()
+
+
+def test_a_large_check_of_what_returns_its_input() -> None:
+    """Every group is moved in the same memory, which is also that of the output"""
+    mixing = tf.constant(np.eye(300) + np.eye(300, k=1))
+
+    def function(x: Any) -> Any:
+        return x, tf.linalg.matmul(x, mixing), tf.reduce_sum(x, axis=1)
+
+    report = gradcheck.check(function, {"x": normal(500, 300)})
+
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("shape", [(64, 30), (500, 1200)])
+def test_a_wrong_element_is_found_among_copies(shape: tuple[int, int]) -> None:
+    """One element of the gradient 1 % off, with the evaluations in copies or in a graph"""
+    mixing = normal(2, shape[0])
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def function(w: Any) -> tuple[Any, Any]:
+        def backward(upstream: Any) -> Any:
+            wrong = np.ones(shape)
+            wrong[5, 7] = 1.01
+            return tf.matmul(mixing, upstream, transpose_a=True) * wrong
+
+        return tf.matmul(mixing, w), backward
+
+    report = gradcheck.check(function, {"w": normal(*shape)})
+
+    assert not report.passed
+    (variable,) = report.variables
+    assert np.argwhere(variable.verdicts == gradcheck.ElementVerdict.MISMATCH).tolist() == [[5, 7]]
+
+
+def test_a_function_that_does_not_trace_is_called_eagerly() -> None:
+    def function(x: Any) -> Any:
+        return tf.sin(x) if float(x[0, 0]) < 100 else x
+
+    whole = forward(function, {"x": X}, ["x"])
+    base = whole.at_point().numpy()
+    copies = Copies(whole, 0, Lane({"x": 0}, (0,)), COUNT, compiled=True)
+
+    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+    assert not copies.compiled
+    assert np.array_equal(copies.base, [base] * COUNT)
+
+
+def test_what_does_not_trace_in_a_single_copy_is_said_to_be_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck.differences.evaluator.JOINED", 1)
+
+    def function(w: Any) -> Any:
+        return tf.matmul(normal(2, 40), w) if float(w[0, 0]) < 100 else w
+
+    report = gradcheck.check(function, {"w": normal(40, 1000)})
+
+    assert report.passed
+    assert any("does not trace" in warning for warning in report.warnings), report.warnings
+
+
+def refusing(x: Any) -> Any:
+    """Refuses the single point x[3, 2] > 3, whatever copy it is in"""
+    with tf.control_dependencies([tf.debugging.assert_less_equal(x[3::8, 2], tf.cast(3.0, x.dtype))]):
+        return tf.cumsum(x, 1)
+
+
+@pytest.mark.parametrize("joined", [10**6, 2 * X.size])
+def test_a_copy_that_is_refused(joined: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are evaluated in another way, also one by one in a graph; the refused one is NaN."""
+    monkeypatch.setattr("gradcheck.differences.evaluator.JOINED", joined)
+    monkeypatch.setattr("gradcheck.differences.evaluator.THIN", 0)
+    monkeypatch.setattr("gradcheck.differences.evaluator.WORTH_TRACING", 0)
+    whole = forward(refusing, {"x": X}, ["x"])
+    evaluation = Evaluation(whole, 0, whole.at_point().numpy())
+    (grouping,) = groupings(whole)
+    evaluation.join(grouping, lanes(whole, 0, [grouping]))
+    assert evaluation.copies == (1 if joined == 2 * X.size else 20)
+
+    (found,), base = evaluation.groups(grouping, list(range(grouping.groups)), (X + 9,))
+
+    assert np.flatnonzero(np.isnan(found).any(axis=1)).tolist() == [2]
+    moved = X.copy()
+    moved[grouping.slices(7)] += 9
+    np.testing.assert_allclose((found - base)[7], (np.cumsum(moved, 1) - np.cumsum(X, 1)).reshape(-1))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_another_number_of_outputs_is_nan(compiled: bool) -> None:
+    whole = forward(lambda x: tf.boolean_mask(x, x[:, 0] > 0), {"x": np.abs(X)}, ["x"])
+    base = whole.at_point().numpy()
+    copies = Copies(whole, 0, Lane(), 1, compiled)
+    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+
+    found = copies.groups(Grouping(X.shape, X.shape, ((None, None),)), [20], -np.abs(X))
+
+    assert found is not None
+    assert np.isnan(found).all()
+    assert found.shape == (1, X.size)
+
+
+def test_copies_along_a_batch_with_windows_beside_it() -> None:
+    """Groups that are laid out differently, and more than nobody waits for an estimate of"""
+    kernel = normal(7, 12, 3)
+    x = normal(4, 60, 12)
+
+    def function(x: Any) -> Any:
+        return tf.nn.conv1d(x, kernel, 1, "SAME")
+
+    def wrong(x: Any) -> Any:
+        return tf.stop_gradient(function(x)) + 1.01 * (function(x) - tf.stop_gradient(function(x)))
+
+    assert gradcheck.check(function, {"x": x}).passed
+    assert not gradcheck.check(wrong, {"x": x}).passed
+
+
+def test_a_straight_element_among_curved_ones_is_settled_at_once() -> None:
+    """By the first pair of steps: by finer ones its rounding would be too large"""
+    curved = np.arange(40) % 10 == 0
+
+    report = gradcheck.check(
+        lambda x: tf.where(curved, tf.exp(x), x + 3000.0), {"x": normal(40)}, method="elementwise"
+    )
+
+    assert report.passed
+    assert report.evaluations < 4 * 40 + 80

@@ -1,0 +1,97 @@
+"""The progress bar: late, only for somebody who watches, and gone at the end."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+
+import pytest
+
+from gradcheck.checks.sampling import Plan
+from gradcheck.cli import document
+from gradcheck.render import progress
+
+LONG = Plan(3000, 600.0, (None,))
+SHORT = Plan(20, 0.1, (None,))
+
+
+class Terminal(io.StringIO):
+    """Standard error of somebody who watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def watching(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Called in the test itself, for pytest puts its own stream back between fixtures and test."""
+    made = Terminal()
+    monkeypatch.setattr(sys, "stderr", made)
+    monkeypatch.setenv("TERM", "xterm")
+    return made
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the bar sees; nobody waits for it."""
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_nothing_within_a_second(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    terminal = watching(monkeypatch)
+    with progress.Bar() as bar:
+        bar.start(SHORT, 10)
+        for _ in range(5):
+            clock[0] += 0.15
+            bar.advance(2, 4)
+    assert terminal.getvalue() == ""
+
+
+def test_a_bar_after_a_second_which_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    terminal = watching(monkeypatch)
+    with progress.Bar() as bar:
+        bar.start(SHORT, 1200)
+        bar.advance(400, 1000)
+        before = terminal.getvalue()
+        clock[0] += 1.5
+        bar.advance(200, 2500)
+    assert before == ""
+    assert "600 of 1,200 elements" in terminal.getvalue()
+    assert "2,500 evaluations" in terminal.getvalue()
+    # The cursor is back where it was, and the line is cleared.
+    assert terminal.getvalue().endswith(("\x1b[2K", "\x1b[2K\x1b[?25h", "\x1b[1A\x1b[2K"))
+
+
+def test_what_is_long_is_announced_at_once(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    terminal = watching(monkeypatch)
+    with progress.Bar() as bar:
+        bar.start(LONG, 1500)
+    assert terminal.getvalue().strip() == (
+        "about 3,000 evaluations of the function, 1,500 elements one by one, 600 s"
+    )
+
+
+def test_a_check_that_ends_at_once_needs_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = watching(monkeypatch)
+    with progress.Bar() as bar:
+        bar.advance(1, 2)
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize("watched", [False, True])
+def test_only_at_a_terminal_and_not_when_quiet(
+    monkeypatch: pytest.MonkeyPatch, quiet: bool, watched: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal() if watched else io.StringIO())
+    found = document._progress(_Options(quiet))  # type: ignore[arg-type]  # of all options it reads only this
+    assert isinstance(found, progress.Bar) == (watched and not quiet)
+
+
+class _Options:
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet

@@ -1,0 +1,203 @@
+"""What a report says: the mistake by its name, what could have been seen, and warnings that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck import ExitCode, check
+from tests.corpus.case import Array, Broken, Function, distorted, one_element, scaled
+from tests.saying import fails, lines, normal, passes
+
+# Custom gradients.
+
+
+@pytest.mark.parametrize(
+    ("backward", "word"),
+    [
+        (lambda dy, x, y: (dy * y,), "expected to return 2 gradients, but returned 1"),
+        (lambda dy, x, y: (dy * y, dy * x, dy), "expected to return 2 gradients, but returned 3"),
+        (lambda dy, x, y: (tf.reduce_sum(dy * y), dy * x), "shape () for a variable of shape (3,)"),
+        (lambda dy, x, y: ((dy * y)[None], dy * x), "shape (1, 3) for a variable of shape (3,)"),
+        (lambda dy, x, y: (tf.cast(dy * y, tf.float32), dy * x), "float32 gradient for a float64 variable"),
+        (lambda dy, x, y: (None, dy * x), "no gradient"),
+        (lambda dy, x, y: (dy * np.nan, dy * x), "not finite"),
+        (lambda dy, x, y: (dy * np.inf, dy * x), "not finite"),
+    ],
+    ids=["too few", "too many", "scalar", "an axis more", "dtype", "None", "nan", "inf"],
+)
+def test_a_gradient_that_is_none_says_so(backward: Callable[..., Any], word: str) -> None:
+    report = fails(Broken(lambda x, y: x * y, backward), x=normal(3), y=normal(3, seed=1))
+
+    assert word in lines(report)
+    assert "y:" not in " ".join(report.diagnosis) or "expected" in word
+
+
+def test_no_gradient_where_nothing_moves_is_right() -> None:
+    report = passes(lambda x, y: tf.sin(x) + tf.stop_gradient(tf.sign(y)), x=normal(3), y=normal(3, seed=1))
+
+    assert report.variables[1].reason is None
+
+
+# Sensitivity.
+
+
+def test_sensitivity_is_the_smallest_mistake_that_would_have_been_seen() -> None:
+    report = passes(lambda x: tf.sin(x), x=normal(50))
+
+    assert report.sensitivity is not None
+    median, worst = report.sensitivity
+    assert 1e-7 < median <= worst < 1e-3
+    fails(distorted(lambda x: tf.sin(x), scaled(1 + 3 * worst)), x=normal(50))
+    assert report.to_dict()["sensitivity"] == {"median": median, "worst": worst}
+
+
+def test_a_looser_tolerance_sees_less() -> None:
+    report = check(lambda x: tf.sin(x), {"x": normal(5)}, rtol=1e-2)
+
+    assert report.sensitivity is not None
+    assert report.sensitivity[0] == pytest.approx(1e-2, rel=0.1)
+    assert check(distorted(lambda x: tf.sin(x), scaled(1.005)), {"x": normal(5)}, rtol=1e-2)
+
+
+def test_nothing_to_see_has_no_sensitivity() -> None:
+    assert passes(lambda x: tf.ones_like(x), x=normal(3)).sensitivity is None
+
+
+# Warnings.
+
+
+def test_kinks_are_counted_and_located() -> None:
+    report = passes(lambda x: tf.abs(x), x=np.array([[1.0, -2.0], [0.0, 0.0]]))
+
+    assert "2 of 4 elements are at a kink (first: [1, 0])" in lines(report)
+    assert report.exit_code == ExitCode.PASS
+
+
+def test_strict_counts_kinks_as_failures() -> None:
+    x = {"x": np.array([0.0, 1.0])}
+
+    assert check(lambda x: tf.nn.relu(x), x, strict=True).exit_code == ExitCode.FAIL
+    assert check(lambda x: tf.sin(x), x, strict=True).exit_code == ExitCode.PASS
+
+
+def test_float32_lost_through_conditioning_is_a_warning() -> None:
+    """A rounding of x = 1e4 moves sin' by 1e-3: the gradient is as good as float32 allows."""
+    report = passes(lambda x: tf.sin(100 * x), x=np.array([123.4, 77.7, 1.0], np.float32))
+
+    assert "ill-conditioned" in lines(report)
+
+
+# Diagnosis.
+
+
+def wrong_where(mask: Callable[[Any], Any], factor: float) -> Function:
+    """sin with a gradient that is off by a factor where `mask` says"""
+    return Broken(
+        lambda x: tf.sin(x), lambda dy, x: dy * tf.cos(x) * tf.where(mask(x), tf.cast(factor, x.dtype), 1.0)
+    )
+
+
+def border(x: Any) -> Any:
+    """The last two columns"""
+    return tf.broadcast_to(np.arange(8) >= 6, x.shape)
+
+
+DIAGNOSES: dict[str, tuple[Function, Array, str]] = {
+    "factor": (distorted(tf.sin, scaled(2.0)), normal(6), "off by a constant factor: tape = 2 × difference"),
+    "small factor": (distorted(tf.sin, scaled(1.001)), normal(6), "tape = 1.001 × difference"),
+    "sign": (distorted(tf.sin, scaled(-1.0)), normal(6), "the sign is wrong"),
+    "batch": (
+        distorted(lambda x: tf.sin(x), scaled(1 / 5)),
+        normal(5, 3),
+        "divided by the batch size, 5",
+    ),
+    "transpose": (
+        distorted(lambda x: tf.matmul(x, normal(4, 4, seed=2)), lambda g: tf.transpose(g)),
+        normal(4, 4),
+        "the transpose of the difference gradient",
+    ),
+    "shift": (
+        distorted(lambda x: tf.sin(x), lambda g: tf.roll(g, 1, 0)),
+        normal(7),
+        "shifted by one along axis 0: tape[i] = difference[i − 1]",
+    ),
+    "shift back": (
+        distorted(lambda x: tf.sin(x), lambda g: tf.roll(g, -1, 1)),
+        normal(2, 7),
+        "shifted by one along axis 1: tape[i] = difference[i + 1]",
+    ),
+    "zero": (distorted(tf.sin, scaled(0.0)), normal(6), "zero where it should not be"),
+    "ignored": (Broken(tf.sin, lambda dy, x: tf.cos(x)), normal(6), "the upstream gradient is ignored"),
+    "squared": (Broken(tf.sin, lambda dy, x: dy**2 * tf.cos(x)), normal(6), "or used non-linearly"),
+    "below": (wrong_where(lambda x: x < 0.0, 0.5), normal(9), "wrong only where x <"),
+    "above": (wrong_where(lambda x: x > 0.2, 3.0), normal(9), "wrong only where x >"),
+    "border": (wrong_where(border, 0.5), normal(3, 8), "wrong only at the border of axis 1"),
+    "one element": (distorted(tf.sin, one_element(1.01)), normal(9), "only one element is wrong, [4]"),
+    "ties twice": (
+        Broken(
+            lambda x: tf.reduce_max(x, keepdims=True),
+            lambda dy, x: dy * tf.cast(x == tf.reduce_max(x), x.dtype),
+        ),
+        np.array([1.0, 3.0, 3.0, 2.0]),
+        "a tie is counted twice",
+    ),
+    "ties not at all": (
+        Broken(lambda x: tf.reduce_max(x, keepdims=True), lambda dy, x: dy * tf.zeros_like(x)),
+        np.array([3.0, 3.0, 3.0]),
+        "a tie is not counted at all",
+    ),
+    "this very point": (
+        lambda x: tf.nn.relu(-x) + x - tf.nn.relu(x),
+        np.array([0.0, 1.0, -1.0, 0.5]),
+        "right at every neighbouring point but not at this very point",
+    ),
+    "no gradient": (lambda x: tf.stop_gradient(tf.sin(x)), normal(4), "no gradient"),
+}
+
+
+@pytest.mark.parametrize("mistake", list(DIAGNOSES))
+def test_each_mistake_is_named(mistake: str) -> None:
+    function, x, words = DIAGNOSES[mistake]
+
+    report = fails(function, x=x)
+
+    assert len(report.diagnosis) == 1, lines(report)
+    assert words in report.diagnosis[0]
+    assert report.diagnosis[0].startswith("x: ")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_silent_where_nothing_fits(seed: int) -> None:
+    """Random factors of every element have nothing in common."""
+    factors = np.random.default_rng(seed + 10).uniform(0.3, 3.0, (3, 4))
+
+    report = fails(distorted(tf.sin, lambda g: g * tf.constant(factors, g.dtype)), x=normal(3, 4, seed=seed))
+
+    assert report.diagnosis == ()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_silent_about_scattered_mistakes(seed: int) -> None:
+    """Five of twenty elements at random places, each off by an amount of its own."""
+    rng = np.random.default_rng(seed)
+    factors = np.ones(20)
+    factors[rng.choice(np.arange(1, 19), 5, replace=False)] = rng.uniform(1.5, 3.0, 5)
+    x = rng.permutation(np.linspace(-1.4, 1.4, 20))
+
+    report = fails(distorted(tf.sin, lambda g: g * tf.constant(factors, g.dtype)), x=x)
+
+    told = " ".join(report.diagnosis)
+    assert not any(word in told for word in ("factor", "sign", "transpose", "shifted", "batch", "zero"))
+
+
+def test_a_line_for_each_failing_variable() -> None:
+    function = Broken(lambda x, y, z: x * y + z, lambda dy, x, y, z: (-dy * y, dy * x, 2 * dy))
+
+    report = fails(function, x=normal(4), y=normal(4, seed=1), z=normal(4, seed=2))
+
+    assert [line.split(":")[0] for line in report.diagnosis] == ["x", "z"]

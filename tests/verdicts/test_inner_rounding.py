@@ -1,0 +1,174 @@
+"""Stairs are told from everything else that is not straight; what they hide is judged anew, and no looser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import gradcheck
+from gradcheck import ElementVerdict, Verdict
+from gradcheck.arrays.types import Array
+from gradcheck.verdicts.findings import Findings
+from gradcheck.verdicts.inner_rounding import FEWEST, INTERVALS, MOST, height, reconcile
+from tests.corpus.case import Function, distorted
+
+MATCH, KINK = ElementVerdict.MATCH, ElementVerdict.KINK
+MISMATCH, INCONCLUSIVE = ElementVerdict.MISMATCH, ElementVerdict.INCONCLUSIVE
+T = np.arange(INTERVALS + 1) / INTERVALS
+GENERATOR = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("quantum", [1e-7, 0.01, 3.0])
+@pytest.mark.parametrize("steps", [3.5, 5.2, 8.8])
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+def test_stairs_are_measured(quantum: float, steps: float, direction: float) -> None:
+    """Beside a smooth term that moves far more than they are high"""
+    term = direction * quantum * np.floor(steps * T + 0.3)
+    columns = np.stack([term, 40 * quantum * T + term, T**2], axis=1)
+
+    found = height(columns)
+
+    np.testing.assert_allclose(found, [quantum, quantum, 0.0], rtol=0.1)
+
+
+NO_STAIRS: dict[str, Callable[[Array], Array]] = {
+    "straight": lambda t: 3 * t,
+    "still": lambda t: 0 * t,
+    "curved": lambda t: np.exp(3 * t),
+    "a corner": lambda t: np.maximum(t - 0.61, 0),
+    "two corners": lambda t: np.abs(t - 0.2) + np.abs(t - 0.7),
+    "one step": lambda t: t + (t > 0.43),
+    "two steps": lambda t: t + (t > 0.43) + (t > 0.7),
+    "an oscillation": lambda t: np.sin(40 * t),
+    "up and down": lambda t: np.round(np.sin(12 * t)),
+    "steps of all heights": lambda t: np.floor(5 * t) ** 3,
+    "steps ever closer": lambda t: np.floor(8 * t**4),
+    "steps here and there": lambda t: 1.0 * (t > 0.11) + (t > 0.22) + (t > 0.9),
+    "a steep piece": lambda t: np.clip(INTERVALS * t - 10, 0, FEWEST),
+    "too many steps": lambda t: np.floor((MOST + 3) * t),
+    "too few": lambda t: np.floor((FEWEST - 1) * t),
+    "noise": lambda t: 1e-9 * GENERATOR.standard_normal(t.size),
+    "its own rounding": lambda t: 1 + 5e-16 * np.floor(5 * t),
+    "not finite": lambda t: np.where(t > 0.5, np.nan, t),
+}
+
+
+@pytest.mark.parametrize("name", NO_STAIRS)
+def test_no_stairs(name: str) -> None:
+    assert height(NO_STAIRS[name](T)[:, None]).tolist() == [0.0]
+
+
+def cast(tensor: Any, dtype: str) -> Any:
+    return tf.cast(tf.cast(tensor, dtype), tensor.dtype)
+
+
+TERMS: dict[str, Callable[[Any, str], Any]] = {
+    "cosine": lambda x, dtype: tf.sin(x) + cast(tf.cos(x) + 2, dtype),
+    "square": lambda x, dtype: tf.sin(x) + cast(x**2 + 1, dtype),
+    "exponential": lambda x, dtype: 3 * x + cast(tf.exp(x), dtype),
+}
+
+
+def rounded(name: str, dtype: str) -> Function:
+    return lambda x: TERMS[name](x, dtype)
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_in_float32_beside_others(name: str, scale: float, count: int) -> None:
+    x = scale * np.random.default_rng(count).standard_normal(count)
+    function = rounded(name, "float32")
+
+    right = gradcheck.check(function, {"x": x})
+    wrong = gradcheck.check(distorted(function, lambda g: 1.1 * g), {"x": x})
+
+    assert right.verdict is Verdict.PASS, str(right)
+    assert "float32" in right.precision
+    assert wrong.verdict is Verdict.FAIL, str(wrong)
+
+
+def test_one_output_of_two() -> None:
+    report = gradcheck.check(
+        lambda x: (tf.sin(x), 3 * x + cast(tf.exp(x), "float32")),
+        {"x": 0.1 * np.random.default_rng(0).standard_normal(3)},
+    )
+
+    assert report.verdict is Verdict.PASS, str(report)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_too_coarse_to_tell_is_no_pass(name: str) -> None:
+    """Nor a failure, as long as the stairs can explain it"""
+    x = np.random.default_rng(0).standard_normal(12)
+    function = rounded(name, "bfloat16")
+
+    right = gradcheck.check(function, {"x": x})
+    wrong = gradcheck.check(distorted(function, lambda g: 1.5 * g), {"x": x})
+
+    assert right.verdict is not Verdict.FAIL, str(right)
+    assert wrong.verdict is not Verdict.PASS, str(wrong)
+
+
+def quantised(x: Any) -> Any:
+    """To eighths, with the gradient of the identity"""
+    return x + tf.stop_gradient(tf.round(8 * x) / 8 - x)
+
+
+def one_step(x: Any) -> Any:
+    return x**2 + 1e-3 * tf.cast(x > 0.8, x.dtype)
+
+
+@pytest.mark.parametrize(
+    ("function", "factor"), [(quantised, 1.0), (one_step, 1.01), (tf.sin, 1.0001), (tf.nn.relu, 1.01)]
+)
+def test_other_mistakes_stay_mistakes(function: Function, factor: float) -> None:
+    x = np.random.default_rng(0).standard_normal(12)
+
+    report = gradcheck.check(distorted(function, lambda g: factor * g), {"x": x})
+
+    assert report.verdict is Verdict.FAIL, str(report)
+    assert report.variables[0].counts["mismatch"] >= 4
+
+
+def test_within_a_budget() -> None:
+    """What is said of the budget is said once, though the check is made twice."""
+    x = np.random.default_rng(0).standard_normal((64, 30))
+    mixing = np.random.default_rng(1).standard_normal((30, 30))
+
+    report = gradcheck.check(
+        lambda x: tf.sin(x) + cast(tf.cos(0.01 * tf.matmul(x, mixing)) + 2, "float32"), {"x": x}, budget=20
+    )
+
+    assert report.verdict is not Verdict.FAIL, str(report)
+    assert sum("Within the budget" in warning for warning in report.warnings) == 1
+
+
+def looked_at(verdicts: list[int], tolerance: float) -> Findings:
+    found = Findings((len(verdicts),))
+    found.verdicts[:] = verdicts
+    found.tolerance[:], found.size[:], found.difference[:] = tolerance, 1.0, tolerance
+    return found
+
+
+@pytest.mark.parametrize(("tolerance", "accepted"), [(1e-3, MATCH), (0.1, INCONCLUSIVE)])
+def test_a_second_look_judges_only_what_the_first_did_not_accept(
+    tolerance: float, accepted: ElementVerdict
+) -> None:
+    first = looked_at([MATCH, MISMATCH, MISMATCH, INCONCLUSIVE, KINK], 1e-6)
+    again = looked_at([MISMATCH, MATCH, MISMATCH, MATCH, MISMATCH], tolerance)
+
+    reconcile(first, again)
+
+    assert again.verdicts.tolist() == [MATCH, accepted, MISMATCH, accepted, KINK]
+    assert again.difference.tolist() == [1e-6, tolerance, tolerance, tolerance, 1e-6]
+
+
+def test_the_report_says_what_rounds() -> None:
+    report = gradcheck.check(rounded("cosine", "float32"), {"x": np.array([0.1, 0.7, -0.4])})
+
+    assert report.precision == "tape and differences in float64 (rounded to float32 inside)"

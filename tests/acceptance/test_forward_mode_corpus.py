@@ -52,7 +52,7 @@ RIGHT_ALL_THE_SAME = {
     "custom gradients: penalty added",
     "custom gradients: unstable log(1 + e^x)",
 }
-"""Cases whose J u is right: TensorFlow differentiates the backward pass in float64, by its upstream gradient."""
+"""Cases whose J u is right: TensorFlow differentiates the backward pass by its upstream gradient."""
 CANDIDATES = [case for case in WRONG if case.label not in REFUSED]
 
 

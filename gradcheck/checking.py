@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import GradcheckError, SettingError, ShapeError, TargetError, TensorError
+from gradcheck.errors import ShapeError, TargetError, TensorError
 from gradcheck.render.progress import Progress
 from gradcheck.report.report import Report
-from gradcheck.settings import RTOL, Budget, Execution, Method, Mode, Settings, read_memory
+from gradcheck.settings import Settings
+from gradcheck.signature import refuse_unknown, takes_settings
 from gradcheck.targets.target import Target
 
 
@@ -76,27 +76,14 @@ def _refuse_unusable(what: str, array: Array) -> None:
         )
 
 
+@takes_settings
 def check(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
     *,
-    rtol: float = RTOL,
-    atol: float = 0.0,
-    step: float | None = None,
-    seed: int = 0,
-    wrt: str | Sequence[str] | None = None,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
-    strict: bool = False,
-    allow_nondeterministic: float = 0.0,
-    order: int = 1,
-    mode: str = "reverse",
-    execution: str | Sequence[str] = (),
-    device: str | None = None,
-    check_pfor: bool = False,
-    budget: str | float | None = None,
-    memory: str | int | None = None,
-    method: str = "auto",
+    **settings: Any,
 ) -> Report:
     """Check the gradient that TensorFlow's tape gives for `function` at one point.
 
@@ -112,48 +99,11 @@ def check(
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
         otherwise in the order given. Integer inputs are passed through and not differentiated. Python
         floats, alone and in lists, become float32. Nothing given is ever modified.
-    rtol, atol
-        An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum of
-        the sizes of its contributions.
-    step
-        First step relative to max(|x_j|, rms(x)); the default follows from the precision.
-    seed
-        Seed of the random upstream gradients and steps: the same seed gives the same report.
     constants
         Further arguments of the function by name, passed as they are and not differentiated; for a Keras
         layer `training` (a bool) and `mask` (booleans).
-    wrt
-        Names of the inputs to differentiate, by default all floating ones.
     upstream
         Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes.
-    strict
-        Count kinks, where the function has no derivative but the tape gave a valid subgradient, as failures.
-    allow_nondeterministic
-        Largest difference between two evaluations at one point that is taken as noise.
-    order
-        Also check gradients of gradients up to this order, each against differences of the one before. The
-        report holds the variables of all orders; it stops at the first order that fails.
-    mode
-        `reverse` checks the tape; `forward` checks `tf.autodiff.ForwardAccumulator` against differences
-        along random directions instead; `both` does both, and holds them against each other. Where a custom
-        gradient is called eagerly, forward mode differentiates the operations inside it and never looks at
-        the gradient written by hand.
-    execution
-        One or several of `eager`, `graph` and `xla`: also hold the tape gradient of a `tf.function`, or
-        compiled with XLA, against the eager one, and against each other.
-    device
-        Device to run on, such as `CPU:0` or `GPU:0`.
-    check_pfor
-        Also hold `tape.jacobian` and `tape.batch_jacobian` by pfor against those by a loop.
-    budget
-        What the check may cost: seconds as text, such as `"60s"`, or a number of evaluations. Where that is
-        too little, a seeded sample of elements is checked one by one and the whole tensor along random
-        directions; `Variable.coverage` is the share of the former. None checks every element.
-    memory
-        What a batch of evaluations may hold, in bytes or as text such as `"2GiB"`; by default half of what
-        is free.
-    method
-        `auto`, or `elementwise` to perturb one element at a time: slow, and without any assumption.
 
     Returns
     -------
@@ -163,62 +113,16 @@ def check(
     Raises
     ------
     GradcheckError
-        If the check cannot run: the function raised, is not deterministic, or is not finite there.
+        If the check cannot run: the function raised, is not deterministic, or is not finite there; or a
+        setting has a value that cannot be.
+    TypeError
+        If there is no setting of a name that is given.
     """
+    refuse_unknown(check, settings)
     arrays = {name: _array(name, value) for name, value in inputs.items()}
-    settings = Settings(
-        rtol=rtol,
-        atol=atol,
-        step=step,
-        seed=seed,
-        wrt=None if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt),
-        strict=strict,
-        allow_nondeterministic=allow_nondeterministic,
-        order=_order(order),
-        mode=_chosen(Mode, "mode", mode),
-        execution=tuple(
-            _chosen(Execution, "execution", name)
-            for name in ([execution] if isinstance(execution, str) else execution)
-        ),
-        device=device,
-        check_pfor=check_pfor,
-        budget=_budget(budget),
-        memory=_memory(memory),
-        method=_chosen(Method, "method", method),
-    )
+    chosen = Settings(**settings)
     target = _target(function, arrays, constants)
-    return check_target(target, settings, None if upstream is None else _array("upstream", upstream))
-
-
-def _order(order: int) -> int:
-    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
-        raise GradcheckError(f"`order` is {order!r}, which is no whole number ≥ 1.", "Give 1, 2 or 3.")
-    return order
-
-
-Word = TypeVar("Word", bound=Enum)
-
-
-def _chosen(words: type[Word], option: str, given: str) -> Word:
-    try:
-        return words(given)
-    except ValueError as error:
-        known = ", ".join(str(word.value) for word in words)
-        raise GradcheckError(f"There is no {option} {given!r}.", f"Choose from: {known}.") from error
-
-
-def _budget(value: str | float | None) -> Budget | None:
-    try:
-        return Budget.given(value)
-    except ValueError as error:
-        raise SettingError(f"`budget` is wrong: {error}") from error
-
-
-def _memory(value: str | int | None) -> int | None:
-    try:
-        return None if value is None else read_memory(str(value))
-    except ValueError as error:
-        raise SettingError(f"`memory` is wrong: {error}") from error
+    return check_target(target, chosen, None if upstream is None else _array("upstream", upstream))
 
 
 def _array(name: str, value: Any) -> Array:

@@ -49,7 +49,9 @@ def _read_one(text: str, option: str, options: Common, integers: Integers = "non
     """One tensor; what was changed on reading it is said on standard error."""
     from gradcheck.inputs.tensor import read_tensor
 
-    reading = read_tensor(text, option=option, seed=options.seed, dtype=options.dtype, keep_integers=integers)
+    reading = read_tensor(
+        text, option=option, seed=options.settings.seed, dtype=options.dtype, keep_integers=integers
+    )
     for line in reading.notes:
         note(line, options)
     return reading.array

@@ -80,7 +80,7 @@ def layer(
     masking = given.pop("mask", None)
     with layer_class.default_dtype(options.dtype):
         with aside():
-            made, rebuild = layer_class.made(found, config, options.seed)
+            made, rebuild = layer_class.made(found, config, options.settings.seed)
             keras.build(made, given, training=training, mask=masking)
             if weights is not None:
                 _load_weights(made, weights, options)
@@ -145,8 +145,8 @@ def model(
         if array.dtype != target.inputs[key].dtype and not is_floating(target.inputs[key].dtype):
             note(f"{key} holds the indices of an embedding: they are not differentiated.", options)
     weights = sum(int(found_weight.shape.num_elements()) for found_weight in found.trainable_weights)
-    if weights > LARGE and options.budget is None:
-        options = replace(options, budget=BUDGET)
+    if weights > LARGE and options.settings.budget is None:
+        options = replace(options, settings=replace(options.settings, budget=BUDGET))
         note(
             f"The model has {weights:,} trainable weights: it is checked within --budget {BUDGET}, which can "
             "be set.",

@@ -39,7 +39,7 @@ def check_target(
     from gradcheck.checks import ways
 
     started = time.perf_counter()
-    with devices.on(settings.device), progress or Progress() as watcher:
+    with devices.on(settings.device), target.within(), progress or Progress() as watcher:
         report = ways.check(target, settings, names, upstream, watcher)
     return replace(report, seconds=time.perf_counter() - started)
 

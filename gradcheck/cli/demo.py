@@ -1,4 +1,4 @@
-"""Built-in examples whose gradients are known, each checked and shown beside the answer."""
+"""The command demo: built-in examples whose gradients are known, each checked and shown beside the answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checking import check_target
+from gradcheck.cli.group import CODES, main
+from gradcheck.cli.options import TRACEBACK
+from gradcheck.cli.streams import terminal, write_out
 from gradcheck.errors import ExitCode
 from gradcheck.report.report import Report
 from gradcheck.settings import Settings
@@ -27,6 +30,15 @@ class Example:
     """The formula, its answer, and what there is to learn."""
     target: Target
     answers: dict[str, Any]
+
+
+@main.command(epilog=CODES)
+@TRACEBACK
+def demo(traceback: bool) -> ExitCode:
+    """Check built-in examples against the known answers: no file needed."""
+    text, code = run(*terminal())
+    write_out(text)
+    return code
 
 
 def run(width: int | None, color: bool) -> tuple[str, ExitCode]:

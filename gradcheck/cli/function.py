@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from gradcheck.cli.arguments import Assignment, once_each
-from gradcheck.cli.document import aside, conclude, read
-from gradcheck.cli.group import CODES, TENSORS, guarded, main
-from gradcheck.cli.options import Common, argument, common, option
-from gradcheck.errors import ExitCode
+from gradcheck.cli.group import CODES, TENSORS, main
+from gradcheck.cli.options import Check, Common, argument, common, option
+from gradcheck.cli.tensors import arrays, build, read
+from gradcheck.targets.spec import FunctionSpec
 
 EXAMPLES = """\b
 Examples:
@@ -35,23 +35,13 @@ Examples:
     help="Argument that is not differentiated, such as axis=-1; repeat it.",
 )
 @common
-@guarded
-def function(function: str, arg: dict[str, str], const: dict[str, Any], **values: Any) -> ExitCode:
+def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
     """Check a function of your own.
 
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
     """
-    from gradcheck.runtime import load_tensorflow
-
-    options = Common.take(values)
     labels = {name: f"--arg {name}" for name in arg}
-    tensors = read(dict(arg), options, labels, integers="files")
-    load_tensorflow()
-    from gradcheck.targets.function import target
-    from gradcheck.targets.source import load_callable
-
-    with aside():
-        found = load_callable(function)
-    name = function.rpartition(":")[2]
-    return conclude(target(found, tensors, const, name=name, names_must_match=True), options)
+    tensors = read(arg, options, labels, integers="files")
+    spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)
+    return Check(build(spec, tensors, options).target, options)

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from gradcheck.arrays.types import Array
 from gradcheck.cli.arguments import Config
-from gradcheck.cli.document import aside, conclude, note, read, write_out
-from gradcheck.cli.group import CODES, TENSORS, guarded, main
-from gradcheck.cli.options import TENSOR, Common, argument, common, option
+from gradcheck.cli.group import CODES, TENSORS, main
+from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, argument, common, option
+from gradcheck.cli.streams import note, write_out
+from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
+from gradcheck.targets.spec import LayerSpec, ModelSpec
 
 LARGE = 1_000_000
 """Trainable weights from which a model is checked within a budget, unless one is set."""
@@ -46,7 +50,6 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 )
 @_TRAINING
 @common
-@guarded
 def layer(
     layer: str,
     config: dict[str, Any] | None,
@@ -54,38 +57,31 @@ def layer(
     mask: str | None,
     weights: Path | None,
     training: bool,
-    **values: Any,
-) -> ExitCode:
+    options: Common,
+) -> Check:
     """Check a Keras layer and its weights.
 
     LAYER is a class of keras.layers (`gradcheck layers` lists them), or a class or layer of your own as
     FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
     at float64 for the comparison with differences.
     """
-    from gradcheck.runtime import load_tensorflow
-
-    options = Common.take(values)
-    load_tensorflow()
-    from gradcheck.targets import keras, layer_class
-
-    with aside():
-        found = layer_class.find(layer)
     texts, labels = _inputs(x)
-    given = read(
-        texts | ({} if mask is None else {"mask": mask}),
-        options,
-        labels,
-        integers="all" if layer_class.takes_indices(found) else "files",
+    tensors = read({**texts, "mask": mask}, options, labels, integers="files")
+    data = arrays(tensors)
+    spec = LayerSpec(
+        layer=layer,
+        config=config,
+        mask=data.pop("mask", None),
+        tensors=data,
+        training=training,
+        weights=None if weights is None else _weights(weights, options),
+        dtype=options.dtype,
+        seed=options.settings.seed,
     )
-    masking = given.pop("mask", None)
-    with layer_class.default_dtype(options.dtype):
-        with aside():
-            made, rebuild = layer_class.made(found, config, options.settings.seed)
-            keras.build(made, given, training=training, mask=masking)
-            if weights is not None:
-                _load_weights(made, weights, options)
-            target = keras.target(made, given, training=training, mask=masking, rebuild=rebuild)
-        return conclude(target, options)
+    built = build(spec, tensors, options)
+    if built.fresh:
+        note(f"{weights} does not hold {', '.join(built.fresh)}: freshly initialised.", options.quiet)
+    return Check(built.target, options)
 
 
 @main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
@@ -103,7 +99,6 @@ def layer(
     help="File that registers classes of your own that the model needs; repeat it.",
 )
 @common
-@guarded
 def model(
     path: Path,
     x: tuple[str, ...],
@@ -112,52 +107,42 @@ def model(
     training: bool,
     unsafe: bool,
     code: tuple[Path, ...],
-    **values: Any,
-) -> ExitCode:
+    options: Common,
+) -> Check:
     """Check a saved Keras model.
 
     Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
     listed only for those that do not pass; with --limit, for all of them.
     """
-    from gradcheck.runtime import load_tensorflow
-
-    options = Common.take(values)
     if (y is None) != (loss is None):
         raise click.UsageError("--loss and --y belong together: give both or neither.")
     texts, labels = _inputs(x)
-    given = read(texts | ({} if y is None else {"y": y}), options, labels, integers="files")
-    truth = given.pop("y", None)
-    load_tensorflow()
-    from gradcheck.arrays.types import is_floating
-    from gradcheck.targets import keras
-    from gradcheck.targets.model import load_model, loss_on
-    from gradcheck.targets.source import import_file
-
-    with aside():
-        for file in code:
-            import_file(file)
-        found = load_model(path, unsafe)
-        name, last = None, None
-        if loss is not None and truth is not None:
-            name, last = f"{loss}({found.name})", loss_on(loss, truth)
-        target = keras.target(found, given, training=training, last=last, name=name)
-    for key, array in given.items():
-        if array.dtype != target.inputs[key].dtype and not is_floating(target.inputs[key].dtype):
-            note(f"{key} holds the indices of an embedding: they are not differentiated.", options)
-    weights = sum(int(found_weight.shape.num_elements()) for found_weight in found.trainable_weights)
-    if weights > LARGE and options.settings.budget is None:
+    tensors = read({**texts, "y": y}, options, labels, integers="files")
+    data = arrays(tensors)
+    spec = ModelSpec(
+        path=path,
+        y=data.pop("y", None),
+        tensors=data,
+        loss=loss,
+        training=training,
+        unsafe=unsafe,
+        code=code,
+    )
+    built = build(spec, tensors, options)
+    for name in built.indices:
+        note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)
+    if (built.trainable or 0) > LARGE and options.settings.budget is None:
         options = replace(options, settings=replace(options.settings, budget=BUDGET))
         note(
-            f"The model has {weights:,} trainable weights: it is checked within --budget {BUDGET}, which can "
-            "be set.",
-            options,
+            f"The model has {built.trainable:,} trainable weights: it is checked within --budget {BUDGET}, "
+            "which can be set.",
+            options.quiet,
         )
-    return conclude(target, options, only_failing=not _is_given("limit"))
+    return Check(built.target, options, only_failing=not _is_given("limit"))
 
 
 @main.command(epilog=CODES)
-@option("--traceback", is_flag=True, help="Show where an error happened.")
-@guarded
+@TRACEBACK
 def layers(traceback: bool) -> ExitCode:
     """List the layers of Keras that `gradcheck layer` checks."""
     from gradcheck.runtime import load_tensorflow
@@ -177,7 +162,7 @@ def _is_given(parameter: str) -> bool:
     return source is not click.core.ParameterSource.DEFAULT
 
 
-def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str | None], dict[str, str]]:
+def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
     """Texts and labels of the inputs by name: x, or x1, x2, …"""
     if len(x) == 1:
         return {"x": x[0]}, {}
@@ -185,12 +170,8 @@ def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str | None], dict[str, str]]:
     return dict(zip(names, x, strict=True)), {name: f"--x ({name})" for name in names}
 
 
-def _load_weights(layer: Any, path: Path, options: Common) -> None:
-    import numpy as np
-
-    from gradcheck.targets.keras import title
-    from gradcheck.targets.weight_names import assign
-
+def _weights(path: Path, options: Common) -> dict[str, Array]:
+    """The arrays of an archive by name."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files) if hasattr(archive, "files") else []
@@ -198,8 +179,7 @@ def _load_weights(layer: Any, path: Path, options: Common) -> None:
         raise GradcheckError(
             f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
         ) from error
-    texts: dict[str, str | None] = {name: f"{path}:{name}" for name in names}
+    texts = {name: f"{path}:{name}" for name in names}
     weights = read(texts, options, {name: f"--weights {name}" for name in names})
-    fresh = assign(layer, title(layer), weights)
-    if fresh:
-        note(f"{path} does not hold {', '.join(fresh)}: freshly initialised.", options)
+    say(weights, options)
+    return arrays(weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -12,6 +13,7 @@ import click
 
 from gradcheck.option import Flag, Kind, Section, Whole, Word, Words
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
+from gradcheck.targets.target import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,6 +47,16 @@ class Common:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
         return Common(settings, **{entry.name: values.pop(entry.name) for entry in fields(Common)[1:]})
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a command hands on: the target, and how it is checked and shown."""
+
+    target: Target
+    options: Common
+    only_failing: bool = False
+    """Whether elements are shown only for variables that do not pass."""
 
 
 class Parsed(click.ParamType[Any]):
@@ -110,6 +122,7 @@ def _type(kind: Kind) -> dict[str, Any]:
             return {"type": Parsed(kind)}
 
 
+TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     *section(Section.POINT),
@@ -139,12 +152,19 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     option("--quiet", is_flag=True, help="Nothing but the exit code."),
     *section(Section.CHECKS),
     *section(Section.COST),
-    option("--traceback", is_flag=True, help="Show where an error happened."),
+    TRACEBACK,
 )
 
 
-def common(command: Command) -> Command:
-    """Add the options of every check."""
+def common(command: Callable[..., Check]) -> Callable[..., Check]:
+    """Add the options of every check, which the command gets as its argument `options`."""
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Check:
+        options = Common.take(values)
+        return command(options=options, **values)
+
+    decorated: Any = run
     for decorate in reversed(_COMMON):
-        command = decorate(command)
-    return command
+        decorated = decorate(decorated)
+    return run

@@ -1,16 +1,16 @@
-"""The commands for layers that gradcheck knows by heart, and the demo."""
+"""The commands for layers that gradcheck knows by heart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from gradcheck.cli.document import conclude, read, terminal, write_out
-from gradcheck.cli.group import CODES, guarded, main
-from gradcheck.cli.options import Common, common, option, tensor
-from gradcheck.errors import ExitCode
+from gradcheck.cli.group import CODES, main
+from gradcheck.cli.options import Check, Command, Common, common, option, tensor
+from gradcheck.cli.tensors import arrays, build, read
+from gradcheck.targets.spec import ReadySpec
 
 
 @main.command(epilog=CODES)
@@ -19,17 +19,12 @@ from gradcheck.errors import ExitCode
 @tensor("b", "Bias, of shape (units,).", required=False)
 @option("--activation", default="linear", show_default=True, metavar="NAME", help="A Keras activation.")
 @common
-@guarded
-def dense(x: str, w: str, b: str | None, activation: str, **values: Any) -> ExitCode:
+def dense(options: Common, activation: str, **texts: str | None) -> Check:
     """Check a dense layer, y = activation(x · w + b)."""
-    from gradcheck.targets import dense as layer
-
-    options = Common.take(values)
-    tensors = read({"x": x, "w": w, "b": b}, options)
-    return conclude(layer.dense(tensors["x"], tensors["w"], tensors.get("b"), activation), options)
+    return _check("dense", texts, {"activation": activation}, options)
 
 
-def pooling(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+def pooling(command: Command) -> Command:
     """Add the options of a pooling layer."""
     for decorate in reversed(
         (
@@ -57,37 +52,20 @@ def pooling(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
 @main.command(epilog=CODES)
 @pooling
 @common
-@guarded
-def maxpool1d(**values: Any) -> ExitCode:
+def maxpool1d(options: Common, x: str, **window: Any) -> Check:
     """Check max pooling over windows of a sequence."""
-    from gradcheck.targets.pooling import maxpool1d as target
-
-    options = Common.take(values)
-    tensors = read({"x": values.pop("x")}, options)
-    return conclude(target(tensors["x"], **values), options)
+    return _check("maxpool1d", {"x": x}, window, options)
 
 
 @main.command(epilog=CODES)
 @pooling
 @common
-@guarded
-def avgpool1d(**values: Any) -> ExitCode:
+def avgpool1d(options: Common, x: str, **window: Any) -> Check:
     """Check average pooling over windows of a sequence."""
-    from gradcheck.targets.pooling import avgpool1d as target
-
-    options = Common.take(values)
-    tensors = read({"x": values.pop("x")}, options)
-    return conclude(target(tensors["x"], **values), options)
+    return _check("avgpool1d", {"x": x}, window, options)
 
 
-@main.command(epilog=CODES)
-@option("--traceback", is_flag=True, help="Show where an error happened.")
-@guarded
-def demo(traceback: bool) -> ExitCode:
-    """Check built-in examples against the known answers: no file needed."""
-    from gradcheck.cli.demo import run
-
-    color, width = terminal()
-    text, code = run(width if color is not None else None, bool(color))
-    write_out(text)
-    return code
+def _check(layer: str, texts: Mapping[str, str | None], others: Mapping[str, Any], options: Common) -> Check:
+    tensors = read(texts, options)
+    spec = ReadySpec(layer=layer, tensors=arrays(tensors), options=others)
+    return Check(build(spec, tensors, options).target, options)

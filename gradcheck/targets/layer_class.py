@@ -74,12 +74,6 @@ def find(text: str) -> Any:
     return found
 
 
-def takes_indices(found: Any) -> bool:
-    """Whether a layer, or a class of layers, takes integers and nothing else."""
-    cls = found if inspect.isclass(found) else type(found)
-    return issubclass(cls, keras.layers.Embedding)
-
-
 @contextlib.contextmanager
 def default_dtype(dtype: str) -> Iterator[None]:
     """Make layers at `dtype`, or as Keras does by itself for `auto`."""

@@ -10,7 +10,12 @@ from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
 from gradcheck.targets.target import Target
 
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def target(
@@ -29,7 +34,8 @@ def target(
         Takes tensors by position: TensorFlow ignores a custom gradient whose arguments all come by keyword.
     inputs
         Arrays by name. Where every name is one of the function's parameters they are passed in the order of
-        the parameters, otherwise in the order given.
+        the parameters, otherwise in the order given. An input named as the `*args` of the function is one of
+        them.
     constants
         Further arguments, passed as they are and not differentiated; keyword-only parameters take these.
     name
@@ -75,8 +81,8 @@ def _matched(
     parameters = signature.parameters
     given = {**inputs, **constants}
     for key, parameter in parameters.items():
-        plain = parameter.kind in (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
-        if plain and parameter.default is parameter.empty and key not in given:
+        needed = parameter.kind not in _VARIABLE and parameter.default is parameter.empty
+        if needed and key not in given:
             raise TargetError(
                 f"{name} needs a value for its parameter {key!r}.",
                 "Give it as an input (--arg), or as a constant (--const) if it is not to be differentiated.",

@@ -14,6 +14,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError, TensorError
 from gradcheck.render.progress import Progress
 from gradcheck.report.report import Report
+from gradcheck.runtime import load_tensorflow, on_device
 from gradcheck.settings import Settings
 from gradcheck.signature import refuse_unknown, takes_settings
 from gradcheck.targets.target import Target
@@ -32,14 +33,11 @@ def check_target(
         _refuse_unusable(f"The input `{name}`", target.inputs[name])
     if upstream is not None:
         _refuse_unusable("The upstream gradient", upstream)
-    from gradcheck.runtime import load_tensorflow
-
     load_tensorflow()
-    from gradcheck import devices
     from gradcheck.checks import ways
 
     started = time.perf_counter()
-    with devices.on(settings.device), target.within(), progress or Progress() as watcher:
+    with on_device(settings.device), target.within(), progress or Progress() as watcher:
         report = ways.check(target, settings, names, upstream, watcher)
     return replace(report, seconds=time.perf_counter() - started)
 

@@ -16,8 +16,9 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array
 from gradcheck.function.problem import Point
-from gradcheck.function.tape import NO_GRADIENT, draw_cotangents, refusal
+from gradcheck.function.tape import NO_GRADIENT, draw_cotangents
 from gradcheck.report.comparison import Comparison
+from gradcheck.targets.user_frames import refusal
 from gradcheck.verdicts.verdict import ElementVerdict
 
 PROBES = 2

@@ -16,6 +16,7 @@ from gradcheck.function import ignored_gradients, noise_level, tape
 from gradcheck.function.primal import Forward
 from gradcheck.settings import Settings
 from gradcheck.targets.target import Target
+from gradcheck.targets.user_frames import refusal
 
 
 class Point:
@@ -67,7 +68,7 @@ class Point:
         except GradcheckError:
             raise
         except Exception as error:
-            raise tape.refusal(self.target.name, error, "when it was evaluated") from error
+            raise refusal(self.target.name, error, "when it was evaluated") from error
         self.evaluations += 2
         bad = np.flatnonzero(~np.isfinite(first))
         if bad.size:
@@ -119,7 +120,7 @@ class Point:
                 own = tape.record(self.native, self.cotangents)
             again = tape.record(self.native, self.cotangents[:1])
         except Exception as error:
-            raise tape.refusal(self.target.name, error, "in its backward pass") from error
+            raise refusal(self.target.name, error, "in its backward pass") from error
         if ignored:
             reason = ignored_gradients.in_words(ignored)
             own = tape.Tape(own.gradients, (reason,) * len(own.reasons))

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.types import Array
-from gradcheck.errors import TargetError
 from gradcheck.function.primal import Forward
 from gradcheck.targets import user_frames
 
@@ -103,14 +102,6 @@ def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
 
 def _shape(tensor: Any) -> str:
     return str(tuple(tensor.shape.as_list()))
-
-
-def refusal(target: str, error: Exception, where: str) -> TargetError:
-    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
-    return TargetError(
-        f"{target} raised {type(error).__name__} {where}: {user_frames.message(error)}",
-        user_frames.where(error, "Call it by itself with the same tensors to see the cause."),
-    )
 
 
 def apart(first: Array, again: Array) -> Array | None:

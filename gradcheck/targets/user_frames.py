@@ -9,6 +9,8 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from gradcheck.errors import TargetError
+
 # Packages whose frames say nothing about the user's code.
 _FOREIGN = ("gradcheck", "tensorflow", "keras", "numpy", "click")
 _LAST = 3
@@ -21,6 +23,14 @@ _IN_USER_CODE = re.compile(r"\s*in user code:\n(.*)\n    (\w+: .*)\Z", re.DOTALL
 _PLACE = re.compile(r'File "(.+?)", line (\d+), in (\S+).*\n\s+(.*)')
 # {{function_node …}} before a kernel's message, and [Op:…] name: … behind it.
 _NODE = re.compile(r"\{\{[^{}]*\}\} ?|\s*\[Op:\w+\] name:.*\Z", re.DOTALL)
+
+
+def refusal(target: str, error: Exception, when: str) -> TargetError:
+    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
+    return TargetError(
+        f"{target} raised {type(error).__name__} {when}: {message(error)}",
+        where(error, "Call it by itself with the same tensors to see the cause."),
+    )
 
 
 def message(error: BaseException) -> str:

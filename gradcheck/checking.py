@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -13,8 +12,8 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import GradcheckError, SettingError, ShapeError, TargetError, TensorError
-from gradcheck.render.progress import Progress
-from gradcheck.report.report import Report
+from gradcheck.progress import Progress
+from gradcheck.result import Report
 from gradcheck.settings import RTOL, Budget, Execution, Method, Mode, Settings, read_memory
 from gradcheck.targets.target import Target
 
@@ -36,12 +35,12 @@ def check_target(
 
     load_tensorflow()
     from gradcheck import devices
-    from gradcheck.checks import ways
+    from gradcheck.procedure import run
 
     started = time.perf_counter()
     with devices.on(settings.device), progress or Progress() as watcher:
-        report = ways.check(target, settings, names, upstream, watcher)
-    return replace(report, seconds=time.perf_counter() - started)
+        found = run(target, settings, names, upstream, watcher)
+    return Report.of(found, seconds=time.perf_counter() - started)
 
 
 def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:

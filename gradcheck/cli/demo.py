@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.checking import check_target
 from gradcheck.errors import ExitCode
-from gradcheck.report.report import Report
+from gradcheck.result import Report
 from gradcheck.settings import Settings
 from gradcheck.targets.dense import dense
 from gradcheck.targets.pooling import avgpool1d, maxpool1d

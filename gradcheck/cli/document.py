@@ -20,8 +20,8 @@ from gradcheck.errors import ExitCode, GradcheckError
 if TYPE_CHECKING:
     from gradcheck.arrays.types import Array
     from gradcheck.inputs.tensor import Integers
-    from gradcheck.render.progress import Progress
-    from gradcheck.report.report import Report
+    from gradcheck.progress import Progress
+    from gradcheck.result import Report
     from gradcheck.targets.target import Target
 
 
@@ -106,7 +106,8 @@ def conclude(target: Target, options: Common, only_failing: bool = False) -> Exi
 
 def _progress(options: Common) -> Progress:
     """A bar where somebody sits at the terminal and has not asked for silence."""
-    from gradcheck.render.progress import Bar, Progress
+    from gradcheck.progress import Progress
+    from gradcheck.render.progress import Bar
 
     watched = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
     return Bar() if watched else Progress()

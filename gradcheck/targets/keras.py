@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import GradcheckError, TargetError
-from gradcheck.function.tape import refusal
 from gradcheck.targets.rebuild import at_float64
 from gradcheck.targets.stateless import Call, Stateless
 from gradcheck.targets.target import Target
+from gradcheck.targets.user_frames import refusal
 from gradcheck.targets.weight_names import names_of_weights
 
 # Parameters of a layer's `call` that never take data.

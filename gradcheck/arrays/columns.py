@@ -44,7 +44,7 @@ class Columns:
             if isinstance(where, np.ndarray):
                 array[..., where] = new
             else:
-                view = array.reshape(*array.shape[:-1], *shape)[..., *where]
+                view = array.reshape((*array.shape[:-1], *shape))[..., *where]
                 view[...] = new.reshape(view.shape)
 
     def read_only(self) -> Self:

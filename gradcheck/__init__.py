@@ -5,9 +5,8 @@ from gradcheck.checking import check as check
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError
-from gradcheck.report.report import Report as Report
-from gradcheck.report.report import Variable as Variable
+from gradcheck.report.variable import Variable as Variable
+from gradcheck.result import Report as Report
 from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
 from gradcheck.verdicts.verdict import Verdict as Verdict
-
-__version__ = "0.1.0"
+from gradcheck.version import __version__ as __version__

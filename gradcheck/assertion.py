@@ -7,7 +7,7 @@ from typing import Any
 
 from gradcheck.checking import check
 from gradcheck.errors import GradientError
-from gradcheck.report.report import Report
+from gradcheck.result import Report
 from gradcheck.signature import takes_settings
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError, TensorError
-from gradcheck.render.progress import Progress
-from gradcheck.report.report import Report
+from gradcheck.progress import Progress
+from gradcheck.result import Report
 from gradcheck.runtime import load_tensorflow, on_device
 from gradcheck.settings import Settings
 from gradcheck.signature import refuse_unknown, takes_settings
@@ -34,12 +33,12 @@ def check_target(
     if upstream is not None:
         _refuse_unusable("The upstream gradient", upstream)
     load_tensorflow()
-    from gradcheck.checks import ways
+    from gradcheck.procedure import run
 
     started = time.perf_counter()
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
-        report = ways.check(target, settings, names, upstream, watcher)
-    return replace(report, seconds=time.perf_counter() - started)
+        found = run(target, settings, names, upstream, watcher)
+    return Report.of(found, seconds=time.perf_counter() - started)
 
 
 def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Budget:
         """A budget as users write it: text, or a number of evaluations; ValueError states the rule."""
         return value if isinstance(value, Budget) else Budget.of(str(value))
 
-    def share(self, evaluations: int, seconds: float) -> float:
+    def share(self, evaluations: float, seconds: float) -> float:
         """The share of a check that the budget pays for, by its estimate."""
         return self.amount / max(seconds if self.unit == "s" else evaluations, 1e-9)
 

@@ -13,7 +13,7 @@ from gradcheck.cli.group import CODES, main
 from gradcheck.cli.options import TRACEBACK
 from gradcheck.cli.streams import terminal, write_out
 from gradcheck.errors import ExitCode
-from gradcheck.report.report import Report
+from gradcheck.result import Report
 from gradcheck.settings import Settings
 from gradcheck.targets.dense import dense
 from gradcheck.targets.pooling import avgpool1d, maxpool1d

@@ -14,10 +14,10 @@ from gradcheck.cli.options import Check, Common, Format
 from gradcheck.cli.streams import aside, terminal, write_out
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.render.progress import Bar, Progress
+from gradcheck.progress import Progress
 
 if TYPE_CHECKING:
-    from gradcheck.report.report import Report
+    from gradcheck.result import Report
 
 
 @main.result_callback()
@@ -41,6 +41,8 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
 
 def _progress(options: Common) -> Progress:
     """A bar where somebody sits at the terminal and has not asked for silence."""
+    from gradcheck.render.progress import Bar
+
     watched = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
     return Bar() if watched else Progress()
 

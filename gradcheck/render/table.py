@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.report.report import Report, Variable
+from gradcheck.notes import Kind
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 STYLES = {
@@ -34,17 +37,17 @@ GAP = 2
 FORMS = ((False, 10), (True, 10), (True, 9), (True, 8), (True, 7), (True, 6))
 
 
-def to_text(report: Report) -> str:
+def to_text(report: Findings) -> str:
     """Plain text as wide as it needs: no escape codes, no digit cut."""
     return _print(report, ENDLESS, False)
 
 
-def to_terminal(report: Report, width: int, color: bool) -> str:
+def to_terminal(report: Findings, width: int, color: bool) -> str:
     """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut."""
     return _print(report, width, color)
 
 
-def _print(report: Report, width: int, color: bool) -> str:
+def _print(report: Findings, width: int, color: bool) -> str:
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -63,7 +66,7 @@ def _print(report: Report, width: int, color: bool) -> str:
     return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
 
 
-def document(report: Report, width: int) -> Group:
+def document(report: Findings, width: int) -> Group:
     """The whole report as something rich can print, laid out for `width` columns."""
     parts: list[RenderableType] = [Text(f"gradcheck {report.target}", style="bold")]
     for variable in report.detailed:
@@ -80,7 +83,7 @@ def document(report: Report, width: int) -> Group:
     return Group(*parts)
 
 
-def _heading(report: Report, variable: Variable) -> Text:
+def _heading(report: Findings, variable: Variable) -> Text:
     # Order 2 is the derivative of the gradient ∇f, order 3 that of ∇∇f.
     of = report.target if variable.order == 1 else f"({'∇' * (variable.order - 1)}{report.target})"
     heading = Text(f"∂{of}/∂{variable.name}", style="bold")
@@ -135,7 +138,7 @@ def _table(columns: Sequence[tuple[str, bool]], width: int, forms: Iterable[tupl
     return table
 
 
-def _elements(report: Report, variable: Variable, width: int) -> RenderableType:
+def _elements(report: Findings, variable: Variable, width: int) -> RenderableType:
     closed = variable.closed_form is not None
     columns = [("index", False), ("tape", True), ("finite difference", True)]
     columns += [("closed form", True)] if closed else []
@@ -144,7 +147,7 @@ def _elements(report: Report, variable: Variable, width: int) -> RenderableType:
     return Padding(_table(columns, width - INDENT, forms), (0, 0, 0, INDENT), expand=False)
 
 
-def _element_rows(report: Report, variable: Variable, digits: int) -> list[Row]:
+def _element_rows(report: Findings, variable: Variable, digits: int) -> list[Row]:
     relative = variable.relative_error()
     gradients = [variable.tape, variable.difference]
     gradients += [] if variable.closed_form is None else [variable.closed_form]
@@ -157,7 +160,7 @@ def _element_rows(report: Report, variable: Variable, digits: int) -> list[Row]:
     return rows
 
 
-def _summary(report: Report, width: int) -> RenderableType:
+def _summary(report: Findings, width: int) -> RenderableType:
     columns = [("variable", False), ("shape", False), ("dtype", False), ("elements", True), ("checked", True)]
     columns += [("worst error", True), ("where", False), ("verdict", False)]
     forms = ((tall, [_summary_row(variable, tall) for variable in report.listed]) for tall in (False, True))
@@ -180,7 +183,7 @@ def _summary_row(variable: Variable, tall: bool) -> Row:
     return Row.of(cells, variable.verdict)
 
 
-def _comparisons(report: Report, width: int) -> RenderableType:
+def _comparisons(report: Findings, width: int) -> RenderableType:
     columns = [("compared", False), ("against", False), ("variable", False), ("worst error", True)]
     columns += [("tolerance", True), ("where", False), ("verdict", False)]
     rows = []
@@ -202,31 +205,36 @@ def _labelled(lines: Iterable[tuple[Text, str]]) -> Table:
     return grid
 
 
-def _notes(report: Report) -> Iterator[tuple[Text, str]]:
-    explained = {line.partition(":")[0] for line in report.diagnosis}
-    for line in report.diagnosis:
-        yield Text("diagnosis", style="bold red"), line
-    for line in report.involved:
-        yield Text("outputs", style="bold red"), line
+def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
+    for note in report.notes:
+        if note.kind is not Kind.WARNING:
+            yield Text(note.kind.value, style="bold red"), str(note)
+    diagnosed = {note.variable for note in report.notes if note.kind is Kind.DIAGNOSIS}
     for variable in report.variables:
-        if variable.reason is not None and variable.label not in explained:
+        if variable.reason is not None and variable.label not in diagnosed:
             yield Text("reason", style="bold red"), f"{variable.label}: {variable.reason}"
     for comparison in report.comparisons:
         if comparison.note:
             line = f"{comparison.variable}, {comparison.what}: {comparison.note}"
             yield Text("note", style="yellow"), line
     for line in report.warnings:
-        yield Text("note", style="yellow"), line
+        yield Text(Kind.WARNING.value, style="yellow"), line
     if report.sensitivity is not None:
-        median, worst = report.sensitivity
-        yield (
-            Text("sensitivity", style="dim"),
-            f"an error of {100 * median:.2g} % in an element would have been seen "
-            f"({100 * worst:.2g} % in the least sensitive one)",
-        )
+        yield Text("sensitivity", style="dim"), _sensitivity(*report.sensitivity)
 
 
-def _closing(report: Report) -> tuple[Text, str]:
+def _sensitivity(median: float, worst: float) -> str:
+    """What would have been seen, in a sentence."""
+    least = "none" if math.isinf(worst) else f"{100 * worst:.2g} %"
+    if math.isinf(median):
+        return "no error in most of the elements would have been seen"
+    return (
+        f"an error of {100 * median:.2g} % in an element would have been seen "
+        f"({least} in the least sensitive one)"
+    )
+
+
+def _closing(report: Findings) -> tuple[Text, str]:
     settings = report.settings
     absolute = f" + {settings.atol:g}" if settings.atol else ""
     return (

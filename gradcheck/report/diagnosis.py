@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.report.report import Variable
+from gradcheck.notes import Kind, Note
+from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict
 
-# Two numbers this close, as a share of the larger, are the same for a pattern.
 SAME = 1e-4
+"""Share of the larger of two numbers up to which they are the same for a pattern."""
 LITTLE = 25
 """Percent by which an inexact constant may put an element off."""
 
@@ -52,8 +53,8 @@ class Evidence:
         return bool((np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b)) + 2 * tolerance).all())
 
 
-def diagnose(evidence: Evidence) -> str | None:
-    """One line, or None where nothing fits."""
+def diagnose(evidence: Evidence) -> Note | None:
+    """What fits all failing elements, or None where nothing does."""
     variable, failing = evidence.variable, evidence.failing
     count, size = int(failing.sum()), int(variable.checked.sum())
     if count == 0:
@@ -62,7 +63,8 @@ def diagnose(evidence: Evidence) -> str | None:
     if found is None:
         return None
     sampled = " checked" if size < failing.size else ""
-    return f"{variable.name}: {found} ({count:,} of {size:,}{sampled} elements fail)"
+    said = f"{found} ({count:,} of {size:,}{sampled} elements fail)"
+    return Note(Kind.DIAGNOSIS, said, variable.name)
 
 
 def _patterns(e: Evidence) -> Iterator[str]:

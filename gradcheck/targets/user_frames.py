@@ -25,14 +25,6 @@ _PLACE = re.compile(r'File "(.+?)", line (\d+), in (\S+).*\n\s+(.*)')
 _NODE = re.compile(r"\{\{[^{}]*\}\} ?|\s*\[Op:\w+\] name:.*\Z", re.DOTALL)
 
 
-def refusal(target: str, error: Exception, when: str) -> TargetError:
-    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
-    return TargetError(
-        f"{target} raised {type(error).__name__} {when}: {message(error)}",
-        where(error, "Call it by itself with the same tensors to see the cause."),
-    )
-
-
 def message(error: BaseException) -> str:
     """The message of an exception as one sentence, without what Keras and TensorFlow wrap around it."""
     text = str(error)
@@ -50,6 +42,14 @@ def where(error: BaseException, otherwise: str) -> str:
     """The remedy of an error: the user's own lines below it, or a sentence where there are none."""
     lines = own_lines(error)
     return f"\nIt happened here:\n{lines}" if lines else otherwise
+
+
+def refusal(target: str, error: Exception, when: str) -> TargetError:
+    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
+    return TargetError(
+        f"{target} raised {type(error).__name__} {when}: {message(error)}",
+        where(error, "Call it by itself with the same tensors to see the cause."),
+    )
 
 
 def own_lines(error: BaseException) -> str:

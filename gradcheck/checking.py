@@ -87,11 +87,9 @@ def check(
     Parameters
     ----------
     function
-        Takes tensors as positional arguments and returns a tensor, or nested tuples, lists and dicts of
-        tensors: TensorFlow ignores a custom gradient called with keywords only.
-        Or a Keras layer or model: its trainable weights are then variables too, named as Keras names them
-        (`kernel`, or `dense_1/kernel` where there are several), and it is rebuilt from its config at float64
-        for the comparison with differences. Its weights and state do not change.
+        Takes tensors by position (TensorFlow ignores a custom gradient called with keywords only) and returns
+        a tensor, or nested tuples, lists and dicts of tensors. Or a Keras layer or model, which stays as it
+        is: its trainable weights are variables too, named as Keras names them (`kernel`, `dense_1/kernel`).
     inputs
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
         otherwise in the order given. Integer inputs are passed through and not differentiated. Python
@@ -110,16 +108,12 @@ def check(
     Raises
     ------
     GradcheckError
-        If the check cannot run: the function raised, is not deterministic, or is not finite there; or a
-        setting has a value that cannot be.
-    TypeError
-        If there is no setting of a name that is given.
+        If the check cannot run: the function raised, is not deterministic, or is not finite there.
     """
     refuse_unknown(check, settings)
     arrays = {name: _array(name, value) for name, value in inputs.items()}
-    chosen = Settings(**settings)
-    target = _target(function, arrays, constants)
-    return check_target(target, chosen, None if upstream is None else _array("upstream", upstream))
+    shown = None if upstream is None else _array("upstream", upstream)
+    return check_target(_target(function, arrays, constants), Settings(**settings), shown)
 
 
 def _array(name: str, value: Any) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from numbers import Integral, Real
 from typing import Any
@@ -19,6 +19,9 @@ from gradcheck.errors import SettingError
 
 class Kind:
     """What a setting can be."""
+
+    metavar: str | None = None
+    """What stands for the value in --help; None leaves it to Click."""
 
     def read(self, name: str, value: Any) -> Any:
         """The value of the setting `name`; `SettingError` where what is given can be none."""
@@ -43,6 +46,7 @@ class Number(Kind):
 
     zero: bool
     """Whether 0 is one."""
+    metavar = "NUMBER"
 
     @property
     def rule(self) -> str:
@@ -113,6 +117,8 @@ class Words(Word):
 class Names(Kind):
     """Names of inputs, at least one."""
 
+    metavar = "NAMES"
+
     def read(self, name: str, value: Any) -> tuple[str, ...]:
         """The names in the order given."""
         names = (value,) if isinstance(value, str) else tuple(value)
@@ -150,6 +156,8 @@ class Amount(Kind):
 class Device(Kind):
     """The name of a device."""
 
+    metavar = "NAME"
+
     def read(self, name: str, value: Any) -> str:
         """The name as it is: whether there is such a device is known once TensorFlow is loaded."""
         if not isinstance(value, str):
@@ -176,7 +184,7 @@ class Option:
     doc: str
     """The documentation in Python."""
     metavar: str | None = None
-    """What stands for the value in --help."""
+    """What stands for the value in --help; None for that of the kind."""
     shown: str | None = None
     """What --help says of the default, nothing if empty; None for the default itself."""
     section: Section = Section.CHECKS
@@ -185,3 +193,34 @@ class Option:
 def setting(default: Any, kind: Kind, help: str, doc: str, **more: Any) -> Any:
     """A field of a dataclass of settings, with its default as users write it."""
     return field(default=default, metadata={"option": Option(kind, help, doc, **more)})
+
+
+@dataclass(frozen=True)
+class Options:
+    """A dataclass whose fields are made by `setting`: it holds every value as its kind reads it."""
+
+    def __post_init__(self) -> None:
+        """Read every value; None stands where it is the default. Raises `SettingError`."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if value is not None or entry.default is not None:
+                read = entry.metadata["option"].kind.read(entry.name, value)
+                object.__setattr__(self, entry.name, read)
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """What users are told about each field, by its name."""
+        return {entry.name: entry.metadata["option"] for entry in fields(cls)}
+
+    def to_dict(self) -> dict[str, object]:
+        """The values as numbers, text and lists, for JSON."""
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
+
+
+def _plain(value: Any) -> object:
+    """A value for JSON: an enum as its word, what JSON does not know as text."""
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

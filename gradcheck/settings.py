@@ -18,6 +18,7 @@ from gradcheck.option import (
     Names,
     Number,
     Option,
+    Options,
     Section,
     Whole,
     Word,
@@ -108,7 +109,7 @@ def read_memory(value: str | int) -> int:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Options):
     """Everything a user can set about one check."""
 
     rtol: float = setting(
@@ -117,7 +118,6 @@ class Settings:
         "Tolerance as a share of S.",
         "An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum "
         "of the sizes of its contributions.",
-        metavar="NUMBER",
         section=Section.NUMBERS,
     )
     atol: float = setting(
@@ -125,7 +125,6 @@ class Settings:
         Number(zero=True),
         "Tolerance added to that.",
         "Tolerance added to rtol·S, in the unit of the gradient; 0 keeps tiny gradients honest.",
-        metavar="NUMBER",
         section=Section.NUMBERS,
     )
     step: float | None = setting(
@@ -133,7 +132,6 @@ class Settings:
         Number(zero=False),
         "First step, relative to max(|x|, rms x).",
         "First step relative to max(|x_j|, rms(x)); the default, cbrt(eps), follows from the precision.",
-        metavar="NUMBER",
         shown="by dtype",
         section=Section.NUMBERS,
     )
@@ -149,7 +147,6 @@ class Settings:
         Names(),
         "Inputs to differentiate, such as x,w.",
         "Names of the inputs to differentiate, by default all floating ones.",
-        metavar="NAMES",
         shown="all",
         section=Section.POINT,
     )
@@ -223,7 +220,6 @@ class Settings:
         Device(),
         "Run on this device, such as CPU:0 or GPU:0.",
         "Device to run on, such as `CPU:0` or `GPU:0`; None leaves it to TensorFlow.",
-        metavar="NAME",
     )
     check_pfor: bool = setting(
         False,
@@ -232,28 +228,8 @@ class Settings:
         "Also hold `tape.jacobian` and `tape.batch_jacobian` by pfor against those by a loop.",
     )
 
-    def __post_init__(self) -> None:
-        """Read every value by its kind; None stands where it is the default. Raises `SettingError`."""
-        for name, option in OPTIONS.items():
-            value = getattr(self, name)
-            if value is not None or DEFAULTS[name] is not None:
-                object.__setattr__(self, name, option.kind.read(name, value))
 
-    def to_dict(self) -> dict[str, object]:
-        """The settings as plain values, for JSON."""
-        return {name: _plain(getattr(self, name)) for name in OPTIONS}
-
-
-OPTIONS: dict[str, Option] = {entry.name: entry.metadata["option"] for entry in fields(Settings)}
+OPTIONS: dict[str, Option] = Settings.options()
 """What users are told about each setting, by its name."""
 DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(Settings)}
 """The default of each setting as users write it."""
-
-
-def _plain(value: Any) -> object:
-    """A setting as numbers, text and lists."""
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, Enum):
-        return value.value
-    return str(value) if isinstance(value, Budget) else value

@@ -41,10 +41,11 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
 
 def _progress(options: Common) -> Progress:
     """A bar where somebody sits at the terminal and has not asked for silence."""
+    if sys.stderr is None or not sys.stderr.isatty() or options.quiet:
+        return Progress()
     from gradcheck.render.progress import Bar
 
-    watched = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
-    return Bar() if watched else Progress()
+    return Bar()
 
 
 def _write(report: Report, options: Common) -> None:

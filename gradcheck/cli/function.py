@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
 from gradcheck.cli.arguments import Assignment, once_each
 from gradcheck.cli.group import CODES, TENSORS, main
-from gradcheck.cli.options import Check, Common, argument, common, option
+from gradcheck.cli.options import Check, Common, common, option
 from gradcheck.cli.tensors import arrays, build, read
 from gradcheck.targets.spec import FunctionSpec
 
@@ -17,7 +19,7 @@ Examples:
 
 
 @main.command(epilog=f"{TENSORS}\n\n{EXAMPLES}\n\n{CODES}")
-@argument("function", metavar="FILE.py:NAME")
+@click.argument("function", metavar="FILE.py:NAME")
 @option(
     "--arg",
     type=Assignment(is_json=False),

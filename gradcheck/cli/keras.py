@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.cli.arguments import Config
 from gradcheck.cli.group import CODES, TENSORS, main
-from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, argument, common, option
+from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option
 from gradcheck.cli.streams import note, write_out
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
@@ -38,7 +38,7 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 
 
 @main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
-@argument("layer", metavar="LAYER")
+@click.argument("layer", metavar="LAYER")
 @option("--config", type=Config(), metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
 @_X
 @option("--mask", metavar=TENSOR, help="Mask of 1 and 0, passed to the layer as mask.")
@@ -85,7 +85,7 @@ def layer(
 
 
 @main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
-@argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
+@click.argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
 @option("--y", metavar=TENSOR, help="What the output should be, for --loss.")
 @option("--loss", metavar="NAME", help="Check the gradient of this Keras loss, such as mse, against --y.")

@@ -81,11 +81,6 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     return click.option(*names, envvar=variable, show_envvar=False, **settings)
 
 
-def argument(name: str, **settings: Any) -> Callable[[Command], Command]:
-    """A Click argument: what is to be checked."""
-    return click.argument(name, **settings)
-
-
 def tensor(name: str, text: str, required: bool = True) -> Callable[[Command], Command]:
     """An option that takes a TENSOR."""
     return option(f"--{name}", metavar=TENSOR, required=required, help=text)
@@ -103,7 +98,7 @@ def _setting(name: str) -> Callable[[Any], Any]:
         f"--{name.replace('_', '-')}",
         default=default,
         show_default=plain and default is not None,
-        metavar=told.metavar,
+        metavar=told.metavar or told.kind.metavar,
         help=told.help + (f"  [default: {told.shown}]" if told.shown else ""),
         **_type(told.kind),
     )
@@ -164,7 +159,6 @@ def common(command: Callable[..., Check]) -> Callable[..., Check]:
         options = Common.take(values)
         return command(options=options, **values)
 
-    decorated: Any = run
     for decorate in reversed(_COMMON):
-        decorated = decorate(decorated)
+        run = decorate(run)
     return run

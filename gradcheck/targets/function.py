@@ -26,22 +26,17 @@ def target(
     name: str | None = None,
     names_must_match: bool = False,
 ) -> Target:
-    """A function with its inputs by name.
+    """A function with its inputs by name, and called `name` in the report, by default its `__name__`.
 
     Parameters
     ----------
     function
         Takes tensors by position: TensorFlow ignores a custom gradient whose arguments all come by keyword.
     inputs
-        Arrays by name. Where every name is one of the function's parameters they are passed in the order of
-        the parameters, otherwise in the order given. An input named as the `*args` of the function is one of
-        them.
+        Arrays by name, passed in the order of the function's parameters (`*args` is one) where every name is
+        one of them, otherwise in the order given; with `names_must_match` another name raises `TargetError`.
     constants
         Further arguments, passed as they are and not differentiated; keyword-only parameters take these.
-    name
-        What the report calls it; by default its `__name__`.
-    names_must_match
-        Whether a name that is no parameter is an error.
 
     Raises
     ------
@@ -54,20 +49,12 @@ def target(
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # written in C, without a signature
         return _unmatched(name, function, inputs, constants)
-    parameters = signature.parameters
-    both = [key for key in inputs if key in constants]
-    if both:
-        raise TargetError(f"{both[0]!r} is given as an input and as a constant.", "Give it once.")
-    unknown = [key for key in [*inputs, *constants] if key not in parameters]
-    if unknown and not names_must_match and not constants:
-        return Target(name, function, inputs)
-    if unknown and _takes_any(signature) and not constants:
+    unknown = [key for key in [*inputs, *constants] if key not in signature.parameters]
+    if unknown and not constants and (_takes_any(signature) or not names_must_match):
         return Target(name, function, inputs)
     if unknown:
-        raise TargetError(
-            f"{name} has no parameter named {unknown[0]!r}.",
-            f"Its parameters are: {', '.join(map(_written, parameters.values())) or 'none'}.",
-        )
+        known = ", ".join(map(_written, signature.parameters.values())) or "none"
+        raise TargetError(f"{name} has no parameter named {unknown[0]!r}.", f"Its parameters are: {known}.")
     return _matched(name, function, signature, inputs, constants)
 
 
@@ -80,6 +67,9 @@ def _matched(
 ) -> Target:
     parameters = signature.parameters
     given = {**inputs, **constants}
+    both = [key for key in inputs if key in constants]
+    if both:
+        raise TargetError(f"{both[0]!r} is given as an input and as a constant.", "Give it once.")
     for key, parameter in parameters.items():
         needed = parameter.kind not in _VARIABLE and parameter.default is parameter.empty
         if needed and key not in given:

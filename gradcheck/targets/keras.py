@@ -35,30 +35,19 @@ def target(
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
 
     The layer is called in a stateless scope: neither its weights nor its state (moving averages, random
-    seeds) change. A layer that is not built yet is built by calling it once.
+    seeds) change. Takes the data as `build` does, and raises `TargetError` where the layer does not take
+    them, or draws random numbers.
 
     Parameters
     ----------
-    layer
-        A `keras.layers.Layer`; models are layers too.
-    data
-        Arrays by name in the order of the call. Floating ones are rounded to the layer's compute dtype, as
-        Keras does itself; integer ones are passed as they are, and so are whole numbers for an embedding.
-    training
-        Whether it is called in training mode; told to the layer in any case.
-    mask
-        Passed as `mask`, booleans.
+    training, mask
+        Arguments of the call; `training` is told to the layer in any case.
     rebuild
         Makes the layer once more at float64; by default from its config.
     last
         Applied to the output, such as a loss.
     name
-        What the report calls it; by default the layer's class, and a model's own name.
-
-    Raises
-    ------
-    TargetError
-        If the layer does not take the data, or draws random numbers.
+        What the report calls it, instead of its `title`.
     """
     call = _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)
@@ -85,7 +74,11 @@ def title(layer: Any) -> str:
 def build(
     layer: Any, data: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
 ) -> dict[str, Array]:
-    """The data as the layer takes it, after a first call if the layer has no weights yet."""
+    """The data as the layer takes it, after a first call if the layer has no weights yet.
+
+    `data` are arrays by name in the order of the call. Floating ones are rounded to the layer's compute
+    dtype, as Keras does itself; integers are passed as they are, and so are whole numbers for an embedding.
+    """
     whole = _takes_indices(layer, list(data))
     arrays = {
         key: array.astype(np.int32) if key in whole and _is_whole(array) else _rounded(array, layer)

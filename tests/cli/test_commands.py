@@ -461,6 +461,7 @@ def test_the_report_decides_the_exit_code(
             70,
             "error: this is a bug in gradcheck, not in your gradient (KeyError: 'x'). --traceback",
         ),
+        (click.exceptions.Exit(0), 70, "error: this is a bug in gradcheck, not in your gradient (Exit: 0)."),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
     ],
 )

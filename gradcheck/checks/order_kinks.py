@@ -17,7 +17,7 @@ import numpy as np
 from gradcheck.arrays.scale import magnitude
 from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.streams import Stream, generator
-from gradcheck.arrays.types import Array
+from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError
 from gradcheck.function import tape
 from gradcheck.function.nearby import Draw, Size, nearby
@@ -32,6 +32,10 @@ from gradcheck.verdicts.verdict import ElementVerdict
 NEIGHBOURS = 24
 NEAR = 1e-3
 """Distance of the neighbours relative to the tensor's scale: smooth derivatives change as little."""
+POINTS = 3
+"""Points around this one that are checked at most, until each element at a jump has been seen to agree."""
+APART = 8
+"""Roundings of a tensor that a neighbour is away at least: of 1, float16 has ties at every second point."""
 JUMPS = (
     "Where the order before has a corner, the gradient jumps and has no derivative: there the tape was held "
     "against its values at points around this one, which agree with differences."
@@ -89,34 +93,50 @@ def _among_neighbours(outcome: Outcome, before: Problem, open_: list[Array], che
     """Judge the elements at jumps by the points around this one."""
     problem = outcome.problem
     random = generator(Stream.ORDER_NEIGHBOURS, problem.settings.seed)
-    try:
-        around = pose(
-            _beside(problem, random),
-            problem.settings,
-            problem.names,
-            problem.upstream,
-            problem.meter,
-            problem.noise.coarsest,
-        )
-        beside = _settled(check(around, Progress()), before)
-    except GradcheckError:  # not every function goes on around the point
-        return outcome
+    seen = _seen_around(problem, before, open_, check, random)
     low, high = _range(problem, random)
     variables = []
     for number, (variable, mask) in enumerate(zip(outcome.variables, open_, strict=True)):
         gradients = problem.exact_tape.columns(number)
         slack = 1e-3 * (np.abs(gradients) + np.abs(high[number] - low[number]))
         inside = (gradients >= low[number] - slack) & (gradients <= high[number] + slack)
-        seen = beside.variables[number].judgement.verdicts <= ElementVerdict.KINK
-        kinks = np.flatnonzero(mask & inside.all(axis=0) & seen)
+        kinks = np.flatnonzero(mask & inside.all(axis=0) & seen[number])
         variables.append(variable.revised([Opinion(Source.ORDER_KINK, kinks, ElementVerdict.KINK)]))
     notes = (*outcome.notes, Note(Kind.WARNING, JUMPS))
     return replace(outcome, variables=tuple(variables), notes=notes)
 
 
+def _seen_around(
+    problem: Problem, before: Problem, open_: list[Array], check: Check, random: np.random.Generator
+) -> list[Array]:
+    """For each variable, the elements [U] whose tape agrees with differences at some point around this
+    one."""
+    seen = [np.zeros(mask.shape, bool) for mask in open_]
+    for _ in range(POINTS):
+        if all(found[mask].all() for found, mask in zip(seen, open_, strict=True)):
+            break
+        try:
+            around = pose(
+                _beside(problem, random),
+                problem.settings,
+                problem.names,
+                problem.upstream,
+                problem.meter,
+                problem.noise.coarsest,
+            )
+            beside = _settled(check(around, Progress()), before)
+        except GradcheckError:  # not every function goes on around the point
+            continue
+        for found, variable in zip(seen, beside.variables, strict=True):
+            found |= variable.judgement.verdicts <= ElementVerdict.KINK
+    return seen
+
+
 def _beside(problem: Problem, random: np.random.Generator) -> Target:
     """The same target at a random point around this one."""
-    moved = nearby(problem.own.values, NEAR, Size.TENSOR, Draw.NORMAL, random)
+    # At least some roundings of its own dtype, or a tie would stay one.
+    shares = [max(NEAR, APART * eps_of(value.dtype.name)) for value in problem.own.values]
+    moved = nearby(problem.own.values, shares, Size.TENSOR, Draw.NORMAL, random)
     inputs = {name: value.numpy() for name, value in zip(problem.names, moved, strict=True)}
     return replace(problem.target, inputs={**problem.target.inputs, **inputs})
 

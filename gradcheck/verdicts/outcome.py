@@ -30,9 +30,15 @@ class VariableOutcome:
     """Flat over the elements."""
     reason: str | None
     """Why the variable as a whole fails, such as `the tape returned no gradient`."""
-    notes: tuple[Note, ...]
     limit: float
     """Bound on a difference, as a share of S, up to which the element is resolved."""
+    said: tuple[Note, ...] = ()
+    """What the opinions say of the variable."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What a user should know of the variable."""
+        return (*self.said, *_notes(self.name, self.shape, self.judgement, self.limit))
 
     @property
     def verdict(self) -> ElementVerdict:
@@ -91,8 +97,8 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         candidate.shape,
         judgement,
         reason(judgement, opinions),
-        (*notes, *_notes(name, candidate.shape, judgement, candidate.rule.limit)),
         candidate.rule.limit,
+        tuple(notes),
     )
 
 

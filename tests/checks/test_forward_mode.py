@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradcheck.report.comparison import Comparison
 
 from gradcheck import ElementVerdict, ExitCode, GradcheckError, Report, Verdict, check
 from gradcheck.arrays.types import Array
 from gradcheck.checks.forward_mode import UNSEEN, Line
 from gradcheck.function.problem import Point
-from gradcheck.report.comparison import Comparison
 from gradcheck.settings import Settings
 from gradcheck.targets.target import Target
 from tests.corpus import RIGHT, Case

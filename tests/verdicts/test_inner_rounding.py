@@ -1,4 +1,4 @@
-"""Stairs are told from everything else that is not straight; what they hide is judged once more, and no looser."""
+"""Stairs are told from all else that is not straight; what they hide is judged once more, and no looser."""
 
 from __future__ import annotations
 

@@ -90,7 +90,6 @@ def judge(
     A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by the difference's bound where
     that is not small. At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)], the
     directional form of Clarke's generalised gradient (Clarke 1983). Anything not seen to agree does not.
-
     `rounding` is how far its own rounding can move the tape, allowed where it is needed; a tape no larger
     than `tape_noise`, its change under a tiny move of the inputs, is nothing but rounding.
     """
@@ -102,13 +101,14 @@ def judge(
         tolerance = tolerance + rounding
         agrees = (error <= tolerance).all(axis=0)
         ratio = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
-    unknown = ~_resolved(estimate, tape, rule, rounding, tape_noise)
     corner = np.asarray((estimate.half > 0).any(axis=0))
     verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH)
-    verdicts = np.where(agrees & unknown, ElementVerdict.INCONCLUSIVE, verdicts)
+    resolved = _resolved(estimate, tape, rule, rounding, tape_noise)
+    verdicts = np.where(agrees & ~resolved, ElementVerdict.INCONCLUSIVE, verdicts)
     # A difference that is known to no better than `bound` still refutes what lies far outside it.
     verdicts = np.where(~agrees, ElementVerdict.MISMATCH, verdicts)
-    verdicts = np.where(~np.isfinite(estimate.bound).all(axis=0), ElementVerdict.INCONCLUSIVE, verdicts)
+    known = np.isfinite(estimate.bound).all(axis=0)
+    verdicts = np.where(known, verdicts, ElementVerdict.INCONCLUSIVE)
     verdicts = np.where(np.isfinite(tape).all(axis=0), verdicts, ElementVerdict.NONFINITE)
     return Judgement(
         verdicts.astype(np.uint8),

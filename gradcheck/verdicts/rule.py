@@ -107,9 +107,8 @@ def judge(
     verdicts = np.where(agrees & ~resolved, ElementVerdict.INCONCLUSIVE, verdicts)
     # A difference that is known to no better than `bound` still refutes what lies far outside it.
     verdicts = np.where(~agrees, ElementVerdict.MISMATCH, verdicts)
-    known = np.isfinite(estimate.bound).all(axis=0)
-    verdicts = np.where(known, verdicts, ElementVerdict.INCONCLUSIVE)
-    verdicts = np.where(np.isfinite(tape).all(axis=0), verdicts, ElementVerdict.NONFINITE)
+    verdicts[~np.isfinite(estimate.bound).all(axis=0)] = ElementVerdict.INCONCLUSIVE
+    verdicts[~np.isfinite(tape).all(axis=0)] = ElementVerdict.NONFINITE
     return Judgement(
         verdicts.astype(np.uint8),
         estimate.value[0],

@@ -38,9 +38,9 @@ def target(
     seeds) change. Takes the data as `build` does, and raises `TargetError` where the layer does not take
     them, or draws random numbers.
 
-    `training` and `mask` are arguments of the call; `rebuild` makes the layer once more at float64, by default
-    from its config; `last`, such as a loss, is applied to the output; `name` is what the report calls the
-    target, by default the layer's `title`.
+    `training` and `mask` are arguments of the call; `rebuild` makes the layer once more at float64, by
+    default from its config; `last`, such as a loss, is applied to the output; `name` is what the report calls
+    the target, by default the layer's `title`.
     """
     call = _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
+from gradcheck.arrays.streams import generator_of_option
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TensorError
 from gradcheck.inputs.npy import check_memory, read_npy, read_npz
@@ -57,43 +58,37 @@ def read_tensor(
     ----------
     text
         A path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
-        standard input, a literal such as `3.0` (a scalar, shape ()) or `[[1,2],[3,4]]`, or a generator,
-        `normal:8x64` (mean 0, variance 1) or `uniform:8x64` (from 0 to 1).
-    option
-        Such as `--x`: error sentences name it, and generators mix it into the seed, so that `--w` differs.
-    seed
-        Seed of the generators, at least 0.
+        `stdin`, by default the process's own, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
+    option, seed
+        Such as `--x`: error sentences name the option, and random numbers follow from it and the seed.
     dtype
-        `auto` keeps float16, float32 and float64, and takes float32 for everything else (float64 for
-        integers that float32 cannot hold); otherwise the precision to convert to.
-    stdin
-        Where `-` reads; by default the process's own standard input.
+        To convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
     keep_integers
         With `auto`, which integers and booleans stay what they are, such as indices: `none`, those in `files`
         (.npy and .npz; written ones, as [[1,2],[3,4]], become float32 all the same), or `all`.
 
-    Raises
-    ------
-    TensorError
-        If there is no tensor there, or one that has no gradient: complex, text, empty, NaN, infinite.
+    Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
     if not text.strip():
         raise TensorError(f"{option} is empty text.", FORMS)
     where = f"{option} {_shown(text)}"
-    generator, written = _GENERATOR.fullmatch(text), True
     if text == "-":
         array, written = _read_stdin(stdin, where, dtype), False
-    elif generator:
-        array = _generate(generator[1], generator[2], where, [seed, *option.encode()])
+    elif generated := _GENERATOR.fullmatch(text):
+        array, written = _generate(generated, where, generator_of_option(seed, option)), True
     elif _is_literal(text):
-        array = read_literal(text, where)
+        array, written = read_literal(text, where), True
     else:
         array, written = _read_file(text, where, dtype)
     kept = keep_integers == "all" or (keep_integers == "files" and not written)
     if kept and dtype == "auto" and array.dtype.kind in "iub" and array.size:
-        line = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
-        return Reading(array, (f"{line}; --dtype float32 makes it floating.",) if not written else ())
+        return _kept(array, where, written)
     return _converted(array, where, dtype, written)
+
+
+def _kept(array: Array, where: str, written: bool) -> Reading:
+    line = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
+    return Reading(array, (f"{line}; --dtype float32 makes it floating.",) if not written else ())
 
 
 def _shown(text: str) -> str:
@@ -114,8 +109,9 @@ def _is_literal(text: str) -> bool:
     return True
 
 
-def _generate(kind: str, sizes: str, where: str, seed: list[int]) -> Array:
+def _generate(asked: re.Match[str], where: str, generator: np.random.Generator) -> Array:
     """Random numbers in float64, so that every precision starts from the same ones."""
+    kind, sizes = asked.groups()
     if not re.fullmatch(r"[0-9]{1,18}(x[0-9]{1,18})*", sizes):
         raise TensorError(
             f"{where} gives no shape after {kind}:, which needs sizes joined by x.",
@@ -123,7 +119,6 @@ def _generate(kind: str, sizes: str, where: str, seed: list[int]) -> Array:
         )
     shape = tuple(int(size) for size in sizes.split("x"))
     check_memory(8 * math.prod(shape), f"{where} asks for shape {shape}")
-    generator = np.random.default_rng(seed)
     return generator.standard_normal(shape) if kind == "normal" else generator.random(shape)
 
 

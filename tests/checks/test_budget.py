@@ -42,31 +42,31 @@ def test_a_budget_that_is_large_enough_changes_nothing() -> None:
 
 
 def test_the_sample_is_whole_groups_as_many_as_the_budget_pays_for() -> None:
-    report = sampled(16)
-    # 16 evaluations are 8 groups.
+    report = sampled(32)
+    # 32 evaluations are 8 groups, each planned with the usual four.
     assert mask(report).all(axis=0).sum() == 8
     assert mask(report).sum() == 8 * ROWS
     assert report.variables[0].coverage == pytest.approx(8 / COLUMNS)
     assert report.verdict is Verdict.PASS
-    assert "within the budget of 16 evaluations: checked 20 % of 200 elements one by one" in lines(report)
+    assert "within the budget of 32 evaluations: checked 20 % of 200 elements one by one" in lines(report)
 
 
 def test_the_seed_decides_on_the_sample() -> None:
-    first, again, other = sampled(16), sampled(16), sampled(16, seed=1)
+    first, again, other = sampled(32), sampled(32), sampled(32, seed=1)
     assert (mask(first) == mask(again)).all()
-    assert [c.to_dict() for c in first.comparisons] == [c.to_dict() for c in again.comparisons]
+    assert first.comparisons == again.comparisons != other.comparisons
     assert (mask(first) != mask(other)).any()
 
 
 def test_nothing_is_claimed_of_what_was_left_out() -> None:
     """Errors are those of elements that were checked; a difference that was not taken is no 0."""
-    report = sampled(16)
+    report = sampled(32)
     (variable,) = report.variables
     assert np.isnan(variable.difference[~mask(report)]).all()
     assert np.isfinite(variable.difference[mask(report)]).all()
     assert variable.max_abs_error < 1e-6
     assert variable.max_rel_error < 1e-6
-    assert variable.worst_share < 1
+    assert variable.worst_ratio < 1
     assert all(mask(report)[index] for limit in (0, 3, 100) for index in variable.rows(limit))
     assert "20 of 40 checked elements shown" in str(report)
 
@@ -76,11 +76,11 @@ def test_coverage_is_in_json(tmp_path: Path) -> None:
     np.save(tmp_path / "w.npy", normal(COLUMNS, 3, seed=1))
     tensors = ["--x", str(tmp_path / "x.npy"), "--w", str(tmp_path / "w.npy"), "--wrt", "x"]
     result = CliRunner().invoke(
-        main, ["dense", *tensors, "--budget", "16", "--limit", "0", "--format", "json"]
+        main, ["dense", *tensors, "--budget", "32", "--limit", "0", "--format", "json"]
     )
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert found["settings"]["budget"] == "16"
+    assert found["settings"]["budget"] == "32"
     (variable,) = found["variables"]
     assert variable["coverage"] == pytest.approx(0.2)
     assert len(variable["elements"]) == 40

@@ -15,8 +15,6 @@ from gradcheck.cli.streams import terminal, write_out
 from gradcheck.errors import ExitCode
 from gradcheck.result import Report
 from gradcheck.settings import Settings
-from gradcheck.targets.dense import dense
-from gradcheck.targets.pooling import avgpool1d, maxpool1d
 from gradcheck.targets.target import Target
 
 SEQUENCE = [[[1, 3, 4, 2, 5, 2], [4, 2, 5, 6, 8, 3], [5, 3, 7, 8, 9, 3]]]
@@ -68,6 +66,9 @@ def _answered(example: Example, report: Report) -> bool:
 
 
 def _examples() -> list[Example]:
+    from gradcheck.targets.dense import dense
+    from gradcheck.targets.pooling import avgpool1d, maxpool1d
+
     x = np.array([[1, 1], [2, 2]], np.float32)
     w = np.array([[2], [3]], np.float32)
     sequence = np.array(SEQUENCE, np.float32)

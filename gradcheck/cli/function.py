@@ -10,7 +10,6 @@ from gradcheck.cli.arguments import Assignment, once_each
 from gradcheck.cli.group import CODES, TENSORS, main
 from gradcheck.cli.options import Check, Common, common, option
 from gradcheck.cli.tensors import arrays, build, read
-from gradcheck.targets.spec import FunctionSpec
 
 EXAMPLES = """\b
 Examples:
@@ -43,6 +42,8 @@ def function(options: Common, function: str, arg: dict[str, str], const: dict[st
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
     """
+    from gradcheck.targets.spec import FunctionSpec
+
     labels = {name: f"--arg {name}" for name in arg}
     tensors = read(arg, options, labels, integers="files")
     spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)

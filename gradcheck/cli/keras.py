@@ -17,7 +17,6 @@ from gradcheck.cli.streams import note, write_out
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
-from gradcheck.targets.spec import LayerSpec, ModelSpec
 
 LARGE = 1_000_000
 """Trainable weights from which a model is checked within a budget, unless one is set."""
@@ -65,6 +64,8 @@ def layer(
     FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
     at float64 for the comparison with differences.
     """
+    from gradcheck.targets.spec import LayerSpec
+
     texts, labels = _inputs(x)
     tensors = read({**texts, "mask": mask}, options, labels, integers="files")
     data = arrays(tensors)
@@ -114,6 +115,8 @@ def model(
     Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
     listed only for those that do not pass; with --limit, for all of them.
     """
+    from gradcheck.targets.spec import ModelSpec
+
     if (y is None) != (loss is None):
         raise click.UsageError("--loss and --y belong together: give both or neither.")
     texts, labels = _inputs(x)

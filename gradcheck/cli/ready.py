@@ -10,7 +10,6 @@ import click
 from gradcheck.cli.group import CODES, main
 from gradcheck.cli.options import Check, Command, Common, common, option, tensor
 from gradcheck.cli.tensors import arrays, build, read
-from gradcheck.targets.spec import ReadySpec
 
 
 @main.command(epilog=CODES)
@@ -66,6 +65,8 @@ def avgpool1d(options: Common, x: str, **window: Any) -> Check:
 
 
 def _check(layer: str, texts: Mapping[str, str | None], others: Mapping[str, Any], options: Common) -> Check:
+    from gradcheck.targets.spec import ReadySpec
+
     tensors = read(texts, options)
     spec = ReadySpec(layer=layer, tensors=arrays(tensors), options=others)
     return Check(build(spec, tensors, options).target, options)

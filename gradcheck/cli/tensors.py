@@ -10,9 +10,9 @@ import click
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.cli.options import Common
 from gradcheck.cli.streams import aside, note
-from gradcheck.inputs.tensor import Integers, Reading, read_tensor
 
 if TYPE_CHECKING:
+    from gradcheck.inputs.tensor import Integers, Reading
     from gradcheck.targets.spec import Built, TargetSpec
 
 
@@ -45,6 +45,8 @@ def read_upstream(options: Common) -> Array | None:
 
 
 def _read(text: str, option: str, options: Common, integers: Integers) -> Reading:
+    from gradcheck.inputs.tensor import read_tensor
+
     seed = options.settings.seed
     return read_tensor(text, option=option, seed=seed, dtype=options.dtype, keep_integers=integers)
 

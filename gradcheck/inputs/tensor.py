@@ -57,13 +57,12 @@ def read_tensor(
     Parameters
     ----------
     text
-        A path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on `stdin`
-        (by default the process's own), a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
+        A path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
+        `stdin`, by default the process's own, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
     option, seed
         Such as `--x`: error sentences name the option, and random numbers follow from it and the seed.
     dtype
-        The precision to convert to; `auto` keeps float16, float32 and float64, and takes float32 otherwise
-        (float64 for integers that float32 cannot hold).
+        To convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
     keep_integers
         With `auto`, which integers and booleans stay what they are, such as indices: `none`, those in `files`
         (.npy and .npz; written ones, as [[1,2],[3,4]], become float32 all the same), or `all`.

@@ -87,11 +87,10 @@ def judge(
 ) -> Judgement:
     """Judge the tape gradients [K, U] by the estimate [K, U].
 
-    A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by a bound that is not small. At a
-    corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)], the directional form of Clarke's
-    generalised gradient (Clarke 1983). Anything not seen to agree does not. `rounding` is how far its own
-    rounding can move the tape; a tape no larger than `tape_noise`, its change under a tiny move of the inputs,
-    is nothing but rounding.
+    A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by a bound that is not small.
+    At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)] (Clarke 1983). Anything not seen
+    to agree does not. `rounding` is how far its own rounding can move the tape; a tape no larger than
+    `tape_noise`, its change under a tiny move of the inputs, is nothing but rounding.
     """
     allowed = rule.allowed(estimate)
     tolerance = estimate.half + allowed + np.where(estimate.bound <= allowed / 4, 0.0, estimate.bound)

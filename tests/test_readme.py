@@ -23,6 +23,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import gradcheck
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
 from gradcheck.cli.keras import BUDGET, LARGE
@@ -180,9 +181,9 @@ def test_the_set_up_is_two_commands_and_ci_runs_the_second() -> None:
 
 
 def test_every_word_of_a_report_is_explained() -> None:
-    explained = " ".join(re.findall(r"^\|([^|]*)\|", text().partition("## Reading the table")[2], re.MULTILINE))
-    shown = "".join(blocks("console"))
-    headings = [line for line, below in zip(shown.splitlines(), shown.splitlines()[1:]) if "───" in below]
+    table = text().partition("## Reading the table")[2]
+    explained = " ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))
+    headings = re.findall(r"^(.*)\n *───", "".join(blocks("console")), re.MULTILINE)
     words = {word for line in headings for word in re.split(r"\s{2,}", line.strip())} - {"shape", "dtype"}
     words |= {"compared", "against", "sensitivity", "evaluations", "checked", *(kind.value for kind in Kind)}
     words |= {verdict.label for verdict in ElementVerdict}
@@ -227,6 +228,17 @@ def test_what_was_measured_names_its_command() -> None:
 
 def test_it_can_be_read_in_one_go() -> None:
     assert len(text().splitlines()) < LINES
+
+
+def test_the_code_map_names_every_folder_and_module() -> None:
+    """The docstring of the package, which is read as the README of the source."""
+    package = ROOT / "gradcheck"
+    described = gradcheck.__doc__ or ""
+    assert len(described.splitlines()) < 90
+    folders = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(re.findall(r"^\d +(\w+/)", described, re.MULTILINE))
+    modules = {path.name for path in package.glob("[a-z]*.py")} - {"version.py"}
+    assert modules == set(re.findall(r"(?<!/)\b\w+\.py\b", described))
 
 
 def rewritten(match: re.Match[str]) -> str:

@@ -19,6 +19,7 @@ from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TensorError
 from gradcheck.inputs.npy import check_memory, read_npy, read_npz
 from gradcheck.inputs.text import read_json, read_literal, read_table
+from gradcheck.inputs.usable import first, in_all, refuse_unusable
 
 Integers = Literal["none", "files", "all"]
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
@@ -180,15 +181,18 @@ def _suggestion(path: Path) -> str:
 
 def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
     """The array at the precision asked for, with a note on every change that is more than rounding."""
-    if array.size == 0:
-        raise TensorError(f"{where} is empty: it has shape {array.shape}.", "Give at least one element.")
     if array.dtype.kind == "V":  # Only bfloat16 gets here as raw bytes.
         array = array.view(_dtype("bfloat16"))
-    _refuse_nonfinite(array, where)
+    refuse_unusable(array, where)
     target = _automatic(array, written) if dtype == "auto" else _dtype(dtype)
     with np.errstate(all="ignore"):
         result = array.astype(target, order="C", copy=False)
-    _refuse_overflow(array, result, where)
+    bad = ~np.isfinite(result)
+    if bad.any():
+        raise TensorError(
+            f"{where} holds {in_all(bad)} values too large for {target.name}, {first(array, bad)}.",
+            "Take a wider precision, such as --dtype float64, or scale the values down.",
+        )
     notes = []
     if not is_floating(array.dtype):
         kind = "booleans" if array.dtype.kind == "b" else "integers"
@@ -198,11 +202,9 @@ def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
         notes.append(f"{where}: {kind} become {target.name}{reason}{loss}.")
     elif dtype == "auto" and not written and array.dtype != target:
         notes.append(f"{where}: {array.dtype.name} becomes {target.name}.")
-    lost = int(np.count_nonzero((result == 0) & (array != 0)))
-    if lost:
-        notes.append(
-            f"{where}: {lost:,} of {array.size:,} values are too small for {target.name} and become 0."
-        )
+    lost = (result == 0) & (array != 0)
+    if lost.any():
+        notes.append(f"{where}: {in_all(lost)} values are too small for {target.name} and become 0.")
     return Reading(result, tuple(notes))
 
 
@@ -235,31 +237,3 @@ def _same(integers: Array, floats: Array) -> Array:
     with np.errstate(all="ignore"):
         same: Array = floats.astype(integers.dtype) == integers
     return same
-
-
-def _refuse_nonfinite(array: Array, where: str) -> None:
-    bad = ~np.isfinite(array)
-    count = int(np.count_nonzero(bad))
-    if count:
-        index, value = _first(bad), array[_first(bad)]
-        raise TensorError(
-            f"{where} holds NaN or infinity in {count:,} of {array.size:,} elements, "
-            f"first {value} at {list(index)}.",
-            "Replace them with finite numbers: there is no gradient at such a point.",
-        )
-
-
-def _refuse_overflow(array: Array, result: Array, where: str) -> None:
-    bad = ~np.isfinite(result)
-    count = int(np.count_nonzero(bad))
-    if count:
-        index, value = _first(bad), array[_first(bad)]
-        raise TensorError(
-            f"{where} holds {count:,} of {array.size:,} values too large for {result.dtype.name}, "
-            f"first {value} at {list(index)}.",
-            "Take a wider precision, such as --dtype float64, or scale the values down.",
-        )
-
-
-def _first(bad: Array) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))

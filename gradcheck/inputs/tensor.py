@@ -10,7 +10,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from gradcheck.inputs.npy import check_memory, read_npy, read_npz
 from gradcheck.inputs.text import read_json, read_literal, read_table
 from gradcheck.inputs.usable import first, in_all, refuse_unusable
 
-Integers = Literal["none", "files", "all"]
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
 FORMS = (
     "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
@@ -51,7 +50,7 @@ def read_tensor(
     seed: int,
     dtype: str = "auto",
     stdin: BinaryIO | None = None,
-    keep_integers: Integers = "none",
+    keep_integers: bool = False,
 ) -> Reading:
     """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
 
@@ -65,8 +64,8 @@ def read_tensor(
     dtype
         To convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
     keep_integers
-        With `auto`, which integers and booleans stay what they are, such as indices: `none`, those in `files`
-        (.npy and .npz; written ones, as [[1,2],[3,4]], become float32 all the same), or `all`.
+        With `auto`, whether integers and booleans in .npy and .npz stay what they are, such as indices;
+        written ones, as [[1,2],[3,4]], become float32 all the same.
 
     Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
@@ -81,15 +80,10 @@ def read_tensor(
         array, written = read_literal(text, where), True
     else:
         array, written = _read_file(text, where, dtype)
-    kept = keep_integers == "all" or (keep_integers == "files" and not written)
-    if kept and dtype == "auto" and array.dtype.kind in "iub" and array.size:
-        return _kept(array, where, written)
+    if keep_integers and not written and dtype == "auto" and array.dtype.kind in "iub" and array.size:
+        kept = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
+        return Reading(array, (f"{kept}; --dtype float32 makes it floating.",))
     return _converted(array, where, dtype, written)
-
-
-def _kept(array: Array, where: str, written: bool) -> Reading:
-    line = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
-    return Reading(array, (f"{line}; --dtype float32 makes it floating.",) if not written else ())
 
 
 def _shown(text: str) -> str:

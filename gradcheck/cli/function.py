@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gradcheck.cli.arguments import Assignment, once_each
+from gradcheck.cli.arguments import json_assignment, once_each, tensor_assignment
 from gradcheck.cli.group import CODES, TENSORS, main
 from gradcheck.cli.options import Check, Common, common, option
 from gradcheck.cli.tensors import arrays, build, read
@@ -21,7 +21,7 @@ Examples:
 @click.argument("function", metavar="FILE.py:NAME")
 @option(
     "--arg",
-    type=Assignment(is_json=False),
+    type=tensor_assignment,
     multiple=True,
     callback=once_each,
     metavar="NAME=TENSOR",
@@ -29,7 +29,7 @@ Examples:
 )
 @option(
     "--const",
-    type=Assignment(is_json=True),
+    type=json_assignment,
     multiple=True,
     callback=once_each,
     metavar="NAME=JSON",
@@ -45,6 +45,6 @@ def function(options: Common, function: str, arg: dict[str, str], const: dict[st
     from gradcheck.targets.spec import FunctionSpec
 
     labels = {name: f"--arg {name}" for name in arg}
-    tensors = read(arg, options, labels, integers="files")
+    tensors = read(arg, options, labels, keep_integers=True)
     spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)
     return Check(build(spec, tensors, options).target, options)

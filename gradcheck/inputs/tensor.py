@@ -10,7 +10,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TensorError
 from gradcheck.inputs.npy import check_memory, read_npy, read_npz
 from gradcheck.inputs.text import read_json, read_literal, read_table
+from gradcheck.inputs.usable import first, in_all, refuse_unusable
 
-Integers = Literal["none", "files", "all"]
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
 FORMS = (
     "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
@@ -50,7 +50,7 @@ def read_tensor(
     seed: int,
     dtype: str = "auto",
     stdin: BinaryIO | None = None,
-    keep_integers: Integers = "none",
+    keep_integers: bool = False,
 ) -> Reading:
     """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
 
@@ -64,8 +64,8 @@ def read_tensor(
     dtype
         To convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
     keep_integers
-        With `auto`, which integers and booleans stay what they are, such as indices: `none`, those in `files`
-        (.npy and .npz; written ones, as [[1,2],[3,4]], become float32 all the same), or `all`.
+        With `auto`, whether integers and booleans in .npy and .npz stay what they are, such as indices;
+        written ones, as [[1,2],[3,4]], become float32 all the same.
 
     Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
@@ -80,15 +80,10 @@ def read_tensor(
         array, written = read_literal(text, where), True
     else:
         array, written = _read_file(text, where, dtype)
-    kept = keep_integers == "all" or (keep_integers == "files" and not written)
-    if kept and dtype == "auto" and array.dtype.kind in "iub" and array.size:
-        return _kept(array, where, written)
+    if keep_integers and not written and dtype == "auto" and array.dtype.kind in "iub" and array.size:
+        kept = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
+        return Reading(array, (f"{kept}; --dtype float32 makes it floating.",))
     return _converted(array, where, dtype, written)
-
-
-def _kept(array: Array, where: str, written: bool) -> Reading:
-    line = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
-    return Reading(array, (f"{line}; --dtype float32 makes it floating.",) if not written else ())
 
 
 def _shown(text: str) -> str:
@@ -180,15 +175,18 @@ def _suggestion(path: Path) -> str:
 
 def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
     """The array at the precision asked for, with a note on every change that is more than rounding."""
-    if array.size == 0:
-        raise TensorError(f"{where} is empty: it has shape {array.shape}.", "Give at least one element.")
     if array.dtype.kind == "V":  # Only bfloat16 gets here as raw bytes.
         array = array.view(_dtype("bfloat16"))
-    _refuse_nonfinite(array, where)
+    refuse_unusable(array, where)
     target = _automatic(array, written) if dtype == "auto" else _dtype(dtype)
     with np.errstate(all="ignore"):
         result = array.astype(target, order="C", copy=False)
-    _refuse_overflow(array, result, where)
+    bad = ~np.isfinite(result)
+    if bad.any():
+        raise TensorError(
+            f"{where} holds {in_all(bad)} values too large for {target.name}, {first(array, bad)}.",
+            "Take a wider precision, such as --dtype float64, or scale the values down.",
+        )
     notes = []
     if not is_floating(array.dtype):
         kind = "booleans" if array.dtype.kind == "b" else "integers"
@@ -198,11 +196,9 @@ def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
         notes.append(f"{where}: {kind} become {target.name}{reason}{loss}.")
     elif dtype == "auto" and not written and array.dtype != target:
         notes.append(f"{where}: {array.dtype.name} becomes {target.name}.")
-    lost = int(np.count_nonzero((result == 0) & (array != 0)))
-    if lost:
-        notes.append(
-            f"{where}: {lost:,} of {array.size:,} values are too small for {target.name} and become 0."
-        )
+    lost = (result == 0) & (array != 0)
+    if lost.any():
+        notes.append(f"{where}: {in_all(lost)} values are too small for {target.name} and become 0.")
     return Reading(result, tuple(notes))
 
 
@@ -235,31 +231,3 @@ def _same(integers: Array, floats: Array) -> Array:
     with np.errstate(all="ignore"):
         same: Array = floats.astype(integers.dtype) == integers
     return same
-
-
-def _refuse_nonfinite(array: Array, where: str) -> None:
-    bad = ~np.isfinite(array)
-    count = int(np.count_nonzero(bad))
-    if count:
-        index, value = _first(bad), array[_first(bad)]
-        raise TensorError(
-            f"{where} holds NaN or infinity in {count:,} of {array.size:,} elements, "
-            f"first {value} at {list(index)}.",
-            "Replace them with finite numbers: there is no gradient at such a point.",
-        )
-
-
-def _refuse_overflow(array: Array, result: Array, where: str) -> None:
-    bad = ~np.isfinite(result)
-    count = int(np.count_nonzero(bad))
-    if count:
-        index, value = _first(bad), array[_first(bad)]
-        raise TensorError(
-            f"{where} holds {count:,} of {array.size:,} values too large for {result.dtype.name}, "
-            f"first {value} at {list(index)}.",
-            "Take a wider precision, such as --dtype float64, or scale the values down.",
-        )
-
-
-def _first(bad: Array) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))

@@ -32,11 +32,6 @@ def _sigmoid(z: Array) -> Array:
     return value
 
 
-def _softplus(z: Array) -> Array:
-    value: Array = np.logaddexp(0.0, z)
-    return value
-
-
 def _step(inside: Array, below: float = 0.0) -> Array:
     return np.where(inside, 1.0, below)
 
@@ -63,9 +58,8 @@ def _gelu(z: Array) -> Array:
 
 def _mish(z: Array) -> Array:
     """t + z σ(z) (1 − t²) with t = tanh(softplus(z)), for mish(z) = z t."""
-    t = np.tanh(_softplus(z))
-    value: Array = t + z * _sigmoid(z) * (1.0 - t * t)
-    return value
+    t = np.tanh(np.logaddexp(0.0, z))
+    return t + z * _sigmoid(z) * (1.0 - t * t)
 
 
 def _hard_silu(z: Array) -> Array:

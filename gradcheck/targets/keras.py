@@ -89,7 +89,7 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
     """Names of the data that are indices: those of an embedding, also where it comes first in a model."""
     if isinstance(layer, keras.layers.Embedding):
         return set(names)
-    inputs = (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
+    inputs = _inputs(layer)
     parts = [part for part in layer._flatten_layers() if isinstance(part, keras.layers.Embedding)]
     embedded = {id(tensor) for part in parts for node in part._inbound_nodes for tensor in node.input_tensors}
     by_name = {tensor.name: tensor for tensor in inputs}
@@ -99,6 +99,11 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
         for name, tensor in zip(names, ordered, strict=False)
         if id(tensor) in embedded or not tf.as_dtype(tensor.dtype).is_floating
     }
+
+
+def _inputs(layer: Any) -> list[Any]:
+    """The inputs that a functional model names; none for every other layer."""
+    return (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
 
 
 def _is_whole(array: Array) -> bool:
@@ -123,7 +128,7 @@ def _rounded(array: Array, layer: Any) -> Array:
 
 def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
     """How a layer takes several tensors: as arguments of their own, as a list or as a dict."""
-    inputs = getattr(layer, "inputs", None) if isinstance(layer, keras.Model) else None
+    inputs = _inputs(layer)
     if inputs and len(inputs) != len(names):
         wanted = ", ".join(f"{tensor.name} {tuple(tensor.shape)}" for tensor in inputs)
         raise TargetError(

@@ -23,15 +23,14 @@ def load(text: str) -> Any:
     The folder of a file, or the working directory for a dotted module, comes first on sys.path, as when
     Python runs the file; a file in a package is imported as a part of it, so that its relative imports work.
 
-    Raises
-    ------
-    TargetError
-        If there is no such file, module or name, or the module raises.
+    Raises `TargetError` if there is no such file, module or name, or the module raises.
     """
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
-        raise TargetError(f"{text!r} does not say which object to take.", _forms(text))
-    module = import_file(Path(place)) if place.endswith(".py") else _module(place)
+        path = Path(text)
+        choices = f" {_choices(import_file(path), '')}" if path.suffix == ".py" and path.is_file() else ""
+        raise TargetError(f"{text!r} does not say which object to take.", f"{FORMS}{choices}")
+    module = import_file(Path(place)) if place.endswith(".py") else _imported(Path.cwd(), place, place)
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -43,10 +42,7 @@ def load(text: str) -> Any:
 def load_callable(text: str) -> Any:
     """What `load` gives, if it can be called with tensors; a class that needs no arguments is made one.
 
-    Raises
-    ------
-    TargetError
-        As `load`, and if the object cannot be called.
+    Raises what `load` raises, and `TargetError` if the object cannot be called.
     """
     found = load(text)
     if not callable(found):
@@ -75,13 +71,6 @@ def load_callable(text: str) -> Any:
 def is_source(text: str) -> bool:
     """Whether a text names an object in a file or module, rather than something that Keras has."""
     return ":" in text or text.endswith(".py")
-
-
-def _forms(text: str) -> str:
-    path = Path(text)
-    if path.suffix != ".py" or not path.is_file():
-        return FORMS
-    return f"{FORMS} {_choices(import_file(path), '')}"
 
 
 def import_file(path: Path) -> ModuleType:
@@ -124,10 +113,6 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def _module(dotted: str) -> ModuleType:
-    return _imported(Path.cwd(), dotted, dotted)
-
-
 def _imported(root: Path, dotted: str, shown: str) -> ModuleType:
     _first_on_path(root)
     importlib.invalidate_caches()
@@ -158,14 +143,11 @@ def _choices(module: ModuleType, wrong: str) -> str:
     own = [
         name
         for name, value in vars(module).items()
-        if callable(value) and not name.startswith("_") and _is_from(value, module)
+        # An instance was made in the module, where its class is.
+        if callable(value) and not name.startswith("_")
+        if getattr(value, "__module__", module.__name__) == module.__name__
     ]
     near = difflib.get_close_matches(wrong, own, n=1)
     if near:
         return f"Did you mean {near[0]}?"
     return f"It defines: {', '.join(own)}." if own else "It defines nothing that can be called."
-
-
-def _is_from(value: Any, module: ModuleType) -> bool:
-    """Whether an object was made in a module: an instance is, where its class is."""
-    return getattr(value, "__module__", module.__name__) == module.__name__

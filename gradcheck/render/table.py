@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
@@ -46,8 +45,9 @@ def to_text(report: Findings) -> str:
 
 def to_terminal(report: Findings, width: int, color: bool) -> str:
     """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut."""
+    written = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=written,
         width=width,
         height=ENDLESS,  # with one of the two alone, rich asks the environment for both
         force_terminal=color,
@@ -59,8 +59,6 @@ def to_terminal(report: Findings, width: int, color: bool) -> str:
         legacy_windows=False,
     )
     console.print(document(report, width))
-    written = console.file
-    assert isinstance(written, io.StringIO)
     return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
 
 
@@ -95,19 +93,8 @@ def _heading(report: Findings, variable: Variable) -> Text:
     return heading
 
 
-@dataclass(frozen=True)
-class Row:
-    """Cells of one line, the style of all of them, and that of the last, which holds the verdict."""
-
-    cells: list[str]
-    style: str
-    verdict_style: str
-
-    @staticmethod
-    def of(cells: list[str], verdict: ElementVerdict) -> Row:
-        """A row in the colour of its verdict where there is something to look at."""
-        style = STYLES[verdict]
-        return Row(cells, style if verdict >= ElementVerdict.INCONCLUSIVE else "", style)
+Row = tuple[list[str], ElementVerdict]
+"""Cells of one line, of which the last holds the verdict, and that verdict."""
 
 
 def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[Row]]]) -> Table:
@@ -119,7 +106,7 @@ def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[
         headings = [heading.replace(" ", "\n") if tall else heading for heading in columns]
         widths: list[int | None] = [
             max(cell_len(line) for cell in column for line in cell.split("\n"))
-            for column in zip(headings, *(row.cells for row in rows), strict=True)
+            for column in zip(headings, *(cells for cells, _ in rows), strict=True)
         ]
         if sum(filter(None, widths)) + GAP * (len(columns) - 1) <= width:
             break
@@ -130,15 +117,16 @@ def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[
     for column, heading, column_width in zip(columns, headings, widths, strict=True):
         justify: Literal["left", "right"] = "left" if column in WORDS else "right"
         table.add_column(Text(heading), justify=justify, overflow="fold", width=column_width)
-    for row in rows:
-        *first, last = row.cells
-        table.add_row(*(Text(cell, row.style) for cell in first), Text(last, row.verdict_style))
+    for (*first, last), verdict in rows:
+        # A row has the colour of its verdict where there is something to look at.
+        style = STYLES[verdict] if verdict >= ElementVerdict.INCONCLUSIVE else ""
+        table.add_row(*(Text(cell, style) for cell in first), Text(last, STYLES[verdict]))
     return table
 
 
 def _elements(report: Findings, variable: Variable, width: int) -> RenderableType:
-    closed = variable.closed_form is not None
-    columns = ["index", "tape", "finite difference", *(["closed form"] if closed else [])]
+    columns = ["index", "tape", "finite difference"]
+    columns += [] if variable.closed_form is None else ["closed form"]
     columns += ["absolute error", "relative error", "verdict"]
     forms = ((tall, _element_rows(report, variable, digits)) for tall, digits in FORMS)
     return Padding(_table(columns, width - INDENT, forms), (0, 0, 0, INDENT), expand=False)
@@ -152,7 +140,7 @@ def _element_rows(report: Findings, variable: Variable, digits: int) -> list[Row
         verdict = ElementVerdict(int(variable.verdicts[index]))
         cells = [str(list(index)), *(number(gradient[index], digits) for gradient in gradients)]
         cells += [small(variable.error[index]), small(relative[index]), verdict.label]
-        rows.append(Row.of(cells, verdict))
+        rows.append((cells, verdict))
     return rows
 
 
@@ -175,7 +163,7 @@ def _summary_row(variable: Variable, tall: bool) -> Row:
         str(list(where)),
         (",\n" if tall else ", ").join(counts),
     ]
-    return Row.of(cells, variable.verdict)
+    return cells, variable.verdict
 
 
 def _comparisons(report: Findings, width: int) -> RenderableType:
@@ -185,7 +173,7 @@ def _comparisons(report: Findings, width: int) -> RenderableType:
         numbers = [small(comparison.error), small(comparison.tolerance)] if comparison.made else ["", ""]
         where = "" if comparison.where is None else str(list(comparison.where))
         cells = [comparison.what, comparison.against, comparison.variable, *numbers, where]
-        rows.append(Row.of([*cells, comparison.verdict.label], comparison.verdict))
+        rows.append(([*cells, comparison.verdict.label], comparison.verdict))
     return _table(columns, width, ((tall, rows) for tall in (False, True)))
 
 

@@ -72,10 +72,10 @@ def build(
     `data` are arrays by name in the order of the call. Floating ones are rounded to the layer's compute
     dtype, as Keras does itself; integers are passed as they are, and so are whole numbers for an embedding.
     """
-    whole = _takes_indices(layer, list(data))
+    indices = _takes_indices(layer, list(data))
+    whole = [key for key in indices if (data[key] == np.rint(data[key].astype(np.float64))).all()]
     arrays = {
-        key: array.astype(np.int32) if key in whole and _is_whole(array) else _rounded(array, layer)
-        for key, array in data.items()
+        key: array.astype(np.int32) if key in whole else _rounded(array, layer) for key, array in data.items()
     }
     if not layer.built:
         try:
@@ -104,10 +104,6 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
 def _inputs(layer: Any) -> list[Any]:
     """The inputs that a functional model names; none for every other layer."""
     return (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
-
-
-def _is_whole(array: Array) -> bool:
-    return bool((np.asarray(array) == np.rint(np.asarray(array, np.float64))).all())
 
 
 def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:

@@ -12,8 +12,9 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.errors import TargetError
-from gradcheck.targets.user_frames import message, where
+from gradcheck.targets.user_frames import message, refusal
 
+IMPORTED = ("when it was imported", "Import it by itself to see the cause.")
 FORMS = "Write FILE.py:NAME or package.module:NAME."
 
 
@@ -90,7 +91,7 @@ def import_file(path: Path) -> ModuleType:
         return _run(path)
     except ImportError as error:
         if "attempted relative import" not in str(error):
-            raise _refusal(path.name, error) from error
+            raise refusal(path.name, error, *IMPORTED) from error
     # Relative imports between files that no __init__.py makes a package: the folder's name serves as one.
     return _imported(root.parent, f"{root.name}.{path.stem}", str(path))
 
@@ -109,7 +110,7 @@ def _run(path: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, ImportError) or not isinstance(error, Exception):
             raise
-        raise _refusal(path.name, error) from error
+        raise refusal(path.name, error, *IMPORTED) from error
     return module
 
 
@@ -123,19 +124,12 @@ def _imported(root: Path, dotted: str, shown: str) -> ModuleType:
             raise TargetError(
                 f"There is no module {error.name!r} in {root} or among the installed packages.", FORMS
             ) from error
-        raise _refusal(shown, error) from error
+        raise refusal(shown, error, *IMPORTED) from error
 
 
 def _first_on_path(folder: Path) -> None:
     if sys.path[:1] != [str(folder)]:
         sys.path.insert(0, str(folder))
-
-
-def _refusal(name: str, error: BaseException) -> TargetError:
-    return TargetError(
-        f"{name} raised {type(error).__name__} when it was imported: {message(error)}",
-        where(error, "Import it by itself to see the cause."),
-    )
 
 
 def _choices(module: ModuleType, wrong: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -64,11 +64,9 @@ def find(text: str) -> Any:
     return found
 
 
-@contextlib.contextmanager
-def default_dtype(dtype: str) -> Iterator[None]:
+def default_dtype(dtype: str) -> AbstractContextManager[None]:
     """Make layers at `dtype`, or as Keras does by itself for `auto`."""
-    with contextlib.nullcontext() if dtype == "auto" else precision(dtype):
-        yield
+    return nullcontext() if dtype == "auto" else precision(dtype)
 
 
 def made(found: Any, config: Mapping[str, Any] | None, seed: int) -> tuple[Any, Callable[[], Any] | None]:

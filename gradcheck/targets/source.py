@@ -15,6 +15,7 @@ from gradcheck.errors import TargetError
 from gradcheck.targets.user_frames import message, refusal
 
 IMPORTED = ("when it was imported", "Import it by itself to see the cause.")
+"""What `refusal` says of code that raised: when, and the remedy without lines of the user's own."""
 FORMS = "Write FILE.py:NAME or package.module:NAME."
 
 

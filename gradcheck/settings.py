@@ -202,7 +202,7 @@ class Settings(Options):
         Word(Mode),
         "reverse is the tape, forward tf.autodiff.ForwardAccumulator.",
         "`reverse` checks the tape; `forward` checks `tf.autodiff.ForwardAccumulator` against differences "
-        "along random directions instead; `both` does both, and holds them against each other. Where a "
+        "along random directions instead; `both` does both. Where a "
         "custom gradient is called eagerly, forward mode differentiates the operations inside it and never "
         "looks at the gradient written by hand.",
     )

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import ShapeError, TargetError, TensorError
+from gradcheck.errors import ShapeError, TargetError
+from gradcheck.inputs.usable import refuse_unusable
 from gradcheck.progress import Progress
 from gradcheck.result import Report
 from gradcheck.runtime import load_tensorflow, on_device
@@ -29,9 +30,9 @@ def check_target(
     """
     names = _differentiated(target, settings)
     for name in names:
-        _refuse_unusable(f"The input `{name}`", target.inputs[name])
+        refuse_unusable(target.inputs[name], f"The input `{name}`")
     if upstream is not None:
-        _refuse_unusable("The upstream gradient", upstream)
+        refuse_unusable(upstream, "The upstream gradient")
     load_tensorflow()
     from gradcheck.procedure import run
 
@@ -55,22 +56,6 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
                 f"Choose from: {', '.join(possible)}.",
             )
     return possible if settings.wrt is None else tuple(n for n in possible if n in settings.wrt)
-
-
-def _refuse_unusable(what: str, array: Array) -> None:
-    """Raise where an array has no element, or one at which there is no derivative."""
-    if array.size == 0:
-        raise TensorError(f"{what} is empty: it has shape {array.shape}.", "Give at least one element.")
-    if array.dtype.kind == "c":
-        raise TensorError(f"{what} holds complex numbers.", "Give real ones.")
-    bad = ~np.isfinite(array)
-    if bad.any():
-        index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise TensorError(
-            f"{what} holds NaN or infinity in {int(bad.sum()):,} of {array.size:,} elements, first "
-            f"{array[index]} at {list(index)}.",
-            "Replace them with finite numbers: there is no gradient at such a point.",
-        )
 
 
 @takes_settings

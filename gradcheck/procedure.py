@@ -42,7 +42,7 @@ def run(
         found, said = check(first)
         comparisons += found
         notes += said
-    outcomes, left_out = orders.climb(first, progress)
+    outcomes, left_out = orders.climb(first, elementwise.check, progress)
     return assemble(outcomes, comparisons, [*notes, *left_out])
 
 

@@ -18,7 +18,8 @@ import tensorflow as tf
 
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.checks import backward_linearity, elementwise, order_kinks
+from gradcheck.checks import backward_linearity
+from gradcheck.checks.order_kinks import Check, judged
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
@@ -56,9 +57,9 @@ class Slope:
         return tuple(gradients)
 
 
-def climb(first: Outcome, progress: Progress) -> tuple[list[Outcome], list[Note]]:
+def climb(first: Outcome, check: Check, progress: Progress) -> tuple[list[Outcome], list[Note]]:
     """The outcomes of orders 1, 2 … up to the one in the settings, as far as the order before is right, and a
-    note on those that were left out."""
+    note on those that were left out; `check` is what gave the first outcome."""
     found, settings = [first], first.problem.settings
     for order in range(2, settings.order + 1):
         before = found[-1]
@@ -71,8 +72,7 @@ def climb(first: Outcome, progress: Progress) -> tuple[list[Outcome], list[Note]
         corners = {
             variable.name: variable.judgement.verdicts == ElementVerdict.KINK for variable in before.variables
         }
-        found_here = elementwise.check(problem, progress)
-        outcome = order_kinks.judged(found_here, before.problem, corners, elementwise.check)
+        outcome = judged(check(problem, progress), before.problem, corners, check)
         if order == 2:
             outcome = replace(outcome, comparisons=tuple(backward_linearity.check(first.problem)))
         found.append(outcome)

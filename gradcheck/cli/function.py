@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from gradcheck.cli.arguments import Assignment, once_each
+from gradcheck.cli.arguments import json_assignment, once_each, tensor_assignment
 from gradcheck.cli.group import CODES, TENSORS, main
 from gradcheck.cli.options import Check, Common, common, option
 from gradcheck.cli.tensors import arrays, build, read
-from gradcheck.targets.spec import FunctionSpec
 
 EXAMPLES = """\b
 Examples:
@@ -22,7 +21,7 @@ Examples:
 @click.argument("function", metavar="FILE.py:NAME")
 @option(
     "--arg",
-    type=Assignment(is_json=False),
+    type=tensor_assignment,
     multiple=True,
     callback=once_each,
     metavar="NAME=TENSOR",
@@ -30,7 +29,7 @@ Examples:
 )
 @option(
     "--const",
-    type=Assignment(is_json=True),
+    type=json_assignment,
     multiple=True,
     callback=once_each,
     metavar="NAME=JSON",
@@ -43,7 +42,9 @@ def function(options: Common, function: str, arg: dict[str, str], const: dict[st
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
     """
+    from gradcheck.targets.spec import FunctionSpec
+
     labels = {name: f"--arg {name}" for name in arg}
-    tensors = read(arg, options, labels, integers="files")
+    tensors = read(arg, options, labels, keep_integers=True)
     spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)
     return Check(build(spec, tensors, options).target, options)

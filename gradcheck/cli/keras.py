@@ -10,14 +10,13 @@ import click
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.cli.arguments import Config
+from gradcheck.cli.arguments import json_object
 from gradcheck.cli.group import CODES, TENSORS, main
-from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option
+from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
 from gradcheck.cli.streams import note, write_out
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
-from gradcheck.targets.spec import LayerSpec, ModelSpec
 
 LARGE = 1_000_000
 """Trainable weights from which a model is checked within a budget, unless one is set."""
@@ -34,30 +33,20 @@ Examples:
 _X = option(
     "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
 )
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 
 
 @main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
 @click.argument("layer", metavar="LAYER")
-@option("--config", type=Config(), metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
+@option("--config", type=json_object, metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
 @_X
-@option("--mask", metavar=TENSOR, help="Mask of 1 and 0, passed to the layer as mask.")
-@option(
-    "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE.npz",
-    help="Weights by name.  [default: freshly initialised]",
-)
+@tensor("mask", "Mask of 1 and 0, passed to the layer as mask.", required=False)
+@option("--weights", type=_FILE, metavar="FILE.npz", help="Weights by name.  [default: freshly initialised]")
 @_TRAINING
 @common
 def layer(
-    layer: str,
-    config: dict[str, Any] | None,
-    x: tuple[str, ...],
-    mask: str | None,
-    weights: Path | None,
-    training: bool,
-    options: Common,
+    options: Common, x: tuple[str, ...], mask: str | None, weights: Path | None, **described: Any
 ) -> Check:
     """Check a Keras layer and its weights.
 
@@ -65,18 +54,18 @@ def layer(
     FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
     at float64 for the comparison with differences.
     """
+    from gradcheck.targets.spec import LayerSpec
+
     texts, labels = _inputs(x)
-    tensors = read({**texts, "mask": mask}, options, labels, integers="files")
+    tensors = read({**texts, "mask": mask}, options, labels, keep_integers=True)
     data = arrays(tensors)
     spec = LayerSpec(
-        layer=layer,
-        config=config,
         mask=data.pop("mask", None),
         tensors=data,
-        training=training,
         weights=None if weights is None else _weights(weights, options),
         dtype=options.dtype,
         seed=options.settings.seed,
+        **described,
     )
     built = build(spec, tensors, options)
     if built.fresh:
@@ -87,47 +76,32 @@ def layer(
 @main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
 @click.argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
-@option("--y", metavar=TENSOR, help="What the output should be, for --loss.")
+@tensor("y", "What the output should be, for --loss.", required=False)
 @option("--loss", metavar="NAME", help="Check the gradient of this Keras loss, such as mse, against --y.")
 @_TRAINING
 @option("--unsafe", is_flag=True, help="Load Lambda layers, which runs code that is in the file.")
 @option(
     "--code",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     multiple=True,
     metavar="FILE.py",
     help="File that registers classes of your own that the model needs; repeat it.",
 )
 @common
-def model(
-    path: Path,
-    x: tuple[str, ...],
-    y: str | None,
-    loss: str | None,
-    training: bool,
-    unsafe: bool,
-    code: tuple[Path, ...],
-    options: Common,
-) -> Check:
+def model(options: Common, x: tuple[str, ...], y: str | None, loss: str | None, **described: Any) -> Check:
     """Check a saved Keras model.
 
     Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
     listed only for those that do not pass; with --limit, for all of them.
     """
+    from gradcheck.targets.spec import ModelSpec
+
     if (y is None) != (loss is None):
         raise click.UsageError("--loss and --y belong together: give both or neither.")
     texts, labels = _inputs(x)
-    tensors = read({**texts, "y": y}, options, labels, integers="files")
+    tensors = read({**texts, "y": y}, options, labels, keep_integers=True)
     data = arrays(tensors)
-    spec = ModelSpec(
-        path=path,
-        y=data.pop("y", None),
-        tensors=data,
-        loss=loss,
-        training=training,
-        unsafe=unsafe,
-        code=code,
-    )
+    spec = ModelSpec(y=data.pop("y", None), tensors=data, loss=loss, **described)
     built = build(spec, tensors, options)
     for name in built.indices:
         note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)

@@ -59,31 +59,22 @@ class Check:
     """Whether elements are shown only for variables that do not pass."""
 
 
-class Parsed(click.ParamType[Any]):
-    """What a kind of setting parses from text."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind, self.name = kind, "value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, or a usage error that states the rule."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self.kind.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:
     """A Click option that also reads GRADCHECK_<its long name>."""
     variable = "GRADCHECK_" + names[-1].removeprefix("--").upper().replace("-", "_")
-    return click.option(*names, envvar=variable, show_envvar=False, **settings)
+    return click.option(*names, envvar=variable, show_default=show_default, **settings)
 
 
 def tensor(name: str, text: str, required: bool = True) -> Callable[[Command], Command]:
     """An option that takes a TENSOR."""
     return option(f"--{name}", metavar=TENSOR, required=required, help=text)
+
+
+def with_options(command: Command, *options: Callable[[Any], Any]) -> Command:
+    """A command with some options, which --help shows in this order."""
+    for decorate in reversed(options):
+        command = decorate(command)
+    return command
 
 
 def section(chosen: Section) -> list[Callable[[Any], Any]]:
@@ -92,12 +83,11 @@ def section(chosen: Section) -> list[Callable[[Any], Any]]:
 
 
 def _setting(name: str) -> Callable[[Any], Any]:
-    told, default = OPTIONS[name], DEFAULTS[name]
-    plain = told.shown is None and not isinstance(told.kind, Flag | Words)
+    told = OPTIONS[name]
     return option(
         f"--{name.replace('_', '-')}",
-        default=default,
-        show_default=plain and default is not None,
+        default=DEFAULTS[name],
+        show_default=told.shown is None,
         metavar=told.metavar or told.kind.metavar,
         help=told.help + (f"  [default: {told.shown}]" if told.shown else ""),
         **_type(told.kind),
@@ -114,32 +104,35 @@ def _type(kind: Kind) -> dict[str, Any]:
         case Word():
             return {"type": click.Choice(kind.choices), "multiple": isinstance(kind, Words)}
         case _:
-            return {"type": Parsed(kind)}
+            return {"type": _parser(kind)}
+
+
+def _parser(kind: Kind) -> Callable[[Any], Any]:
+    """Makes a value of text as a kind of setting does; what is refused becomes a usage error."""
+
+    def parsed(value: Any) -> Any:
+        try:
+            return kind.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return parsed
 
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     *section(Section.POINT),
-    option(
-        "--upstream", metavar=TENSOR, help="Upstream gradient, in the shape of the output.  [default: ones]"
-    ),
-    option(
-        "--dtype", type=click.Choice(DTYPES), default="auto", show_default=True, help="Dtype of the tensors."
-    ),
+    tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
+    option("--dtype", type=click.Choice(DTYPES), default="auto", help="Dtype of the tensors."),
     *section(Section.NUMBERS),
     option(
-        "--limit",
-        type=click.IntRange(0),
-        default=20,
-        show_default=True,
-        help="Rows of elements shown per variable; 0 for all.",
+        "--limit", type=click.IntRange(0), default=20, help="Rows of elements shown per variable; 0 for all."
     ),
     option(
         "--format",
         type=click.Choice([form.value for form in Format]),
         default=Format.TABLE.value,
-        show_default=True,
         help="Form of the report.",
     ),
     option("--output", type=_FILE, help="Write the report to this file, not to standard output."),
@@ -159,6 +152,4 @@ def common(command: Callable[..., Check]) -> Callable[..., Check]:
         options = Common.take(values)
         return command(options=options, **values)
 
-    for decorate in reversed(_COMMON):
-        run = decorate(run)
-    return run
+    return with_options(run, *_COMMON)

@@ -10,9 +10,9 @@ import click
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.cli.options import Common
 from gradcheck.cli.streams import aside, note
-from gradcheck.inputs.tensor import Integers, Reading, read_tensor
 
 if TYPE_CHECKING:
+    from gradcheck.inputs.tensor import Reading
     from gradcheck.targets.spec import Built, TargetSpec
 
 
@@ -20,18 +20,19 @@ def read(
     texts: Mapping[str, str | None],
     options: Common,
     labels: Mapping[str, str] | None = None,
-    integers: Integers = "none",
+    keep_integers: bool = False,
 ) -> dict[str, Reading]:
     """The tensors that are given, by name.
 
-    `labels` are the options by name where they are not --<name>; `integers` says which integers to keep.
+    `labels` are the options by name where they are not --<name>; `keep_integers` keeps those in files.
     """
     given = {name: text for name, text in texts.items() if text is not None}
     if [*given.values(), options.upstream].count("-") > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
     labels = labels or {}
     return {
-        name: _read(text, labels.get(name, f"--{name}"), options, integers) for name, text in given.items()
+        name: _read(text, labels.get(name, f"--{name}"), options, keep_integers)
+        for name, text in given.items()
     }
 
 
@@ -39,14 +40,16 @@ def read_upstream(options: Common) -> Array | None:
     """The upstream gradient; None if none is given."""
     if options.upstream is None:
         return None
-    reading = _read(options.upstream, "--upstream", options, "none")
+    reading = _read(options.upstream, "--upstream", options)
     say({"upstream": reading}, options)
     return reading.array
 
 
-def _read(text: str, option: str, options: Common, integers: Integers) -> Reading:
+def _read(text: str, option: str, options: Common, keep_integers: bool = False) -> Reading:
+    from gradcheck.inputs.tensor import read_tensor
+
     seed = options.settings.seed
-    return read_tensor(text, option=option, seed=seed, dtype=options.dtype, keep_integers=integers)
+    return read_tensor(text, option=option, seed=seed, dtype=options.dtype, keep_integers=keep_integers)
 
 
 def arrays(readings: Mapping[str, Reading]) -> dict[str, Array]:

@@ -93,17 +93,11 @@ def pose(
     own = Primal(target, names, None)
     exact, base, notes = _mathematics(own, _evaluate(own, settings, meter), settings, meter)
     if own.ignored:
-        said = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
-        notes.append(Note(Kind.WARNING, said))
+        ignored = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
+        notes.append(Note(Kind.WARNING, ignored))
     cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
     own_tape, again = _own_tapes(own, cotangents)
-    exact_tape = own_tape
-    if exact is not own:
-        try:
-            exact_tape = tape.record(exact, cotangents)
-        except Exception as error:  # whatever a backward pass does in a precision it was not written for
-            said = f"The backward pass does not run in float64: {type(error).__name__}."
-            notes.append(Note(Kind.WARNING, said))
+    exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
     return Problem(
         target,
         settings,
@@ -117,7 +111,7 @@ def pose(
         again,
         exact_tape,
         _noise(exact, base, settings, meter) if eps is None else noise_level.known(eps, base),
-        tuple(notes),
+        (*notes, *said),
         meter,
         _closed_forms(exact, cotangents[0]),
     )
@@ -192,6 +186,15 @@ def _own_tapes(own: Primal, cotangents: Array) -> tuple[Tape, tuple[Array | None
         found = Tape(found.gradients, (ignored_gradients.in_words(ignored),) * len(found.reasons))
     pairs = zip(found.gradients, again.gradients, strict=True)
     return found, tuple(tape.apart(*pair) for pair in pairs)
+
+
+def _exact_tape(exact: Primal, cotangents: Array, own: Tape) -> tuple[Tape, list[Note]]:
+    """Tape gradients in float64; those at the tensors' own dtype, and a note, where there are none."""
+    try:
+        return tape.record(exact, cotangents), []
+    except Exception as error:  # whatever a backward pass does in a precision it was not written for
+        said = f"The backward pass does not run in float64: {type(error).__name__}."
+        return own, [Note(Kind.WARNING, said)]
 
 
 def _noise(exact: Primal, base: Array, settings: Settings, meter: Meter) -> NoiseLevel:

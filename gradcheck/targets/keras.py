@@ -38,16 +38,9 @@ def target(
     seeds) change. Takes the data as `build` does, and raises `TargetError` where the layer does not take
     them, or draws random numbers.
 
-    Parameters
-    ----------
-    training, mask
-        Arguments of the call; `training` is told to the layer in any case.
-    rebuild
-        Makes the layer once more at float64; by default from its config.
-    last
-        Applied to the output, such as a loss.
-    name
-        What the report calls it, instead of its `title`.
+    `training` and `mask` are arguments of the call; `rebuild` makes the layer once more at float64, by
+    default from its config; `last`, such as a loss, is applied to the output; `name` is what the report calls
+    the target, by default the layer's `title`.
     """
     call = _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)

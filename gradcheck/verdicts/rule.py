@@ -87,12 +87,10 @@ def judge(
 ) -> Judgement:
     """Judge the tape gradients [K, U] by the estimate [K, U].
 
-    A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by the difference's bound where
-    that is not small. At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)], the
-    directional form of Clarke's generalised gradient (Clarke 1983). Anything not seen to agree does not.
-
-    `rounding` is how far its own rounding can move the tape, allowed where it is needed; a tape no larger
-    than `tape_noise`, its change under a tiny move of the inputs, is nothing but rounding.
+    A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by a bound that is not small.
+    At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)] (Clarke 1983). Anything not seen
+    to agree does not. `rounding` is how far its own rounding can move the tape; a tape no larger than
+    `tape_noise`, its change under a tiny move of the inputs, is nothing but rounding.
     """
     allowed = rule.allowed(estimate)
     tolerance = estimate.half + allowed + np.where(estimate.bound <= allowed / 4, 0.0, estimate.bound)
@@ -102,22 +100,22 @@ def judge(
         tolerance = tolerance + rounding
         agrees = (error <= tolerance).all(axis=0)
         ratio = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
-    unknown = ~_resolved(estimate, tape, rule, rounding, tape_noise)
-    corner = np.asarray((estimate.half > 0).any(axis=0))
-    verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH)
-    verdicts = np.where(agrees & unknown, ElementVerdict.INCONCLUSIVE, verdicts)
+    corner = (estimate.half > 0).any(axis=0)
+    verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH).astype(np.uint8)
+    untold = agrees & ~_resolved(estimate, tape, rule, rounding, tape_noise)
+    verdicts[untold] = ElementVerdict.INCONCLUSIVE
     # A difference that is known to no better than `bound` still refutes what lies far outside it.
-    verdicts = np.where(~agrees, ElementVerdict.MISMATCH, verdicts)
-    verdicts = np.where(~np.isfinite(estimate.bound).all(axis=0), ElementVerdict.INCONCLUSIVE, verdicts)
-    verdicts = np.where(np.isfinite(tape).all(axis=0), verdicts, ElementVerdict.NONFINITE)
+    verdicts[~agrees] = ElementVerdict.MISMATCH
+    verdicts[~np.isfinite(estimate.bound).all(axis=0)] = ElementVerdict.INCONCLUSIVE
+    verdicts[~np.isfinite(tape).all(axis=0)] = ElementVerdict.NONFINITE
     return Judgement(
-        verdicts.astype(np.uint8),
+        verdicts,
         estimate.value[0],
         tolerance[0],
         np.where(np.isnan(ratio), np.inf, ratio),
         estimate.bound[0],
         estimate.size,
-        corner,
+        np.asarray(corner),
         estimate.one_sided,
     )
 

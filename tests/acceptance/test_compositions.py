@@ -1,6 +1,7 @@
 """Random compositions of TensorFlow operations: right by construction, and with one factor off by 1e-4.
 
-The examples are the same at every run. `python -m tests.fuzz` draws new ones for as long as you like.
+The examples are the same at every run, more of them with --full. `python -m tests.fuzz` draws new ones for as
+long as you like.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from gradcheck import Report, Verdict, check
 from tests.compositions.program import Program, matters, mistaken, programs, tied_programs
 
-EXAMPLES = 15
-"""Of each kind: a minute in all."""
+FEW, MANY = 3, 15
+"""Examples of each kind, in a plain run and with --full: 10 s and a minute in all."""
 
 RIGHT: dict[str, st.SearchStrategy[Program]] = {
     "smooth": programs(),
@@ -70,13 +71,13 @@ def for_all(strategy: st.SearchStrategy[Program], holds: Any, **options: Any) ->
 
 
 @pytest.mark.parametrize("kind", list(RIGHT))
-def test_right_by_construction(kind: str) -> None:
-    for_all(RIGHT[kind], passes, max_examples=EXAMPLES, derandomize=True)()
+def test_right_by_construction(kind: str, full: bool) -> None:
+    for_all(RIGHT[kind], passes, max_examples=MANY if full else FEW, derandomize=True)()
 
 
 @pytest.mark.parametrize("kind", list(WRONG))
-def test_one_factor_off_by_a_ten_thousandth(kind: str) -> None:
-    for_all(WRONG[kind], fails, max_examples=EXAMPLES, derandomize=True)()
+def test_one_factor_off_by_a_ten_thousandth(kind: str, full: bool) -> None:
+    for_all(WRONG[kind], fails, max_examples=MANY if full else FEW, derandomize=True)()
 
 
 def test_without_a_mistake_nothing_matters() -> None:

@@ -1,7 +1,8 @@
-"""Every right gradient passes and every wrong one fails, with the diagnosis that it names.
+"""Every right gradient passes; every wrong one fails, where it is wrong, with the diagnosis that it names.
 
-The corpus itself is held to plain differences at steps that the cases give (`tests/corpus/oracle.py`) and to
-TensorFlow's own gradients, neither of which uses the checker.
+The corpus itself is held to plain differences at steps that the cases give (`tests/corpus/oracle.py`), and
+where a gradient is wrong is known from TensorFlow's own (`tests/corpus/wrong_elements.py`): neither uses the
+checker.
 """
 
 from __future__ import annotations
@@ -14,17 +15,37 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import Verdict
+from gradcheck import ElementVerdict, Verdict
 from tests.corpus import RIGHT, WRONG, Case
-from tests.corpus.oracle import flat, is_right, misshapen, promoted, tape, values
+from tests.corpus.oracle import is_right, promoted, values
+from tests.corpus.wrong_elements import Overheard, marked
+from tests.parameters import named
 
-DRAWN = ((6, 0), (60, 1))
-"""Sizes of the arrays, each with a seed of its own."""
+SMALL, LARGE = (6, 0), (60, 1)
+"""Elements of an array, roughly, and the seed: elements are moved one by one, and together."""
+
+
+PLAIN = {
+    "convolution",
+    "dense",
+    "elementwise",
+    "indexing",
+    "linear algebra",
+    "pooling",
+    "recurrences",
+    "reductions",
+}
+"""Families whose mistakes are alike to a checker: another function each, smooth and of ordinary size."""
 
 
 def by_label(cases: Iterable[Case]) -> list[Any]:
     """Parameters whose test ids are the labels."""
     return [pytest.param(case, id=case.label) for case in cases]
+
+
+def worth_it(number: int, case: Case) -> bool:
+    """Whether a wrong case is in every run: of the plain families a third is, and all ties and corners."""
+    return number % 3 == 0 or case.family not in PLAIN or not case.smooth
 
 
 def told(report: gradcheck.Report) -> str:
@@ -55,41 +76,30 @@ def test_the_maker_decides_the_verdict() -> None:
     assert all(case.wrong for case in WRONG)
 
 
-@pytest.mark.parametrize("seed", (0, 1))
+@pytest.mark.full
 @pytest.mark.parametrize("case", by_label(RIGHT + WRONG))
-def test_plain_differences_agree_with_the_label(case: Case, seed: int) -> None:
-    assert is_right(case, DRAWN[0][0], seed) is not case.wrong
+def test_plain_differences_agree_with_the_label(case: Case) -> None:
+    assert is_right(case, SMALL[0], SMALL[1]) is not case.wrong
 
 
-@pytest.mark.parametrize(("size", "seed"), DRAWN)
+@pytest.mark.full
 @pytest.mark.parametrize("case", by_label(case for case in WRONG if case.truth is not None))
-def test_wrong_gradients_differ_from_the_truth(case: Case, size: int, seed: int) -> None:
+def test_the_truth_of_a_wrong_case_has_the_same_outputs(case: Case) -> None:
     assert case.truth is not None
-    function, inputs = case.make(size, seed)
-    native = list(inputs.values())
-    wide = native if case.native_only else [promoted(array) for array in native]
-    output = values(function, wide)
-    expected = values(case.truth, wide)
-    upstream = 3 * np.random.default_rng(seed).standard_normal(output.size)
-    true = flat(tape(case.truth, wide, upstream), wide)
+    function, inputs = case.make(*SMALL)
+    arrays = [array if case.native_only else promoted(array) for array in inputs.values()]
+    expected = values(case.truth, arrays)
 
     # atol for sums that cancel: the outputs themselves may then differ by a rounding.
-    np.testing.assert_allclose(output, expected, rtol=1e-6, atol=1e-12 * np.abs(expected).max())
-    assert any(differs(function, arrays, upstream, true) for arrays in (wide, native))
-
-
-def differs(function: Any, arrays: list[Any], upstream: Any, true: Any) -> bool:
-    """Whether a gradient is misshapen or some element is off by more than rounding."""
-    found = tape(function, arrays, upstream)
-    if misshapen(found, arrays):
-        return True
-    return not np.allclose(flat(found, arrays), true, rtol=3e-6, atol=0.0)
+    np.testing.assert_allclose(
+        values(function, arrays), expected, rtol=1e-6, atol=1e-12 * np.abs(expected).max()
+    )
 
 
 # The checker.
 
 
-@pytest.mark.parametrize(("size", "seed"), DRAWN)
+@pytest.mark.parametrize(("size", "seed"), [pytest.param(*SMALL, marks=pytest.mark.full), LARGE])
 @pytest.mark.parametrize("case", by_label(RIGHT))
 def test_right_gradients_pass(case: Case, size: int, seed: int) -> None:
     function, inputs = case.make(size, seed)
@@ -99,13 +109,36 @@ def test_right_gradients_pass(case: Case, size: int, seed: int) -> None:
     assert report.verdict is Verdict.PASS, told(report)
 
 
-@pytest.mark.parametrize(("size", "seed"), DRAWN)
-@pytest.mark.parametrize("case", by_label(WRONG))
-def test_wrong_gradients_fail(case: Case, size: int, seed: int) -> None:
-    function, inputs = case.make(size, seed)
+TOGETHER = {
+    "ties: tie counted twice",
+    "ties: ties of rows counted in full",
+    "ties: tie not counted",
+    "ties: tie divided by the length of the row",
+    "ties: three tied, divided by two",
+    "ties: both of two equals",
+    "ties: tied and a factor",
+    "pooling: tie counted twice",
+    "pooling: tie not counted",
+}
+"""Cases whose tied elements are wrong only together: each by itself is within its one-sided slopes."""
+NOISY = "low precision: float32 differences"
+"""A rounding of x moves its float32 gradient, which is noise, by as much as it is off: that excuses some."""
 
-    report = gradcheck.check(function, inputs, seed=seed)
+
+@pytest.mark.parametrize(("size", "seed"), [SMALL, pytest.param(*LARGE, marks=pytest.mark.full)])
+@pytest.mark.parametrize("case", named(WRONG, lambda case: case.label, worth_it))
+def test_wrong_gradients_fail_at_the_elements_that_are_wrong(case: Case, size: int, seed: int) -> None:
+    function, inputs = case.make(size, seed)
+    overheard = Overheard(function)
+
+    report = gradcheck.check(overheard, inputs, seed=seed)
 
     assert report.verdict is Verdict.FAIL, told(report)
     if case.diagnosis is not None:
         assert case.diagnosis in " ".join(report.diagnosis).lower(), told(report)
+    marks = marked(case, inputs, overheard.distinct())
+    verdicts = np.concatenate([variable.verdicts.reshape(-1) for variable in report.variables])
+    assert marks.wrong.any() or case.label in TOGETHER
+    assert np.flatnonzero(marks.right & (verdicts > ElementVerdict.KINK)).tolist() == [], told(report)
+    missed = np.flatnonzero(marks.wrong & (verdicts < ElementVerdict.MISMATCH))
+    assert missed.tolist() == [] or case.label == NOISY, told(report)

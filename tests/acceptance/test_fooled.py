@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
 from tests.corpus.case import Broken, Function, distorted, scaled
+from tests.parameters import named
 from tests.saying import normal
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -221,16 +222,24 @@ CASES: dict[str, tuple[Function, Array]] = {
 
 # Every mismatch costs a closer look: one case of each kind has a gradient that is wrong everywhere.
 WRONG_EVERYWHERE = ("narrow", "negative, mixed", "gate", "routed", "top k", "in NumPy", "root of difference")
+EVERY_RUN = ("narrow", "negative, mixed", "gate", "routed", "masked", "in NumPy", "by a loop", "edge of log")
+"""Whose gradient that is wrong in one element every run tries: one for each way of being fooled."""
 TRIED = [
-    pytest.param(name, gradient, id=f"{name}: {gradient}")
+    (name, gradient)
     for name in CASES
     for gradient in GRADIENTS
     if gradient != "all by 0.1 %" or name in WRONG_EVERYWHERE
 ]
 
 
-@pytest.mark.parametrize(("name", "gradient"), TRIED)
-def test_verdicts_are_those_of_one_element_at_a_time(name: str, gradient: str) -> None:
+def in_every_run(number: int, tried: tuple[str, str]) -> bool:
+    name, gradient = tried
+    return gradient == "right" or (gradient == "one element by 1 %" and name in EVERY_RUN) or name == "narrow"
+
+
+@pytest.mark.parametrize("tried", named(TRIED, ": ".join, in_every_run))
+def test_verdicts_are_those_of_one_element_at_a_time(tried: tuple[str, str]) -> None:
+    name, gradient = tried
     function, x = CASES[name]
 
     auto, alone = both(GRADIENTS[gradient](function, x), x)

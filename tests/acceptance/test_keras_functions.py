@@ -17,6 +17,7 @@ from keras import layers
 
 from gradcheck import Report, Verdict, check
 from tests.corpus.case import Array, Function, distorted, scaled
+from tests.parameters import every, named
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -170,14 +171,29 @@ def told(report: Report) -> str:
     return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
 
 
-by_name = pytest.mark.parametrize("layer", [pytest.param(layer, id=layer.name) for layer in LAYERS])
+LONG = (
+    "GRU",
+    "GRU backwards",
+    "LSTM",
+    "Bidirectional",
+    "RNN stacked",
+    "ConvLSTM1D",
+    "MultiHeadAttention",
+    "Functional",
+)
+"""Layers that take 1 to 4 s each. But for two, `test_keras.py` checks their like in every run."""
+
+
+def name_of(layer: Layer) -> str:
+    """The id of the layer's tests."""
+    return layer.name
 
 
 def test_there_are_enough_layers() -> None:
     assert len({layer.name.split()[0] for layer in LAYERS}) >= 50
 
 
-@by_name
+@pytest.mark.parametrize("layer", named(LAYERS, name_of, lambda number, layer: layer.name not in LONG))
 def test_no_false_alarm(layer: Layer) -> None:
     called, values = function(layer)
 
@@ -186,22 +202,19 @@ def test_no_false_alarm(layer: Layer) -> None:
     assert report.verdict is Verdict.PASS, told(report)
 
 
+MISTAKEN = (
+    "Dense",
+    "Conv1D",
+    "LayerNormalization",
+    "BatchNormalization in training",
+    "LSTM",
+    "MultiHeadAttention",
+)
+
+
 @pytest.mark.parametrize("number", [0, -1])
 @pytest.mark.parametrize(
-    "layer",
-    [
-        pytest.param(layer, id=layer.name)
-        for layer in LAYERS
-        if layer.name
-        in (
-            "Dense",
-            "Conv1D",
-            "LSTM",
-            "LayerNormalization",
-            "MultiHeadAttention",
-            "BatchNormalization in training",
-        )
-    ],
+    "layer", named([layer for layer in LAYERS if layer.name in MISTAKEN], name_of, every(2))
 )
 def test_a_mistake_in_the_first_input_or_the_last_weight(layer: Layer, number: int) -> None:
     called, values = function(layer)

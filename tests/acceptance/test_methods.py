@@ -1,7 +1,8 @@
 """Random functions of windows, dense parts, permutations, gathers and ties: moved together or one by one.
 
 The verdicts of `auto` and `elementwise` must be the same in every element, and their differences equal within
-what both say of themselves; the same holds for a gradient that is off by a hundredth in one element.
+what both say of themselves, and the same holds within a budget for the elements that it leaves room for; for
+a right gradient, and for one that is off by a hundredth in one element.
 """
 
 from __future__ import annotations
@@ -61,39 +62,56 @@ def functions(draw: st.DrawFn) -> tuple[list[str], Function, Array]:
     return names, function, x
 
 
-def variable(function: Function, x: Array, method: str) -> Variable:
-    return check(function, {"x": x}, method=method).variables[0]
+def variable(function: Function, x: Array, **options: Any) -> Variable:
+    return check(function, {"x": x}, **options).variables[0]
 
 
-def agree(function: Function, x: Array) -> None:
-    """The two methods say the same of every element"""
-    auto, alone = (variable(function, x, method) for method in ("auto", "elementwise"))
-
-    assert auto.verdicts.tolist() == alone.verdicts.tolist()
-    smooth = auto.verdicts != ElementVerdict.KINK
-    apart = np.abs(auto.difference - alone.difference)
-    assert (apart <= auto.tolerance + alone.tolerance)[smooth].all()
+def agree(found: Variable, alone: Variable) -> None:
+    """Two variables have the same verdicts and differences, where the first was checked"""
+    assert found.verdicts[found.checked].tolist() == alone.verdicts[found.checked].tolist()
+    smooth = found.checked & (found.verdicts != ElementVerdict.KINK)
+    apart = np.abs(found.difference - alone.difference)
+    assert (apart <= found.tolerance + alone.tolerance)[smooth].all()
 
 
-FEW = settings(
-    max_examples=12,
-    derandomize=True,
-    deadline=None,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=[HealthCheck.too_slow],
-)
+def same_in_all_ways(function: Function, x: Array, budget: int) -> None:
+    """Together, one by one, and a sample of the elements"""
+    auto, alone = variable(function, x), variable(function, x, method="elementwise")
+    sampled = variable(function, x, budget=budget)
+
+    assert auto.coverage == alone.coverage == 1.0
+    agree(auto, alone)
+    assert 0 < sampled.coverage <= 1.0
+    agree(sampled, alone)
 
 
-@FEW
-@given(functions())
-def test_a_right_gradient_is_judged_alike(drawn: tuple[list[str], Function, Array]) -> None:
-    _, function, x = drawn
-    agree(function, x)
+def examples(full: bool, holds: Callable[..., None], *strategies: st.SearchStrategy[Any]) -> None:
+    """The property at the same examples in every run; with --full at four times as many"""
+    limits = settings(
+        max_examples=24 if full else 6,
+        derandomize=True,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    limits(given(*strategies)(holds))()
 
 
-@FEW
-@given(functions(), st.integers(0, 2**16))
-def test_a_wrong_gradient_is_judged_alike(drawn: tuple[list[str], Function, Array], place: int) -> None:
-    _, function, x = drawn
-    wrong = np.where(np.arange(x.size) == place % x.size, 1.01, 1.0).reshape(x.shape)
-    agree(distorted(function, lambda gradient: gradient * wrong), x)
+BUDGETS = st.sampled_from([2, 6, 20, 60])
+
+
+def test_a_right_gradient_is_judged_alike(full: bool) -> None:
+    def holds(drawn: tuple[list[str], Function, Array], budget: int) -> None:
+        _, function, x = drawn
+        same_in_all_ways(function, x, budget)
+
+    examples(full, holds, functions(), BUDGETS)
+
+
+def test_a_wrong_gradient_is_judged_alike(full: bool) -> None:
+    def holds(drawn: tuple[list[str], Function, Array], budget: int, place: int) -> None:
+        _, function, x = drawn
+        wrong = np.where(np.arange(x.size) == place % x.size, 1.01, 1.0).reshape(x.shape)
+        same_in_all_ways(distorted(function, lambda gradient: gradient * wrong), x, budget)
+
+    examples(full, holds, functions(), BUDGETS, st.integers(0, 2**16))

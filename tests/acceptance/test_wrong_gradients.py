@@ -82,8 +82,18 @@ def told(report: Report) -> str:
     return " ".join([*report.diagnosis, *(str(variable.counts) for variable in report.variables)])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", SIZES)
+REPEATED = [(10_000, "float64"), (1, "float32"), (100, "float32")]
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"),
+    [
+        (1, "float64"),
+        (100, "float64"),
+        (10_000, "float32"),
+        *(pytest.param(*pair, marks=pytest.mark.full) for pair in REPEATED),
+    ],
+)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_fails_and_is_named(mistake: str, size: int, dtype: str) -> None:
     backward, words = MISTAKES[mistake]

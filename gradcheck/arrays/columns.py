@@ -51,7 +51,7 @@ class Columns:
         """The same value in arrays that nobody can write to."""
         views = {name: array.view() for name, array in self._each().items()}
         for view in views.values():
-            view.flags.writeable = False
+            view.setflags(write=False)
         return type(self)(**views)
 
     @classmethod

@@ -1,13 +1,71 @@
-"""gradcheck: is this gradient right? tf.GradientTape against finite differences, element by element."""
+"""gradcheck: is this gradient right? tf.GradientTape against finite differences, element by element.
+
+Bird's-eye view: one check
+--------------------------
+`check` (or a command of cli/) makes a `Target`, a function of named tensors. procedure.py runs the check:
+
+    Target, Settings
+      → Problem    f evaluated twice, tapes for three cotangents r, the noise level of f  function/
+      → Colouring  groups of elements that share no output, found by asking f             sparsity/
+      → Estimate   slopes of L = <r, f(x)>, by a pair of evaluations for each group       differences/
+      → Judgement  tape against estimate: first pass → settled → confirmed, ever closer   verdicts/
+      → Outcome    the judgement and all opinions on it, by one table of precedence       verdicts/
+      → Findings   variables, comparisons, notes (diagnosis, outputs, warnings)           report/
+      → text       a table, JSON, arrays, the message of an assertion                     render/
+
+Differences and tape are compared in float64 where f runs there; then the tape at the tensors' own dtype is
+held against the tape in float64. checks/elementwise.py is this flow. The other modules of checks/ start from
+its `Problem` or `Outcome`: directions (what a budget leaves out), forward mode, executions, Jacobians and
+orders.
+
+Code map: folders by floor
+--------------------------
+A folder imports folders of lower floors only.
+
+0  arrays/       what holds for any array: dtypes, spans, shared memory, columns, random streams → arrays
+0  settings.py, option.py, signature.py: a field for each setting, from which follow options, JSON and the
+   signature of `check` → `Settings`
+0  errors.py, notes.py, progress.py, runtime.py: exit codes, sentences, the observer, TensorFlow loaded late
+1  inputs/       the TENSOR of a command line: files, standard input, literals, random numbers → array
+1  targets/      what can be checked: functions, layers, models, closed forms; `TargetSpec` → `Target`
+2  function/     f at the point: outputs joined, tapes, forward mode, noise level, points nearby → `Problem`
+3  sparsity/     probes, bands, groups, owners of outputs, verification → `Colouring`
+4  differences/  steps, evaluators, contraction with cotangents, stencils, step selection → `Estimate`
+5  verdicts/     the rule, corners, inner rounding, own dtype, repeatability, opinions → `Outcome`
+6  checks/       the checks that a user can ask for, each from a problem or an outcome → `Outcome`
+6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
+7  render/       one module for each form of output, and the progress bar → text, bytes
+7  procedure.py, checking.py, result.py, assertion.py: the order of the checks, `check`, `Report` → `Report`
+8  cli/          commands and options: parse, build the target, check, write → exit code
+
+Where to begin: checking.check → procedure.run → checks/elementwise.check → verdicts/examination.examine.
+
+Invariants, each held by a test in tests/test_house.py
+------------------------------------------------------
+1.  A folder imports lower floors only, also inside functions and for types, and no folders form a cycle.
+2.  No verdict is edited at a distance: the arrays of an `Outcome` are read-only, an `Opinion` makes a new
+    judgement, and a check assigns to attributes of `self` alone.
+3.  From function/ to report/ no attribute is read or set by a computed name.
+4.  A note is a value (kind, variable, text); nothing searches or cuts its text.
+5.  Every random number comes from arrays/streams.py and the seed, each purpose with a key of its own.
+6.  From function/ to report/ no bool is passed by position.
+7.  The signature of `check`, the options of the command line and the settings in JSON are the fields of
+    `Settings`.
+8.  `TargetSpec`, `Settings` and `Report` survive pickling.
+9.  A check spends at most twice the evaluations of its plan and a constant, whether the gradient is right or
+    wrong.
+10. `import gradcheck`, `--help`, `--version` and usage errors load neither TensorFlow nor Keras; Click is for
+    cli/ alone, rich for render/ alone, and what is imported is what pyproject.toml declares.
+11. A module has at most 300 lines, a class 120, a function 40.
+"""
 
 from gradcheck.assertion import assert_gradients as assert_gradients
 from gradcheck.checking import check as check
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError
-from gradcheck.report.report import Report as Report
-from gradcheck.report.report import Variable as Variable
+from gradcheck.report.variable import Variable as Variable
+from gradcheck.result import Report as Report
 from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
 from gradcheck.verdicts.verdict import Verdict as Verdict
-
-__version__ = "0.1.0"
+from gradcheck.version import __version__ as __version__

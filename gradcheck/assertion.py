@@ -7,15 +7,24 @@ from typing import Any
 
 from gradcheck.checking import check
 from gradcheck.errors import GradientError
-from gradcheck.report.report import Report
+from gradcheck.result import Report
+from gradcheck.signature import takes_settings
 
 
-def assert_gradients(function: Callable[..., Any], inputs: Mapping[str, Any], **options: Any) -> Report:
+@takes_settings
+def assert_gradients(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    constants: Mapping[str, Any] | None = None,
+    upstream: Any = None,
+    **settings: Any,
+) -> Report:
     """Check a gradient as `gradcheck.check` does, and raise unless everything agrees.
 
     Parameters
     ----------
-    function, inputs, **options
+    function, inputs, constants, upstream
         As for `gradcheck.check`.
 
     Returns
@@ -32,7 +41,7 @@ def assert_gradients(function: Callable[..., Any], inputs: Mapping[str, Any], **
         If the check cannot run.
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
-    report = check(function, inputs, **options)
+    report = check(function, inputs, constants=constants, upstream=upstream, **settings)
     if not report.passed:
         from gradcheck.render.short import to_short
 

@@ -1,4 +1,4 @@
-"""TensorFlow, loaded once, late, and without its log lines.
+"""TensorFlow, loaded once, late, and without its log lines, and the device that it runs on.
 
 TF_CPP_MIN_LOG_LEVEL does not silence what is logged before TensorFlow's logging is initialised (oneDNN, CUDA,
 cuInit). Those lines go straight to file descriptor 2, so that is where they are held back.
@@ -10,11 +10,11 @@ import contextlib
 import gc
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO
 
-from gradcheck.errors import GradcheckError
+from gradcheck.errors import GradcheckError, TargetError
 
 
 def load_tensorflow() -> None:
@@ -41,20 +41,29 @@ def load_tensorflow() -> None:
 @contextlib.contextmanager
 def held_back() -> Iterator[BinaryIO]:
     """File descriptor 2 goes to a temporary file, and comes back whatever happens."""
+    import tempfile  # 4 ms that --help does without
+
     with tempfile.TemporaryFile() as held:
         if sys.stderr is not None:  # a process started without standard error has none
             sys.stderr.flush()
-        try:
-            kept = os.dup(2)
-        except OSError:  # nothing to hold back either
+        with redirected(2, held.fileno()):
             yield held
-            return
-        try:
-            os.dup2(held.fileno(), 2)
-            yield held
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+
+
+@contextlib.contextmanager
+def redirected(descriptor: int, to: int) -> Iterator[None]:
+    """What is written to a file descriptor goes to another one meanwhile, if there are both."""
+    try:
+        kept = os.dup(descriptor)
+        os.dup2(to, descriptor)
+    except OSError:  # a process without these streams has nothing to keep apart
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 @contextlib.contextmanager
@@ -86,3 +95,26 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def on_device(device: str | None) -> AbstractContextManager[Any]:
+    """Run TensorFlow's operations on `device`, such as `CPU:0`, `gpu:0` or `/device:GPU:1`; None: anywhere.
+
+    Raises `TargetError` that lists the devices there are, for TensorFlow itself would silently take another.
+    """
+    if device is None:
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    known = [_short(logical.name) for logical in tf.config.list_logical_devices()]
+    wanted = _short(device)
+    if wanted not in known:
+        raise TargetError(f"There is no device {device!r} here.", f"Choose from: {', '.join(known)}.")
+    manager: AbstractContextManager[Any] = tf.device(f"/device:{wanted}")
+    return manager
+
+
+def _short(name: str) -> str:
+    """`/device:CPU:0`, `/CPU:0` and `cpu` are all CPU:0."""
+    kind, _, number = name.removeprefix("/").removeprefix("device:").upper().partition(":")
+    return f"{kind}:{number or 0}"

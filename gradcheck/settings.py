@@ -1,14 +1,30 @@
-"""The settings of a check, and the tolerances that follow from a precision."""
+"""The settings of a check: one field of `Settings` each.
+
+From a field and its `Option` follow the parameter of `check` and its documentation, the option of the command
+line, its environment variable, and the entry in JSON.
+"""
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
-from numbers import Integral, Real
+from typing import Any
 
-from gradcheck.errors import SettingError
+from gradcheck.option import (
+    Amount,
+    Device,
+    Flag,
+    Names,
+    Number,
+    Option,
+    Options,
+    Section,
+    Whole,
+    Word,
+    Words,
+    setting,
+)
 
 # How far tape and difference may be apart, as a share of the size S of an element's contributions,
 # when both are computed in float64. Differences reach 1e-10 there, so that 1e-6 leaves four digits
@@ -48,8 +64,11 @@ class Budget:
     """`s` for seconds, else evaluations."""
 
     @staticmethod
-    def of(text: str) -> Budget:
-        """Read `60s` or `5000`; ValueError states the rule."""
+    def of(value: Budget | str | float) -> Budget:
+        """A budget, `60s`, `5000`, or a number of evaluations; ValueError states the rule."""
+        if isinstance(value, Budget):
+            return value
+        text = str(value)
         number, unit = (text[:-1], "s") if text.endswith("s") else (text, "")
         try:
             amount = float(number)
@@ -61,12 +80,7 @@ class Budget:
             )
         return Budget(amount, unit)
 
-    @staticmethod
-    def given(value: Budget | str | float | None) -> Budget | None:
-        """A budget as users write it: text, a number of evaluations, or None for no limit."""
-        return value if value is None or isinstance(value, Budget) else Budget.of(str(value))
-
-    def share(self, evaluations: int, seconds: float) -> float:
+    def share(self, evaluations: float, seconds: float) -> float:
         """The share of a check that the budget pays for, by its estimate."""
         return self.amount / max(seconds if self.unit == "s" else evaluations, 1e-9)
 
@@ -82,8 +96,9 @@ class Budget:
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
-def read_memory(text: str) -> int:
+def read_memory(value: str | int) -> int:
     """Bytes from `2GiB`, `500MB`, `4G` or plain bytes; ValueError states the rule."""
+    text = str(value)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
     amount = float(found[1]) * UNITS[found[2].upper()] if found else 0.0
     if amount < 1:
@@ -91,80 +106,128 @@ def read_memory(text: str) -> int:
     return int(amount)
 
 
-def _is_finite(value: object) -> bool:
-    """Whether it is a number, and neither NaN nor infinite."""
-    return isinstance(value, Real) and math.isfinite(value)
-
-
 @dataclass(frozen=True)
-class Settings:
-    """Everything a user can set about one check; the defaults are those of the command line."""
+class Settings(Options):
+    """Everything a user can set about one check."""
 
-    rtol: float = RTOL
-    """Tolerance as a share of S, the sum of the sizes of an element's contributions."""
-    atol: float = 0.0
-    """Tolerance added to that; 0 keeps tiny gradients honest."""
-    step: float | None = None
-    """First step relative to max(|x_j|, rms(x)); None takes cbrt(eps) of the working precision."""
-    seed: int = 0
-    """Seed of cotangents, directions and step sizes: the same seed gives the same report."""
-    wrt: tuple[str, ...] | None = None
-    """Names of the inputs to differentiate; None for every floating input."""
-    strict: bool = False
-    """Count kinks as failures."""
-    allow_nondeterministic: float = 0.0
-    """Largest difference between two evaluations at one point that is taken as noise."""
-    method: Method = Method.AUTO
-    """`elementwise` perturbs one element at a time: slow, and the oracle of the other."""
-    budget: Budget | None = None
-    """What the check may cost; where that is too little, a sample of elements is checked one by one."""
-    memory: int | None = None
-    """Bytes that one batch of evaluations may hold; None for half of what is free."""
-    order: int = 1
-    """Gradients of gradients up to this order; each is held against differences of the one before."""
-    mode: Mode = Mode.REVERSE
-    """Which directions of differentiation are checked."""
-    execution: tuple[Execution, ...] = ()
-    """Executions whose tape gradients are held against the eager one, and against each other."""
-    device: str | None = None
-    """Device that everything runs on, such as `CPU:0`; None leaves it to TensorFlow."""
-    check_pfor: bool = False
-    """Whether Jacobians by pfor are held against those by a loop."""
+    rtol: float = setting(
+        RTOL,
+        Number(zero=True),
+        "Tolerance as a share of S.",
+        "An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum "
+        "of the sizes of its contributions.",
+        section=Section.NUMBERS,
+    )
+    atol: float = setting(
+        0.0,
+        Number(zero=True),
+        "Tolerance added to that.",
+        "Tolerance added to rtol·S, in the unit of the gradient; 0 keeps tiny gradients honest.",
+        section=Section.NUMBERS,
+    )
+    step: float | None = setting(
+        None,
+        Number(zero=False),
+        "First step, relative to max(|x|, rms x).",
+        "First step relative to max(|x_j|, rms(x)); the default, cbrt(eps), follows from the precision.",
+        shown="by dtype",
+        section=Section.NUMBERS,
+    )
+    seed: int = setting(
+        0,
+        Whole(0, "Give an integer ≥ 0."),
+        "Same seed, same report.",
+        "Seed of the random upstream gradients, directions and steps: the same seed gives the same report.",
+        section=Section.NUMBERS,
+    )
+    wrt: tuple[str, ...] | None = setting(
+        None,
+        Names(),
+        "Inputs to differentiate, such as x,w.",
+        "Names of the inputs to differentiate, by default all floating ones.",
+        shown="all",
+        section=Section.POINT,
+    )
+    strict: bool = setting(
+        False,
+        Flag(),
+        "Count kinks as failures.",
+        "Count kinks, where the function has no derivative but the tape gave a valid subgradient, as "
+        "failures.",
+    )
+    allow_nondeterministic: float = setting(
+        0.0,
+        Number(zero=True),
+        "Largest difference of two evaluations at one point to take as noise.",
+        "Largest difference between two evaluations at one point that is taken as noise.",
+        metavar="NOISE",
+        shown="",
+    )
+    method: Method = setting(
+        "auto",
+        Word(Method),
+        "elementwise perturbs one element at a time: slow.",
+        "`auto`, or `elementwise` to perturb one element at a time: slow, and without any assumption.",
+    )
+    budget: Budget | None = setting(
+        None,
+        Amount(Budget.of),
+        "Seconds or evaluations; where that is too little, a sample is checked.",
+        'What the check may cost: seconds as text, such as `"60s"`, or a number of evaluations. Where that '
+        "is too little, a seeded sample of elements is checked one by one and the whole tensor along random "
+        "directions; `Variable.coverage` is the share of the former. None checks every element.",
+        metavar="60s|5000",
+        shown="no limit",
+        section=Section.COST,
+    )
+    memory: int | None = setting(
+        None,
+        Amount(read_memory),
+        "What a batch of evaluations may hold.",
+        'What a batch of evaluations may hold, in bytes or as text such as `"2GiB"`; by default half of what '
+        "is free.",
+        metavar="2GiB",
+        shown="half of what is free",
+        section=Section.COST,
+    )
+    order: int = setting(
+        1,
+        Whole(1, "Give 1, 2 or 3.", ", which is no whole number ≥ 1"),
+        "Also check gradients of gradients, up to this order.",
+        "Also check gradients of gradients up to this order, each against differences of the one before. The "
+        "report holds the variables of all orders; it stops at the first order that fails.",
+    )
+    mode: Mode = setting(
+        "reverse",
+        Word(Mode),
+        "reverse is the tape, forward tf.autodiff.ForwardAccumulator.",
+        "`reverse` checks the tape; `forward` checks `tf.autodiff.ForwardAccumulator` against differences "
+        "along random directions instead; `both` does both. Where a "
+        "custom gradient is called eagerly, forward mode differentiates the operations inside it and never "
+        "looks at the gradient written by hand.",
+    )
+    execution: tuple[Execution, ...] = setting(
+        (),
+        Words(Execution),
+        "Also hold the tape of a graph, or compiled with XLA, against the eager one; repeatable.",
+        "One or several of `eager`, `graph` and `xla`: also hold the tape gradient of a `tf.function`, or "
+        "compiled with XLA, against the eager one, and against each other.",
+    )
+    device: str | None = setting(
+        None,
+        Device(),
+        "Run on this device, such as CPU:0 or GPU:0.",
+        "Device to run on, such as `CPU:0` or `GPU:0`; None leaves it to TensorFlow.",
+    )
+    check_pfor: bool = setting(
+        False,
+        Flag(),
+        "Also hold Jacobians by pfor against those by a loop.",
+        "Also hold `tape.jacobian` and `tape.batch_jacobian` by pfor against those by a loop.",
+    )
 
-    def __post_init__(self) -> None:
-        """Refuse what no check can run with; NaN would decide comparisons."""
-        for name, value in (
-            ("rtol", self.rtol),
-            ("atol", self.atol),
-            ("allow_nondeterministic", self.allow_nondeterministic),
-        ):
-            if not _is_finite(value) or value < 0:
-                raise SettingError(f"`{name}` is {value!r}.", "Give a finite number ≥ 0.")
-        if self.step is not None and not (_is_finite(self.step) and self.step > 0):
-            raise SettingError(f"`step` is {self.step!r}.", "Give a finite number > 0.")
-        if not isinstance(self.seed, Integral) or self.seed < 0:
-            raise SettingError(f"`seed` is {self.seed!r}.", "Give an integer ≥ 0.")
-        if self.device is not None and not isinstance(self.device, str):
-            raise SettingError(f"`device` is {self.device!r}.", "Name one, such as CPU:0.")
-        if self.wrt is not None and not self.wrt:
-            raise SettingError("`wrt` names no input.", "Name at least one, or leave it out for all.")
 
-    def to_dict(self) -> dict[str, object]:
-        """The settings as plain values, for JSON."""
-        return {
-            "rtol": self.rtol,
-            "atol": self.atol,
-            "step": self.step,
-            "seed": self.seed,
-            "wrt": None if self.wrt is None else list(self.wrt),
-            "strict": self.strict,
-            "allow_nondeterministic": self.allow_nondeterministic,
-            "method": self.method.value,
-            "budget": None if self.budget is None else str(self.budget),
-            "memory": self.memory,
-            "order": self.order,
-            "mode": self.mode.value,
-            "execution": [execution.value for execution in self.execution],
-            "device": self.device,
-            "check_pfor": self.check_pfor,
-        }
+OPTIONS: dict[str, Option] = Settings.options()
+"""What users are told about each setting, by its name."""
+DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(Settings)}
+"""The default of each setting as users write it."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcheck import ElementVerdict, Report, Variable
 from gradcheck.arrays.types import Array
+from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
 
 M, K, X = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH
@@ -50,14 +51,13 @@ def report(
     strict: bool = False,
     rtol: float = 1e-6,
     atol: float = 0.0,
-    diagnosis: tuple[str, ...] = (),
-    warnings: tuple[str, ...] = (),
+    notes: tuple[Note, ...] = (),
     sensitivity: tuple[float, float] | None = None,
     limit: int = 20,
 ) -> Report:
     """A report of these variables with plain numbers everywhere else."""
     settings = Settings(strict=strict, rtol=rtol, atol=atol)
-    return Report(target, variables, settings, 1234, 0.5, PRECISION, diagnosis, warnings, sensitivity, limit)
+    return Report(target, variables, settings, 1234, 0.5, PRECISION, notes, sensitivity, limit)
 
 
 def passing() -> Report:
@@ -79,7 +79,7 @@ def kinked() -> Report:
     return report(
         variable([[[M], [K], [K]]], tape=[[[0], [1], [0]]], difference=[[[0], [0.5], [0.5]]], tolerance=0.5),
         target="maxpool1d",
-        warnings=("x: 2 of 3 elements are at a kink (first: [0, 1, 0]).",),
+        notes=(Note(Kind.WARNING, "2 of 3 elements are at a kink (first: [0, 1, 0]).", "x"),),
     )
 
 
@@ -95,8 +95,12 @@ def failing() -> Report:
         ),
         variable([X], name="b", tape=0.0, difference=4.0, reason="the tape returned no gradient (None)"),
         target="[/path/x.npy]",
-        diagnosis=("w[kernel]: the tape gradient is not finite, [nan] (2 of 3 elements fail)",),
-        warnings=("b: [red]not red[/red]",),
+        notes=(
+            Note(
+                Kind.DIAGNOSIS, "the tape gradient is not finite, [nan] (2 of 3 elements fail)", "w[kernel]"
+            ),
+            Note(Kind.WARNING, "[red]not red[/red]", "b"),
+        ),
         atol=1e-9,
     )
 

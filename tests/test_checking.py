@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import tensorflow as tf
 import gradcheck
 from gradcheck import GradcheckError, Report, Verdict, check
 from gradcheck.arrays.types import Array
+from gradcheck.checking import check_target
 from gradcheck.errors import SettingError, ShapeError, TargetError, TensorError
+from gradcheck.settings import Settings
+from gradcheck.targets.target import Target
 
 
 def numbers(*shape: int, seed: int = 0) -> Array:
@@ -382,6 +386,24 @@ def test_assert_reads_as_it_should() -> None:
         assert report
     with pytest.raises(gradcheck.GradientError, match="sign is wrong"):
         report.raise_for_failure()
+
+
+def test_a_target_is_checked_within_what_must_hold() -> None:
+    held = [False]
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        held[0] = True
+        yield
+        held[0] = False
+
+    def function(x: Any) -> Any:
+        seen.add(held[0])
+        return x * x
+
+    seen: set[bool] = set()
+    assert check_target(Target("square", function, {"x": numbers(2)}, within=within), Settings())
+    assert (seen, held) == ({True}, [False])
 
 
 def test_time_is_that_of_the_check() -> None:

@@ -1,10 +1,12 @@
-"""The README is honest: its examples run, and what it shows is what the program prints.
+"""The README is honest: its commands and examples run, and what it shows and says is what the program prints
+and holds.
 
-`python -m tests.test_readme` writes the program's output and the exit codes into it anew.
+`python -m tests.test_readme` writes the program's output and the exit codes into it.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -12,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import fields
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +23,31 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gradcheck import ExitCode
+import gradcheck
+from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
+from gradcheck.cli.keras import BUDGET, LARGE
+from gradcheck.notes import Kind
+from gradcheck.settings import RTOL, Settings
 from tests.imports import forgotten
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+LINES = 400
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+\.py)\n")
 EXPECTED = re.compile(r"\s*# exit code (\d+)$")
-CODES = re.compile(r"(?<=^\|---:\|---\|\n)(?:\|.*\n)*(?=\n## )", re.MULTILINE)
+CODES = re.compile(r"(?<=^\| code \| meaning \|\n\|---:\|---\|\n)(?:\|.*\n)*", re.MULTILINE)
+WORDS = ("no", "one", "two", "three")
 
 
 def text() -> str:
     return README.read_text(encoding="utf-8")
+
+
+def prose() -> str:
+    """The README on one line."""
+    return " ".join(text().split())
 
 
 def blocks(language: str) -> list[str]:
@@ -44,26 +60,32 @@ def commands() -> list[str]:
     return [line for body in blocks("sh") for line in body.splitlines() if ".venv" not in line]
 
 
+def expected(command: str) -> tuple[str, int]:
+    """A command without its comment, and the exit code that the comment promises."""
+    found = EXPECTED.search(command)
+    return EXPECTED.sub("", command), int(found[1]) if found else 0
+
+
 def printed(command: str) -> str:
     """What the program prints on standard output."""
-    expected = int(found[1]) if (found := EXPECTED.search(command)) else 0
-    arguments = shlex.split(EXPECTED.sub("", command))[1:]
-    result = CliRunner().invoke(main, arguments, prog_name="gradcheck")
-    assert result.exit_code == expected, result.output
+    line, code = expected(command)
+    result = CliRunner().invoke(main, shlex.split(line)[1:], prog_name="gradcheck")
+    assert result.exit_code == code, result.output
     assert result.stderr == ""
     return result.stdout
 
 
 def effortless(output: str) -> str:
     """Without the time, and the evaluations, which follow from how the engine goes about it."""
-    return re.sub(r"\d+ evaluations in \d+\.\d\d s", "", output)
+    return re.sub(r"[\d,]+ evaluations in \d+\.\d\d s", "", output)
 
 
 def write_files() -> None:
     """Everything that the examples use, in the working directory."""
-    namespace: dict[str, Any] = {}
-    for body in blocks("python")[:2]:
-        exec(body, namespace)
+    for body in blocks("python"):
+        if named := FILE.match(body):
+            Path(named[1]).write_text(body, encoding="utf-8")
+    exec(Path("files.py").read_text(encoding="utf-8"), {})
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +108,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("command", commands())
 def test_the_commands_run(command: str, files: Path) -> None:
-    stripped = EXPECTED.sub("", command)
-    expected = int(found[1]) if (found := EXPECTED.search(command)) else 0
-    if re.search(r"[|&<>]", stripped):
+    line, code = expected(command)
+    if re.search(r"[|&<>]", line):
         path = [str(files / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
         env = os.environ | {"PATH": os.pathsep.join(path), "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", stripped], env=env, capture_output=True, check=False
-        )
-        assert done.returncode == expected, done.stderr.decode()
+        shell = ["bash", "-o", "pipefail", "-c", line]
+        done = subprocess.run(shell, env=env, capture_output=True, check=False)
+        assert done.returncode == code, done.stderr.decode()
         return
-    result = CliRunner().invoke(main, shlex.split(stripped)[1:], prog_name="gradcheck")
-    assert result.exit_code == expected, result.output
+    result = CliRunner().invoke(main, shlex.split(line)[1:], prog_name="gradcheck")
+    assert result.exit_code == code, result.output
 
 
 @pytest.mark.parametrize("shown", blocks("console"), ids=lambda body: body.splitlines()[0])
@@ -109,13 +129,19 @@ def test_what_is_shown_is_what_is_printed(shown: str, files: Path) -> None:
 def test_the_python_examples_run(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     namespace: dict[str, Any] = {}
     for body in blocks("python"):
-        exec(body, namespace)
+        if not FILE.match(body):
+            exec(body, namespace)
     tests = [value for name, value in namespace.items() if name.startswith("test_")]
-    assert len(tests) == 3
+    assert len(tests) == 2
     for test in tests:
         test()
     assert str(namespace["report"]) in capsys.readouterr().out
     assert namespace["report"]
+    order, coverage, what = 2, 1.0, "graph tape"
+    thorough = namespace["thorough"]
+    assert (thorough.variables[1].order, thorough.variables[1].coverage) == (order, coverage)
+    assert thorough.comparisons[0].what == what
+    assert f"# {order}, {coverage}, {what!r}\n" in text()
 
 
 def table_of_codes() -> str:
@@ -126,12 +152,25 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     assert CODES.findall(text()) == [table_of_codes()]
 
 
-def test_every_command_and_option_is_mentioned() -> None:
-    for name, command in main.commands.items():
-        assert f"`gradcheck {name}`" in text()
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                assert f"--{parameter.opts[-1].removeprefix('--')}" in text(), parameter.name
+def options(command: click.Command) -> set[str]:
+    """The long options of a command."""
+    with click.Context(command) as context:
+        return {name for option in command.get_params(context) for name in option.opts if name[:2] == "--"}
+
+
+def test_every_command_is_mentioned_and_every_option_mentioned_exists() -> None:
+    assert all(f"`gradcheck {name}" in prose() for name in main.commands)
+    known = set().union(*map(options, main.commands.values()))
+    own = re.sub(r"`python -m [^`]*`|^.*\.venv.*$", "", text(), flags=re.MULTILINE)
+    mentioned = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", own))
+    assert mentioned and mentioned <= known
+
+
+def test_the_settings_of_check_are_all_named() -> None:
+    sentence = re.search(r"by the name of its option: (.*?)\.", prose())
+    assert sentence is not None
+    named = re.findall(r"`(\w+)`", sentence[1])
+    assert sorted(named) == sorted(["upstream", *(field.name for field in fields(Settings))])
 
 
 def test_the_set_up_is_two_commands_and_ci_runs_the_second() -> None:
@@ -139,6 +178,67 @@ def test_the_set_up_is_two_commands_and_ci_runs_the_second() -> None:
     assert len(setup) == 2
     assert setup[0].endswith("gradcheck demo")
     assert setup[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_word_of_a_report_is_explained() -> None:
+    table = text().partition("## Reading the table")[2]
+    explained = " ".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))
+    headings = re.findall(r"^(.*)\n *───", "".join(blocks("console")), re.MULTILINE)
+    words = {word for line in headings for word in re.split(r"\s{2,}", line.strip())} - {"shape", "dtype"}
+    words |= {"compared", "against", "sensitivity", "evaluations", "checked", *(kind.value for kind in Kind)}
+    words |= {verdict.label for verdict in ElementVerdict}
+    assert {"tape", "finite difference", "worst error"} <= words
+    assert [word for word in sorted(words) if f"`{word}`" not in explained] == []
+
+
+def test_numbers_in_sentences_are_those_of_the_code() -> None:
+    from gradcheck.checks import directions, elementwise, execution, order_kinks, pfor
+    from gradcheck.function.cotangents import draw_cotangents
+    from gradcheck.report import blame
+    from gradcheck.verdicts import subgradients
+
+    upstream = len(draw_cotangents(1, None, 0))
+    for sentence in (
+        f"the tolerance, {'a millionth' if RTOL == 1e-6 else RTOL} of S by default",
+        f"a value among those at {order_kinks.NEIGHBOURS} points nearby",
+        f"the slopes at {subgradients.NEIGHBOURS} points nearby",
+        f"eager ones at {execution.TRIALS} points a rounding away",
+        f"up to {pfor.ROWS} outputs and 2^{log2(pfor.ENTRIES):g} entries",
+        f"along {directions.COUNT} random directions",
+        f"at most {elementwise.FEW_CONFIRMED} mismatches",
+        f"more than {LARGE:,} trainable weights gets `--budget {BUDGET}`",
+        f"within the tolerance, for {WORDS[upstream]} upstream gradients",
+        f"judged for {WORDS[upstream - 1]} random ones",
+        f"each of the {WORDS[blame.SHOWN]} worst elements",
+    ):
+        assert sentence in prose(), sentence
+
+
+def test_what_was_measured_names_its_command() -> None:
+    from tests.acceptance import test_compositions as compositions
+    from tests.corpus import RIGHT, WRONG
+
+    assert f"on the {len(RIGHT)} right and {len(WRONG)} wrong gradients of `tests/corpus/`" in prose()
+    kinds = len(compositions.RIGHT) + len(compositions.WRONG)
+    assert f"`python -m tests.fuzz --examples 12 --seed 20271` judged {12 * kinds} of them" in prose()
+    modules = set(re.findall(r"python -m (tests[\w.]*)", text()))
+    assert {"tests.fuzz", "tests.benchmarks.speed", "tests.test_readme"} <= modules
+    assert all(importlib.util.find_spec(module) for module in modules)
+
+
+def test_it_can_be_read_in_one_go() -> None:
+    assert len(text().splitlines()) < LINES
+
+
+def test_the_code_map_names_every_folder_and_module() -> None:
+    """The docstring of the package, which is read as the README of the source."""
+    package = ROOT / "gradcheck"
+    described = gradcheck.__doc__ or ""
+    assert len(described.splitlines()) < 90
+    folders = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(re.findall(r"^\d +(\w+/)", described, re.MULTILINE))
+    modules = {path.name for path in package.glob("[a-z]*.py")} - {"version.py"}
+    assert modules == set(re.findall(r"(?<!/)\b\w+\.py\b", described))
 
 
 def rewritten(match: re.Match[str]) -> str:

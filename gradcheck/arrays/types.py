@@ -1,7 +1,8 @@
-"""What an array is, and what its dtype can hold."""
+"""What an array is, what its dtype can hold, and numbers that strict JSON can hold."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,3 +20,8 @@ def eps_of(dtype: str) -> float:
     """Distance from 1 to the next number, by the name that NumPy and TensorFlow share."""
     # 2^-7 for bfloat16, which numpy.finfo does not know.
     return 2.0**-7 if dtype == "bfloat16" else float(np.finfo(dtype).eps)
+
+
+def number_or_word(value: float) -> float | str:
+    """A float that strict JSON can hold: one that is not finite as a word."""
+    return float(value) if math.isfinite(value) else str(float(value))

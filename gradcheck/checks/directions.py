@@ -1,32 +1,39 @@
 """The whole tensor along random directions: the tape's slope Σ_j T_j d_j against the difference along d.
 
 One direction takes a few evaluations whatever the size, but sees an error only as a share of all that moves:
-it is for what a budget leaves out. Where a direction disagrees, halving it finds an element to blame.
+directions are for what a budget leaves out. Where a direction disagrees, halving the direction finds an
+element to blame: one half is measured, and the other is what is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import tensorflow as tf
 
-from gradcheck.arrays.scale import typical
+from gradcheck.arrays.scale import magnitude
 from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.differences.evaluator import evaluate
-from gradcheck.differences.stencils import Level
-from gradcheck.differences.step_selection import settle
-from gradcheck.differences.steps import SHORT
-from gradcheck.function.problem import Point
-from gradcheck.verdicts.rule import Judgement, Rule, judge
+from gradcheck.differences.contraction import AllOutputs, Weighted
+from gradcheck.differences.rays import Ray, full_ladder, short_ladder
+from gradcheck.differences.step_selection import by_ladders
+from gradcheck.function.nearby import Draw
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
+from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.judgement import Judgement
+from gradcheck.verdicts.ladders import look_thoroughly
+from gradcheck.verdicts.rule import Rule, judge
+from gradcheck.verdicts.stages import Confirmed
 from gradcheck.verdicts.verdict import ElementVerdict
 
 COUNT = 8
 """Directions of a check."""
-LEVELS = 28
-"""Steps of the full ladder, from the scale of the tensors down to a trillionth of it."""
+BLAMED = 2
+"""Directions that are halved at most: what one wrong element does to one direction it does to all."""
 
 
 @dataclass(frozen=True)
@@ -37,74 +44,99 @@ class Along:
     """|tape slope − difference| for the cotangent that is shown."""
     tolerance: float
     verdict: ElementVerdict
-    blamed: tuple[int, int] | None = None
-    """Variable and flat index of an element that moves the slope off, where one was found."""
 
 
-class Directions:
+def along_all(problem: Problem, found: Sequence[Confirmed]) -> tuple[list[Confirmed], Comparison, Note]:
+    """The whole along random directions; an element to blame is then looked at by itself."""
+    rule = Rule.of(problem.settings.rtol, problem.settings.atol, problem.noise.coarsest)
+    directions, confirmed, said = _Directions(problem, rule), list(found), []
+    random = generator(Stream.DIRECTIONS, problem.settings.seed)
+    blamed = 0
+    for _ in range(COUNT):
+        direction = [
+            magnitude(view(value)) * Draw.HALF_TO_WHOLE.numbers(random, tuple(value.shape))
+            for value in problem.exact.values
+        ]
+        along = directions.judge(direction)
+        said.append(along)
+        if along.verdict is ElementVerdict.MISMATCH and blamed < BLAMED:
+            blamed += 1
+            number, flat = directions.blame(direction)
+            confirmed[number] = _looked_at(confirmed[number], np.array([flat]))
+    budget = problem.settings.budget
+    assert budget is not None  # or nothing would have been left out
+    checked = sum(int(one.judgement.checked.sum()) for one in confirmed)
+    size = sum(one.judgement.verdicts.size for one in confirmed)
+    comparison = Comparison.of(
+        "tape along random directions",
+        "difference",
+        "all",
+        np.array([along.error for along in said]),
+        np.array([along.tolerance for along in said]),
+        np.array([along.verdict for along in said], np.uint8),
+    )
+    text = (
+        f"Within the budget of {budget.in_words}: checked {100 * checked / size:.3g} % of {size:,} elements "
+        f"one by one, all of them along {len(said)} random directions."
+    )
+    return confirmed, comparison, Note(Kind.WARNING, text)
+
+
+def _looked_at(confirmed: Confirmed, flat: Array) -> Confirmed:
+    """The same after a thorough look at some elements, each by itself."""
+    candidate = confirmed.candidate
+    alone = elementwise(candidate.shape, len(confirmed.colouring.bands))
+    judged = confirmed.judgement.put(flat, look_thoroughly(candidate, alone, flat))
+    return replace(confirmed, judgement=judged.read_only())
+
+
+class _Directions:
     """Slopes of all variables together."""
 
-    def __init__(self, point: Point, rule: Rule) -> None:
-        self.point, self.rule = point, rule
-        self.values = [value.numpy() for value in point.forward.values]
-        self.sizes = [value.size for value in self.values]
-        self.evaluations = 0
+    def __init__(self, problem: Problem, rule: Rule) -> None:
+        self.problem, self.rule = problem, rule
+        self.sizes = [int(value.shape.num_elements()) for value in problem.exact.values]
+        self.weighted = Weighted.of(problem.cotangents, problem.noise.noise, problem.noise.eps)
 
-    def look(self, seed: int, count: int = COUNT) -> list[Along]:
-        """The verdict along `count` seeded random directions."""
-        generator = np.random.default_rng([seed, 8])
-        found = []
-        for _ in range(count):
-            direction = [_draw(value, generator) for value in self.values]
-            judged = self._judge(direction)
-            verdict = ElementVerdict(int(judged.verdicts[0]))
-            wrong = verdict is ElementVerdict.MISMATCH
-            blamed = self._blame(direction) if wrong else None
-            error = abs(self._tape(direction)[0] - judged.difference[0])
-            found.append(Along(float(error), float(judged.tolerance[0]), verdict, blamed))
-        return found
+    def judge(self, direction: Sequence[Array]) -> Along:
+        """The verdict along a direction."""
+        judged = self._judge(direction)
+        error = abs(float(self._tape(direction)[0]) - float(judged.difference[0]))
+        return Along(error, float(judged.tolerance[0]), ElementVerdict(int(judged.verdicts[0])))
 
     def _tape(self, direction: Sequence[Array]) -> Array:
         """Σ_j T_j d_j for every cotangent, [K]."""
-        gradients = self.point.exact.gradients
-        parts = [g.reshape(len(g), -1) @ d.reshape(-1) for g, d in zip(gradients, direction, strict=True)]
-        return np.asarray(sum(parts))
+        numbers = range(len(self.sizes))
+        columns = (self.problem.exact_tape.columns(number) for number in numbers)
+        return np.asarray(sum(g @ d.reshape(-1) for g, d in zip(columns, direction, strict=True)))
+
+    def _ray(self, direction: Sequence[Array]) -> Ray:
+        problem = self.problem
+        return Ray(problem.exact, problem.base, dict(enumerate(direction)), problem.meter)
 
     def _judge(self, direction: Sequence[Array]) -> Judgement:
-        eps = self.point.precision.finest
-        tape = self._tape(direction)[:, None]
-        short = settle([self._level(direction, eps ** (1 / 3) * share) for share in SHORT], np.ones(1))
-        if short.resolved(self.rule.rtol, self.rule.atol).all():
-            return judge(short, tape, self.rule)
-        steps = np.geomspace(1.0, max(1e-12, 8 * eps), LEVELS)
-        return judge(settle([self._level(direction, step) for step in steps], np.ones(1)), tape, self.rule)
+        ray, eps = self._ray(direction), self.problem.noise.finest
+        found = by_ladders(
+            1,
+            lambda _: ray.estimate(short_ladder(eps ** (1 / 3)), self.weighted, AllOutputs()),
+            lambda _: ray.estimate(full_ladder(eps), self.weighted, AllOutputs()),
+            lambda found: np.flatnonzero(~found.resolved(self.rule.rtol, self.rule.atol)),
+        )
+        return judge(found, self._tape(direction)[:, None], self.rule)
 
-    def _level(self, direction: Sequence[Array], step: float) -> Level:
-        sides = []
-        for side in (step, -step):
-            moved = [
-                tf.constant(value + (side * d).astype(value.dtype))
-                for value, d in zip(self.values, direction, strict=True)
-            ]
-            sides.append(view(evaluate(self.point.forward, moved, self.point.base.size))[None])
-        self.evaluations += 2
-        sums = self.point.weights.of_elements(sides[0], sides[1], self.point.base)
-        return Level(sums, np.full(1, step), np.full(1, step))
-
-    def _blame(self, direction: Sequence[Array]) -> tuple[int, int] | None:
-        """Halve the direction as long as one half disagrees: the element at the end, if there is one."""
+    def blame(self, direction: Sequence[Array]) -> tuple[int, int]:
+        """Variable and flat index of an element that moves the slope off: the half that is off by more, and
+        half of that, and so on; 4 log₂ n evaluations."""
         start, stop = 0, sum(self.sizes)
         while stop - start > 1:
             middle = (start + stop) // 2
-            halves = [(start, middle), (middle, stop)]
-            wrong = next((half for half in halves if self._disagrees(direction, *half)), None)
-            if wrong is None:
-                return None
-            start, stop = wrong
+            first, second = (self._off(direction, *half) for half in ((start, middle), (middle, stop)))
+            start, stop = (start, middle) if first >= second else (middle, stop)
         variable = int(np.searchsorted(np.cumsum(self.sizes), start, side="right"))
         return variable, start - sum(self.sizes[:variable])
 
-    def _disagrees(self, direction: Sequence[Array], start: int, stop: int) -> bool:
+    def _off(self, direction: Sequence[Array], start: int, stop: int) -> float:
+        """How far the slope along the elements from start to stop is off, the worst over the cotangents."""
         part, offset = [], 0
         for d in direction:
             kept = np.zeros(d.size)
@@ -112,11 +144,7 @@ class Directions:
             kept[inside] = d.reshape(-1)[inside]
             part.append(kept.reshape(d.shape))
             offset += d.size
-        return bool(self._judge(part).verdicts[0] == ElementVerdict.MISMATCH)
-
-
-def _draw(value: Array, generator: np.random.Generator) -> Array:
-    """± (½ … 1) times max(|x_j|, rms(x)): no element far behind the others."""
-    size = np.maximum(np.abs(value.astype(np.float64)), typical(value))
-    uniform = generator.uniform(-1, 1, value.shape)
-    return np.asarray(size * np.copysign(0.5 + 0.5 * np.abs(uniform), uniform))
+        step = self.problem.noise.coarsest ** (1 / 3)
+        up, down = self._ray(part).sides(step)
+        slopes = self.problem.cotangents @ ((up - down) / (2 * step))
+        return float(np.abs(slopes - self._tape(part)).max())

@@ -1,205 +1,119 @@
-"""The steps of one check, with TensorFlow loaded: point, differences, judgement, conclusion, report."""
+"""The check of every element: a problem → colourings → examined variables → outcome.
+
+Where what fails has a term that is rounded inside, the check is made once more at that noise level. Where a
+budget is too small for all elements, a sample is looked at, and the whole along random directions.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.arrays.parallel import each, spans
-from gradcheck.arrays.shared_memory import filled, view
-from gradcheck.arrays.types import Array
-from gradcheck.checks.directions import Directions
-from gradcheck.checks.sampling import Plan, plan
-from gradcheck.differences.compressed import Differences
-from gradcheck.differences.joined import lanes
-from gradcheck.differences.steps import Steps
-from gradcheck.function.problem import Point
-from gradcheck.render.progress import Progress
-from gradcheck.report.blame import involved
-from gradcheck.report.comparison import Comparison
-from gradcheck.report.conclusion import conclude
-from gradcheck.report.report import Report
+from gradcheck.checks.directions import along_all
+from gradcheck.checks.sampling import Cost, plan
+from gradcheck.function.meter import Meter
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
+from gradcheck.progress import Progress
 from gradcheck.settings import Method
-from gradcheck.sparsity.probing import Grouping, elementwise, find
-from gradcheck.verdicts import inner_rounding, own_dtype, subgradients
-from gradcheck.verdicts.examine import Examination
-from gradcheck.verdicts.rule import Rule
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.sparsity.colouring import Colouring, elementwise
+from gradcheck.sparsity.probing import colour
+from gradcheck.verdicts import inner_rounding, subgradients
+from gradcheck.verdicts.candidate import Candidate, candidate
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.examination import CONFIRMED, examine, settle
+from gradcheck.verdicts.first_pass import first_pass
+from gradcheck.verdicts.outcome import Outcome, conclude
+from gradcheck.verdicts.stages import Examined
 
 QUICK = 64
-"""Up to this many groups nobody waits for an estimate."""
+"""Groups of a variable up to which a pilot would cost more than an estimate is worth."""
+PILOT = 3
+"""Groups that a pilot looks at."""
+FEW_CONFIRMED = 4
+"""Mismatches of a variable that are confirmed alone within a budget."""
+UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slower."
 
 
 @dataclass(frozen=True)
-class Examined:
-    """A point and, for each of its variables, what the differences say of the tape."""
+class _Look:
+    """One look at all variables."""
 
-    point: Point
-    examinations: list[Examination]
-    comparisons: tuple[Comparison, ...] = ()
+    examined: list[Examined]
+    comparisons: tuple[Comparison, ...]
     """Of the whole along random directions, where a budget left elements out."""
+    notes: tuple[Note, ...]
 
 
-def examine(point: Point, progress: Progress) -> Examined:
-    """Take the differences at a point and judge the tapes by them.
-
-    Where what fails has stairs, a term of the function is rounded inside, and all is taken anew.
-    """
-    warned = list(point.warnings)
-    found = _examine(point, progress)
-    shares = inner_rounding.shares(found.examinations)
-    if shares is None:
-        return found
-    point.evaluations += sum(e.differences.evaluations for e in found.examinations)
-    point.warnings = warned
-    point.round_to(shares)
-    again = _examine(point, progress)
-    for first, second in zip(found.examinations, again.examinations, strict=True):
-        inner_rounding.reconcile(first, second)
-    return again
-
-
-def _examine(point: Point, progress: Progress) -> Examined:
-    settings = point.settings
-    examinations = [_examination(point, number, progress) for number in range(len(point.names))]
-    groupings = [_grouping(point, e.differences, e.steps) for e in examinations]
-    for number, (examination, grouping) in enumerate(zip(examinations, groupings, strict=True)):
-        examination.differences.evaluation.join(grouping, lanes(point.forward, number, groupings))
-    paces = [_pace(*pair) for pair in zip(examinations, groupings, strict=True)]
-    planned = plan(groupings, paces, settings.budget, settings.seed)
-    progress.start(planned, _elements(groupings, planned))
-    for examination, grouping, chosen in zip(examinations, groupings, planned.groups, strict=True):
-        examination.run(grouping, chosen)
-    comparisons = (_along(point, examinations),) if planned.sampled else ()
-    for examination in examinations:
-        subgradients.look_around(examination, point.cotangents, settings.seed)
-    subgradients.judge_together(examinations, point.cotangents, settings.rtol)
-    return Examined(point, examinations, comparisons)
+def check(problem: Problem, progress: Progress) -> Outcome:
+    """Take the differences at a point and judge the tapes by them."""
+    candidates = [candidate(problem, number) for number in range(len(problem.names))]
+    colourings = [_colouring(problem, one) for one in candidates]
+    look = _look(problem, candidates, colourings, progress)
+    shares = inner_rounding.shares(problem, look.examined)
+    if shares is not None:
+        problem = problem.rounded_to(shares)
+        candidates = [candidate(problem, number) for number in range(len(problem.names))]
+        again = _look(problem, candidates, colourings, progress)
+        pairs = zip(look.examined, again.examined, strict=True)
+        merged = [inner_rounding.reconciled(*pair) for pair in pairs]
+        look = _Look(merged, again.comparisons, again.notes)
+    variables = tuple(conclude(problem, number, one) for number, one in enumerate(look.examined))
+    notes = list(look.notes)
+    if not all(one.confirmed.candidate.differences.evaluator.traces for one in look.examined):
+        notes.append(Note(Kind.WARNING, UNTRACEABLE))
+    return Outcome(problem, variables, look.comparisons, tuple(notes))
 
 
-def report(examined: Examined) -> Report:
-    """The report of what was found at a point."""
-    point, examinations = examined.point, examined.examinations
-    variables, diagnosis, outputs = [], [], []
-    for number, examination in enumerate(examinations):
-        variable, line = conclude(point, number, examination)
-        variables.append(variable)
-        if line is not None:
-            diagnosis.append(line)
-        outputs += involved(point, number, examination)
-    return Report(
-        point.target.name,
-        tuple(variables),
-        point.settings,
-        point.evaluations + sum(e.differences.evaluations for e in examinations),
-        0.0,
-        point.in_words(),
-        tuple(diagnosis),
-        tuple(point.warnings),
-        _sensitivity(examinations),
-        involved=tuple(outputs),
-        comparisons=examined.comparisons,
-    )
-
-
-def _along(point: Point, examinations: list[Examination]) -> Comparison:
-    """The whole along random directions; an element to blame is then looked at by itself."""
-    directions = Directions(
-        point, Rule.of(point.settings.rtol, point.settings.atol, point.precision.coarsest)
-    )
-    found = directions.look(point.settings.seed)
-    for along in found:
-        if along.blamed is not None:
-            number, flat = along.blamed
-            examinations[number].look_at(np.array([flat]))
-    point.evaluations += directions.evaluations
-    budget = point.settings.budget
-    assert budget is not None  # or nothing would have been left out
-    checked = sum(int((e.verdicts != ElementVerdict.UNCHECKED).sum()) for e in examinations)
-    size = sum(e.verdicts.size for e in examinations)
-    point.warnings.insert(
-        0,
-        f"Within the budget of {budget.in_words}: checked {100 * checked / size:.3g} % of {size:,} "
-        f"elements one by one, all of them along {len(found)} random directions.",
-    )
-    return Comparison.of(
-        "tape along random directions",
-        "difference",
-        "all",
-        np.array([along.error for along in found]),
-        np.array([along.tolerance for along in found]),
-        np.array([along.verdict for along in found], np.uint8),
-    )
-
-
-def _examination(point: Point, number: int, progress: Progress) -> Examination:
-    """One variable, before any of its elements is looked at."""
-    settings, forward = point.settings, point.forward
-    differences = Differences(forward, number, point.weights, point.base, settings.memory)
-    value = view(forward.values[number])
-    steps = Steps(value, point.precision.finest, settings.step, settings.seed)
-    gradients = point.exact.gradients[number].reshape(len(point.cotangents), -1)
-    rtol = settings.rtol
-    if point.exact is point.own and forward is not point.native:
-        rtol = max(rtol, own_dtype.tolerance(point.native.values[number].dtype.name))
-
-    moves = own_dtype.Scatter(point.backward, point.exact, point.cotangents, number)
-    rule = Rule.of(rtol, settings.atol, point.precision.coarsest)
-    return Examination(differences, steps, gradients, rule, moves, progress)
-
-
-def _pace(examination: Examination, grouping: Grouping) -> float:
-    """Seconds for one group, evaluated and contracted; only where that matters."""
-    if grouping.groups <= QUICK:
-        return 0.0
-    ends = examination.steps.moved(1.0)
-    started = time.perf_counter()
-    groups = next(examination.differences.batches(grouping))[: examination.differences.evaluation.copies]
-    for moved in examination.differences.first(grouping, groups, *ends):
-        each(lambda part: part.rows(), moved.parts)
-    return (time.perf_counter() - started) / len(groups)
-
-
-def _elements(groupings: list[Grouping], planned: Plan) -> int:
-    """How many elements the first pass looks at."""
-    pairs = zip(groupings, planned.groups, strict=True)
-    return sum(g.members * (g.groups if chosen is None else chosen.size) for g, chosen in pairs)
-
-
-def _grouping(point: Point, differences: Differences, steps: Steps) -> Grouping:
-    value, outputs = steps.point, point.forward.outputs
-    if point.settings.method is Method.ELEMENTWISE:
-        return elementwise(value.shape, len(outputs))
-    far, near = differences.changed(_far(value, steps.typical, point.settings.seed), steps.near())
-    found = find(value.shape, outputs, far, near)
+def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
+    outputs = problem.exact.outputs
+    if problem.settings.method is Method.ELEMENTWISE:
+        return elementwise(candidate.shape, len(outputs))
+    steps, differences = candidate.steps, candidate.differences
+    far, near = differences.changed(steps.far(), steps.near())
+    found = colour(candidate.shape, outputs, far, near)
     differences.forget()
     return found
 
 
-def _far(value: Array, scale: float, seed: int) -> Array:
-    """The point with every element moved by a good part of itself, in its own sign or against it: far enough
-    to meet a maximum's other candidates."""
+def _look(
+    problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring], progress: Progress
+) -> _Look:
+    settings = problem.settings
+    for one in candidates:
+        one.differences.join(colourings)
+    pairs = list(zip(candidates, colourings, strict=True))
+    costs = [_pilot(one, colouring, problem.meter) for one, colouring in pairs]
+    planned = plan(colourings, costs, settings.budget, settings.seed)
+    progress.start(planned.ahead)
+    confirmed = FEW_CONFIRMED if planned.sampled else CONFIRMED
+    found = [
+        examine(one, colouring, chosen, progress, problem.meter, confirmed)
+        for one, colouring, chosen in zip(candidates, colourings, planned.groups, strict=True)
+    ]
+    comparisons: tuple[Comparison, ...] = ()
+    notes: tuple[Note, ...] = ()
+    if planned.sampled:
+        found, comparison, note = along_all(problem, found)
+        comparisons, notes = (comparison,), (note,)
+    examined = [Examined(one, tuple(subgradients.from_neighbours(problem, one))) for one in found]
+    together = subgradients.together(problem, examined)
+    examined = [one.also(opinions) for one, opinions in zip(examined, together, strict=True)]
+    return _Look(examined, comparisons, notes)
 
-    def end(part: slice) -> Array:
-        own = value.reshape(-1)[part]
-        # From −1 … 1 to −½ … −¼ and ¼ … ½.
-        uniform = np.random.default_rng([seed, 4, part.start]).uniform(-1, 1, own.size)
-        share = np.copysign(0.25 + 0.25 * np.abs(uniform), uniform)
-        return np.asarray(own + share * np.where(own == 0, scale, own))
 
-    return filled(value.shape, value.dtype, end)
-
-
-def _sensitivity(examinations: list[Examination]) -> tuple[float, float] | None:
-    """Smallest error, as a share of S, that would have been seen: median and worst element."""
-    shares = []
-    for examination in examinations:
-        seen = (examination.verdicts == ElementVerdict.MATCH) & (examination.size > 0)
-        seen[examination.faint(examination.rule.limit)] = False
-        for part in spans(seen.size):
-            shown = seen[part]
-            shares.append(examination.tolerance[part][shown] / examination.size[part][shown])
-    every = np.concatenate(shares) if shares else np.zeros(0)
-    return (float(np.median(every, overwrite_input=True)), float(every.max())) if every.size else None
+def _pilot(candidate: Candidate, colouring: Colouring, meter: Meter) -> Cost:
+    """What a group costs, by a few that are looked at and forgotten."""
+    if colouring.groups <= QUICK:
+        return Cost()
+    count = max(PILOT, candidate.differences.copies)
+    apart = np.linspace(0, colouring.groups - 1, min(count, colouring.groups)).astype(int)
+    before, started = meter.count, time.perf_counter()
+    first = first_pass(candidate, colouring, apart, Progress(), meter)
+    if first is not None:
+        settle(first)
+    spent, seconds = meter.count - before, time.perf_counter() - started
+    return Cost(max(2.0, spent / apart.size), seconds / apart.size)

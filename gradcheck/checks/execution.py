@@ -18,14 +18,18 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.scale import typical
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.checks.elementwise import Examined
-from gradcheck.function.primal import Forward
-from gradcheck.function.problem import Point
+from gradcheck.function.conditioning import CONDITIONING
+from gradcheck.function.nearby import Draw, Size, nearby, roundings
+from gradcheck.function.primal import Primal
+from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record
-from gradcheck.report.comparison import Comparison
+from gradcheck.notes import Kind, Note
 from gradcheck.settings import Execution
-from gradcheck.verdicts import own_dtype
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.outcome import Outcome
+from gradcheck.verdicts.rule import tolerance_of
 from gradcheck.verdicts.verdict import ElementVerdict
 
 TRIALS = 32
@@ -42,55 +46,55 @@ Values = tuple[Array, ...]
 """Gradients [K, *shape] of the variables, NaN where the shape is another, then outputs [1, outputs]."""
 
 
-def compare(examined: Examined) -> tuple[list[Comparison], list[str]]:
-    """A comparison for each pair of executions and variable, and warnings."""
-    point = examined.point
-    asked = [e for e in (Execution.GRAPH, Execution.XLA) if e in point.settings.execution]
-    known: dict[Execution, Values] = {Execution.EAGER: _eager(point.native, point.own.gradients)}
+def check(outcome: Outcome) -> tuple[list[Comparison], list[Note]]:
+    """A comparison for each pair of executions and variable, and notes on those that are not possible."""
+    problem = outcome.problem
+    asked = [e for e in (Execution.GRAPH, Execution.XLA) if e in problem.settings.execution]
+    known: dict[Execution, Values] = {Execution.EAGER: _eager(problem.own, problem.own_tape.gradients)}
     found: list[Comparison] = []
-    warnings: list[str] = []
-    numbers = range(len(point.names) + 1)
+    notes: list[Note] = []
+    numbers = range(len(problem.names) + 1)
     for execution in asked:
         try:
-            known[execution] = _gradients(point, execution)
+            known[execution] = _gradients(problem, execution)
         except Exception as error:  # whatever a function does when it is traced, or a compiler to it
-            verdict, note = _reading(execution, error)
-            warnings.append(note)
+            verdict, said = _reading(execution, error)
+            notes.append(Note(Kind.WARNING, said))
             pair = execution, Execution.EAGER
-            found += [Comparison.without(*_words(point, number, pair), "", verdict) for number in numbers]
-    around = _Around(point)
+            found += [Comparison.without(*_words(problem, number, pair), "", verdict) for number in numbers]
+    around = _Around(problem)
     for one, other in combinations(known, 2):
         for number in numbers:
-            found.append(_compared(examined, number, (other, one), known, around))
-    return found, warnings
+            found.append(_compared(outcome, number, (other, one), known, around))
+    return found, notes
 
 
-def _words(point: Point, number: int, pair: tuple[Execution, Execution]) -> tuple[str, str, str]:
+def _words(problem: Problem, number: int, pair: tuple[Execution, Execution]) -> tuple[str, str, str]:
     """Both sides and the variable of a comparison; the outputs come after the variables."""
-    kind = "tape" if number < len(point.names) else "output"
-    name = point.names[number] if number < len(point.names) else kind
+    kind = "tape" if number < len(problem.names) else "output"
+    name = problem.names[number] if number < len(problem.names) else kind
     return f"{SAID[pair[0]]} {kind}", f"{SAID[pair[1]]} {kind}", name
 
 
-def _eager(forward: Forward, gradients: tuple[Array, ...]) -> Values:
-    return (*gradients, forward.at_point().numpy()[None])
+def _eager(primal: Primal, gradients: tuple[Array, ...]) -> Values:
+    return (*gradients, primal.at_point().numpy()[None])
 
 
-def _gradients(point: Point, execution: Execution) -> Values:
+def _gradients(problem: Problem, execution: Execution) -> Values:
     """The tape gradients of every cotangent, traced once."""
-    forward = point.native.at(point.native.values)  # a copy, since tracing notes symbolic shapes
+    primal = problem.own.at(problem.own.values)  # a copy, since tracing notes symbolic shapes
 
     def gradients(values: list[Any], cotangent: Any) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape:
             tape.watch(values)
-            outputs = forward(values)
+            outputs = primal(values)
         found = tape.gradient(outputs, values, output_gradients=cotangent)
         return [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in found], outputs
 
     traced = tf.function(gradients, jit_compile=execution is Execution.XLA)
-    found = [traced(forward.values, tf.constant(cotangent, tf.float64)) for cotangent in point.cotangents]
+    found = [traced(primal.values, tf.constant(cotangent, tf.float64)) for cotangent in problem.cotangents]
     rows = [
-        [_usable(gradient, value) for gradient, value in zip(row, forward.values, strict=True)]
+        [_usable(gradient, value) for gradient, value in zip(row, primal.values, strict=True)]
         for row, _ in found
     ]
     columns = (np.stack(column) for column in zip(*rows, strict=True))
@@ -119,18 +123,19 @@ def _reading(execution: Execution, error: Exception) -> tuple[ElementVerdict, st
 class _Around:
     """Range of eager tape gradients over points one rounding away, taken when it is first asked for."""
 
-    def __init__(self, point: Point) -> None:
-        self.point = point
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
         self._range: tuple[Values, Values] | None = None
 
     def range(self, number: int) -> tuple[Array, Array]:
         """Smallest and largest gradient of a variable, [K, *shape]."""
         if self._range is None:
-            forward, generator = self.point.native, np.random.default_rng([self.point.settings.seed, 12])
-            rows = [_eager(forward, self.point.own.gradients)]
+            own, random = self.problem.own, generator(Stream.EXECUTION_NEIGHBOURS, self.problem.settings.seed)
+            shares = roundings([value.dtype.name for value in own.values])
+            rows = [_eager(own, self.problem.own_tape.gradients)]
             for _ in range(TRIALS):
-                beside = forward.at([_beside(value, generator) for value in forward.values])
-                rows.append(_eager(beside, record(beside, self.point.cotangents).gradients))
+                beside = own.at(nearby(own.values, shares, Size.ELEMENT, Draw.SIGNS, random))
+                rows.append(_eager(beside, record(beside, self.problem.cotangents).gradients))
             columns = [np.stack(column) for column in zip(*rows, strict=True)]
             self._range = (
                 tuple(column.min(axis=0) for column in columns),
@@ -139,33 +144,25 @@ class _Around:
         return self._range[0][number], self._range[1][number]
 
 
-def _beside(value: tf.Tensor, generator: np.random.Generator) -> tf.Tensor:
-    """Every element moved by one rounding, up or down at random; zeros by one of the tensor's scale."""
-    array = tf.cast(value, tf.float64).numpy()
-    size = np.where(array == 0, typical(array), np.abs(array))
-    moves = generator.choice([-1.0, 1.0], array.shape) * eps_of(value.dtype.name) * size
-    return tf.cast(tf.constant(array + moves), value.dtype)
-
-
 def _compared(
-    examined: Examined,
+    outcome: Outcome,
     number: int,
     pair: tuple[Execution, Execution],
     known: dict[Execution, Values],
     around: _Around,
 ) -> Comparison:
     """One variable's gradients, or the outputs, in two executions; the worst over the cotangents."""
-    point = examined.point
+    problem = outcome.problem
     a, b = (known[execution][number] for execution in pair)
-    size, dtypes = np.abs(a[0]), [output.dtype for output in point.native.outputs]
-    if number < len(point.names):
-        size = examined.examinations[number].size.reshape(a.shape[1:])
-        dtypes = [point.native.values[number].dtype.name]
-    share = max(LOOSE * point.settings.rtol, *map(own_dtype.tolerance, dtypes))
+    size, dtypes = np.abs(a[0]), [output.dtype for output in problem.own.outputs]
+    if number < len(problem.names):
+        size = outcome.variables[number].judgement.size.reshape(a.shape[1:])
+        dtypes = [problem.own.values[number].dtype.name]
+    share = max(LOOSE * problem.settings.rtol, *map(tolerance_of, dtypes))
     # S has no part in a corner that lies between x and its roundings, so the gradients' own size counts too.
     scale = np.maximum(size, np.maximum(np.abs(a), np.abs(b)).max(axis=0))
     # Terms that cancel, 1 + erf(x) in a gelu, are rounded as the larger gradients of the tensor are.
-    floor = CANCELLED * max(map(eps_of, dtypes)) * typical(scale) + point.settings.atol
+    floor = CANCELLED * max(map(eps_of, dtypes)) * typical(scale) + problem.settings.atol
     with np.errstate(invalid="ignore"):
         error = np.abs(a - b)
         close = error <= share * scale + floor
@@ -176,14 +173,14 @@ def _compared(
         wide = high - low
         # Within its range a gradient may be anything at a tie; what rounding moves, it may move further.
         tie = wide > TIE * scale
-        slack = share * scale + floor + np.where(tie, TIE * wide, own_dtype.CONDITIONING * wide)
+        slack = share * scale + floor + np.where(tie, TIE * wide, CONDITIONING * wide)
         valid = np.ones(error.shape, bool)
         for side in (a, b):
             valid &= (side >= low - slack) & (side <= high + slack)
         accepted = ~close & valid
         verdicts = np.where(accepted, np.where(tie, ElementVerdict.KINK, ElementVerdict.MATCH), verdicts)
         tolerance = np.where(accepted, wide + 2 * slack, tolerance)
-    return Comparison.of(*_words(point, number, pair), *_worst(error, tolerance, verdicts))
+    return Comparison.of(*_words(problem, number, pair), *_worst(error, tolerance, verdicts))
 
 
 def _worst(error: Array, tolerance: Array, verdicts: Array) -> tuple[Array, Array, Array]:

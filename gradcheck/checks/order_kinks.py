@@ -9,124 +9,144 @@ not: an error that the rounding of f explains is no mistake, and no agreement ei
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-import tensorflow as tf
 
-from gradcheck.arrays.scale import typical
-from gradcheck.arrays.types import Array
-from gradcheck.checks import elementwise
-from gradcheck.checks.elementwise import Examined
+from gradcheck.arrays.scale import magnitude
+from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.streams import Stream, generator
+from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError
 from gradcheck.function import tape
-from gradcheck.function.problem import Point
-from gradcheck.render.progress import Progress
-from gradcheck.report.report import Report, Variable
+from gradcheck.function.nearby import Draw, Size, nearby
+from gradcheck.function.problem import Problem, pose
+from gradcheck.notes import Kind, Note
+from gradcheck.progress import Progress
 from gradcheck.targets.target import Target
-from gradcheck.verdicts.examine import Examination
+from gradcheck.verdicts.opinions import Opinion, Source
+from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.verdict import ElementVerdict
 
 NEIGHBOURS = 24
 NEAR = 1e-3
 """Distance of the neighbours relative to the tensor's scale: smooth derivatives change as little."""
+POINTS = 3
+"""Points around this one that are checked at most, until each element at a jump has been seen to agree."""
+APART = 8
+"""Roundings of a tensor that a neighbour is away at least: of 1, float16 has ties at every second point."""
 JUMPS = (
     "Where the order before has a corner, the gradient jumps and has no derivative: there the tape was held "
     "against its values at points around this one, which agree with differences."
 )
 
 
-def judged(examined: Examined, before: Examined, corners: dict[str, Array]) -> Report:
-    """The report of the gradient that was found right at `before`; `corners` are masks by name."""
-    report = _settled(examined, before)
+Check = Callable[[Problem, Progress], Outcome]
+
+
+def judged(outcome: Outcome, before: Problem, corners: Mapping[str, Array], check: Check) -> Outcome:
+    """The outcome for the gradient of `before`, which was found right.
+
+    `corners` are masks [U] by name; `check` is what gave the outcome, for points around this one.
+    """
+    settled = _settled(outcome, before)
     open_ = [
-        corners[variable.name] & (variable.verdicts >= ElementVerdict.INCONCLUSIVE)
-        for variable in report.variables
+        corners[variable.name] & (variable.judgement.verdicts >= ElementVerdict.INCONCLUSIVE)
+        for variable in settled.variables
     ]
     if any(mask.any() for mask in open_):
-        report = _among_neighbours(examined.point, before, report, open_)
-    return report
+        return _among_neighbours(settled, before, open_, check)
+    return settled
 
 
-def _settled(examined: Examined, before: Examined) -> Report:
-    """The report without the mismatches that rounding explains."""
-    report = elementwise.report(examined)
-    variables, lines = [], []
-    for number, variable in enumerate(report.variables):
-        examination = examined.examinations[number]
-        lost = _lost(examination, examined.point, before.point)
-        verdicts = np.where(lost, ElementVerdict.INCONCLUSIVE, examination.verdicts).astype(np.uint8)
-        if lost.any():
-            lines.append(
-                f"{variable.name}: {int(lost.sum()):,} elements differ by no more than the function's own "
-                "rounding explains, and cannot be judged."
+def _settled(outcome: Outcome, before: Problem) -> Outcome:
+    """The outcome without the mismatches that rounding explains."""
+    variables, notes = [], list(outcome.notes)
+    for number, variable in enumerate(outcome.variables):
+        lost = np.flatnonzero(_lost(outcome.problem, number, variable, before))
+        if lost.size:
+            said = (
+                f"{lost.size:,} elements differ by no more than the function's own rounding explains, and "
+                "cannot be judged."
             )
-        variables.append(replace(variable, verdicts=verdicts.reshape(variable.shape)))
-    wrong = {variable.name for variable in variables if variable.verdict >= ElementVerdict.MISMATCH}
-    return replace(
-        report,
-        variables=tuple(variables),
-        diagnosis=tuple(line for line in report.diagnosis if line.partition(":")[0] in wrong),
-        warnings=(*report.warnings, *lines),
-    )
+            notes.append(Note(Kind.WARNING, said, variable.name))
+        opinion = Opinion(Source.ORDER_ROUNDING, lost, ElementVerdict.INCONCLUSIVE)
+        variables.append(variable.revised([opinion]))
+    return replace(outcome, variables=tuple(variables), notes=tuple(notes))
 
 
-def _lost(found: Examination, point: Point, before: Point) -> Array:
+def _lost(problem: Problem, number: int, variable: VariableOutcome, before: Problem) -> Array:
     """Elements [U] that disagree by less than the rounding of f over x², times the largest cotangent."""
-    largest = float(np.abs(before.base).max()) * float(np.abs(point.cotangents).max())
+    found = variable.judgement
+    largest = float(np.abs(before.base).max()) * float(np.abs(problem.cotangents).max())
+    scale = magnitude(view(problem.exact.values[number])).reshape(-1)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        rounding = point.precision.coarsest * largest / found.steps.scale(np.arange(found.size.size)) ** 2
-        hidden = found.share * found.tolerance <= rounding
+        rounding = problem.noise.coarsest * largest / scale**2
+        hidden = found.error_ratio * found.tolerance <= rounding
     # Not those that only the tensors' own dtype gets wrong.
-    return np.asarray((found.verdicts == ElementVerdict.MISMATCH) & (found.share > 1) & hidden)
+    wrong = (found.verdicts == ElementVerdict.MISMATCH) & (found.error_ratio > 1)
+    return np.asarray(wrong & hidden)
 
 
-def _among_neighbours(point: Point, before: Examined, report: Report, open_: list[Array]) -> Report:
+def _among_neighbours(outcome: Outcome, before: Problem, open_: list[Array], check: Check) -> Outcome:
     """Judge the elements at jumps by the points around this one."""
-    generator = np.random.default_rng([point.settings.seed, 8])
-    try:
-        around = Point(
-            _at(point, generator), point.settings, point.names, point.upstream, point.precision.coarsest
-        )
-        beside = _settled(elementwise.examine(around, Progress()), before)
-    except GradcheckError:  # not every function goes on around the point
-        return report
-    low, high = _range(point, generator)
-    variables: list[Variable] = []
-    for number, (variable, mask) in enumerate(zip(report.variables, open_, strict=True)):
-        gradients = point.exact.gradients[number]
+    problem = outcome.problem
+    random = generator(Stream.ORDER_NEIGHBOURS, problem.settings.seed)
+    seen = _seen_around(problem, before, open_, check, random)
+    low, high = _range(problem, random)
+    variables = []
+    for number, (variable, mask) in enumerate(zip(outcome.variables, open_, strict=True)):
+        gradients = problem.exact_tape.columns(number)
         slack = 1e-3 * (np.abs(gradients) + np.abs(high[number] - low[number]))
         inside = (gradients >= low[number] - slack) & (gradients <= high[number] + slack)
-        seen = beside.variables[number].verdicts <= ElementVerdict.KINK
-        verdicts = np.where(mask & inside.all(axis=0) & seen, ElementVerdict.KINK, variable.verdicts)
-        variables.append(replace(variable, verdicts=verdicts.astype(np.uint8)))
-    return replace(
-        report,
-        variables=tuple(variables),
-        evaluations=report.evaluations + beside.evaluations,
-        warnings=(*report.warnings, JUMPS),
-    )
+        kinks = np.flatnonzero(mask & inside.all(axis=0) & seen[number])
+        variables.append(variable.revised([Opinion(Source.ORDER_KINK, kinks, ElementVerdict.KINK)]))
+    notes = (*outcome.notes, Note(Kind.WARNING, JUMPS))
+    return replace(outcome, variables=tuple(variables), notes=notes)
 
 
-def _at(point: Point, generator: np.random.Generator) -> Target:
+def _seen_around(
+    problem: Problem, before: Problem, open_: list[Array], check: Check, random: np.random.Generator
+) -> list[Array]:
+    """For each variable, the elements [U] whose tape agrees with differences at some point around this
+    one."""
+    seen = [np.zeros(mask.shape, bool) for mask in open_]
+    for _ in range(POINTS):
+        if all(found[mask].all() for found, mask in zip(seen, open_, strict=True)):
+            break
+        try:
+            around = pose(
+                _beside(problem, random),
+                problem.settings,
+                problem.names,
+                problem.upstream,
+                problem.meter,
+                problem.noise.coarsest,
+            )
+            beside = _settled(check(around, Progress()), before)
+        except GradcheckError:  # not every function goes on around the point
+            continue
+        for found, variable in zip(seen, beside.variables, strict=True):
+            found |= variable.judgement.verdicts <= ElementVerdict.KINK
+    return seen
+
+
+def _beside(problem: Problem, random: np.random.Generator) -> Target:
     """The same target at a random point around this one."""
-    inputs = dict(point.target.inputs)
-    for name in point.names:
-        array = inputs[name]
-        move = NEAR * typical(array) * generator.standard_normal(array.shape)
-        inputs[name] = np.asarray(array + move.astype(array.dtype))
-    return replace(point.target, inputs=inputs)
+    # At least some roundings of its own dtype, or a tie would stay one.
+    shares = [max(NEAR, APART * eps_of(value.dtype.name)) for value in problem.own.values]
+    moved = nearby(problem.own.values, shares, Size.TENSOR, Draw.NORMAL, random)
+    inputs = {name: value.numpy() for name, value in zip(problem.names, moved, strict=True)}
+    return replace(problem.target, inputs={**problem.target.inputs, **inputs})
 
 
-def _range(point: Point, generator: np.random.Generator) -> tuple[list[Array], list[Array]]:
-    """Smallest and largest tape gradient over the neighbours, [K, *shape] for each variable."""
+def _range(problem: Problem, random: np.random.Generator) -> tuple[list[Array], list[Array]]:
+    """Smallest and largest tape gradient over the neighbours, [K, elements] for each variable."""
     found = []
     for _ in range(NEIGHBOURS):
-        around = _at(point, generator).inputs
-        values = [
-            tf.cast(tf.constant(around[name]), value.dtype)
-            for name, value in zip(point.names, point.forward.values, strict=True)
-        ]
-        found.append(tape.record(point.forward.at(values), point.cotangents).gradients)
+        around = problem.exact.at(nearby(problem.exact.values, NEAR, Size.TENSOR, Draw.NORMAL, random))
+        tapes = tape.record(around, problem.cotangents)
+        found.append([tapes.columns(number) for number in range(len(problem.names))])
     columns = [np.stack(column) for column in zip(*found, strict=True)]
     return [column.min(axis=0) for column in columns], [column.max(axis=0) for column in columns]

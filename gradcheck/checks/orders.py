@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.checks import backward_linearity, order_kinks
-from gradcheck.checks.elementwise import Examined, examine
-from gradcheck.function.problem import Point
-from gradcheck.render.progress import Progress
-from gradcheck.report.report import Report, Variable
-from gradcheck.settings import Settings
+from gradcheck.checks import backward_linearity
+from gradcheck.checks.order_kinks import Check, judged
+from gradcheck.function.problem import Problem, pose
+from gradcheck.notes import Kind, Note
+from gradcheck.progress import Progress
 from gradcheck.targets.target import Target
-from gradcheck.verdicts.verdict import ElementVerdict, Verdict
+from gradcheck.verdicts.outcome import Outcome
+from gradcheck.verdicts.verdict import ElementVerdict
 
 
 @dataclass(frozen=True)
@@ -56,75 +57,54 @@ class Slope:
         return tuple(gradients)
 
 
-def climb(first: Examined, report: Report, progress: Progress) -> Report:
-    """Add the orders up to the one in the settings to the report of the first; stop at one that fails."""
-    settings, examined = first.point.settings, first
-    found = replace(report, comparisons=())
+def climb(first: Outcome, check: Check, progress: Progress) -> tuple[list[Outcome], list[Note]]:
+    """The outcomes of orders 1, 2 … up to the one in the settings, as far as the order before is right, and a
+    note on those that were left out; `check` is what gave the first outcome."""
+    found, settings = [first], first.problem.settings
     for order in range(2, settings.order + 1):
-        if found.verdict is Verdict.FAIL:
+        before = found[-1]
+        if fails(before, strict=settings.strict):
             left = "was" if order == settings.order else "and those above were"
             line = f"Order {order} {left} not checked, since order {order - 1} fails."
-            return replace(report, warnings=(*report.warnings, line))
-        # A gradient that jumps looks like one that is rounded: the precision is that of the function.
-        eps = first.point.precision.coarsest
-        before, examined = examined, examine(Point(*_next(examined.point, order), eps), progress)
-        found = order_kinks.judged(examined, before, _corners(found.variables))
+            return found, [Note(Kind.WARNING, line)]
+        # A gradient that jumps looks like one that is rounded: the noise level is that of the function.
+        problem = _next(before.problem, order, first.problem.noise.coarsest)
+        corners = {
+            variable.name: variable.judgement.verdicts == ElementVerdict.KINK for variable in before.variables
+        }
+        outcome = judged(check(problem, progress), before.problem, corners, check)
         if order == 2:
-            found = replace(found, comparisons=tuple(backward_linearity.upstream(first.point)))
-        report = _joined(report, found, order)
-    return report
+            outcome = replace(outcome, comparisons=tuple(backward_linearity.check(first.problem)))
+        found.append(outcome)
+    return found, []
 
 
-def _next(point: Point, order: int) -> tuple[Target, Settings, tuple[str, ...], Array]:
-    """What to check after `point`: the gradient that was found right there, and its upstream gradient."""
-    outputs = point.base.size
-    cotangents = point.cotangents[:1]
+def fails(outcome: Outcome, *, strict: bool) -> bool:
+    """Whether anything disagrees; `strict` counts kinks."""
+    kinks = any((v.judgement.verdicts == ElementVerdict.KINK).any() for v in outcome.variables)
+    return outcome.verdict >= ElementVerdict.MISMATCH or (strict and kinks)
+
+
+def _next(problem: Problem, order: int, eps: float) -> Problem:
+    """What to check after a problem: its gradient, and the upstream gradient of that."""
+    outputs = problem.base.size
+    cotangents = problem.cotangents[:1]
     if outputs > 1:
-        # Seeded apart from those that a check draws. For a single output it would say nothing new.
-        generator = np.random.default_rng([point.settings.seed, 7, order])
-        cotangents = np.concatenate([cotangents, generator.standard_normal((1, outputs))])
-    target = point.target
-    places = tuple(list(target.inputs).index(name) for name in point.names)
-    # A copy, since join notes what it finds.
-    join = point.native.at(point.native.values).join
-    slope = Slope(target.function, join, places, cotangents)
-    size = sum(target.inputs[name].size for name in point.names)
+        # For a single output another upstream gradient would say nothing new.
+        random = generator(Stream.ORDER_COTANGENTS, problem.settings.seed, order)
+        cotangents = np.concatenate([cotangents, random.standard_normal((1, outputs))])
+    target = problem.target
+    places = tuple(list(target.inputs).index(name) for name in problem.names)
+    slope = Slope(target.function, problem.own.join, places, cotangents)
+    size = sum(target.inputs[name].size for name in problem.names)
     upstream: Array = np.repeat([1.0, 0.0], [size, size * (len(cotangents) - 1)])
     if len(places) == len(cotangents) == 1:
-        upstream = upstream.reshape(target.inputs[point.names[0]].shape)
-    return (
+        upstream = upstream.reshape(target.inputs[problem.names[0]].shape)
+    return pose(
         Target(f"the gradient of {target.name}", slope, target.inputs),
-        point.settings,
-        point.names,
+        problem.settings,
+        problem.names,
         upstream,
-    )
-
-
-def _corners(variables: tuple[Variable, ...]) -> dict[str, Array]:
-    """Where each variable is at a corner."""
-    return {variable.name: variable.verdicts == ElementVerdict.KINK for variable in variables}
-
-
-def _joined(report: Report, found: Report, order: int) -> Report:
-    """Both reports as one, the variables of `found` marked with their order."""
-    names = {variable.name: replace(variable, order=order).label for variable in found.variables}
-
-    def marked(lines: tuple[str, ...]) -> tuple[str, ...]:
-        parts = [line.partition(":") for line in lines]
-        return tuple(
-            f"{names[name]}:{rest}" if name in names else f"Order {order}: {line}"
-            for line, (name, _, rest) in zip(lines, parts, strict=True)
-        )
-
-    sensitivity = report.sensitivity
-    if sensitivity is not None and found.sensitivity is not None:
-        sensitivity = max(sensitivity[0], found.sensitivity[0]), max(sensitivity[1], found.sensitivity[1])
-    return replace(
-        report,
-        variables=report.variables + tuple(replace(variable, order=order) for variable in found.variables),
-        evaluations=report.evaluations + found.evaluations,
-        diagnosis=report.diagnosis + marked(found.diagnosis),
-        warnings=report.warnings + marked(found.warnings),
-        sensitivity=sensitivity or found.sensitivity,
-        comparisons=report.comparisons + found.comparisons,
+        problem.meter,
+        eps,
     )

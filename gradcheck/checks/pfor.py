@@ -13,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.checks.elementwise import Examined
-from gradcheck.function.problem import Point
-from gradcheck.report.comparison import Comparison
-from gradcheck.verdicts import own_dtype
+from gradcheck.function.conditioning import CONDITIONING, change
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.outcome import Outcome
+from gradcheck.verdicts.rule import tolerance_of
 
 ENTRIES = 2**20
 """Numbers in a Jacobian that is worth holding twice."""
@@ -24,41 +26,43 @@ ROWS = 512
 """Backward passes that a loop is worth."""
 
 
-def compare(examined: Examined) -> tuple[list[Comparison], list[str]]:
+def check(outcome: Outcome) -> tuple[list[Comparison], list[Note]]:
     """A comparison for each variable and kind of Jacobian, and what was skipped."""
-    point = examined.point
-    found, warnings = [], []
-    for number, name in enumerate(point.names):
-        for kind, rows in _kinds(point, number).items():
-            entries = rows * int(np.prod(point.native.values[number].shape))
+    problem = outcome.problem
+    found: list[Comparison] = []
+    notes: list[Note] = []
+    for number, name in enumerate(problem.names):
+        for kind, rows in _kinds(problem, number).items():
+            entries = rows * int(np.prod(problem.own.values[number].shape))
             if rows > ROWS or entries > ENTRIES:
-                warnings.append(
-                    f"{name}: {kind} has {rows:,} rows and {entries:,} entries; it is compared up to "
+                said = (
+                    f"{kind} has {rows:,} rows and {entries:,} entries; it is compared up to "
                     f"{ROWS:,} rows and {ENTRIES:,} entries, so it was skipped."
                 )
+                notes.append(Note(Kind.WARNING, said, name))
                 found.append(Comparison.without(f"{kind} by pfor", "by a loop", name, ""))
                 continue
-            comparison, line = _compared(examined, number, kind)
+            comparison, line = _compared(outcome, number, kind)
             found.append(comparison)
-            warnings += [] if line is None else [f"{name}: {line}"]
-    return found, warnings
+            notes += [] if line is None else [Note(Kind.WARNING, line, name)]
+    return found, notes
 
 
-def _kinds(point: Point, number: int) -> dict[str, int]:
+def _kinds(problem: Problem, number: int) -> dict[str, int]:
     """The Jacobians that exist for a variable, with the number of backward passes each takes."""
-    kinds = {"jacobian": point.base.size}
-    outputs, value = point.native.outputs, point.native.values[number]
+    kinds = {"jacobian": problem.base.size}
+    outputs, value = problem.own.outputs, problem.own.values[number]
     shape = outputs[0].shape
     # batch_jacobian takes one output whose first axis is that of the variable, and rows of at least one axis.
     batched = len(outputs) == 1 and len(shape) >= 2 and len(value.shape) >= 2 and shape[0] == value.shape[0]
-    return kinds | ({"batch_jacobian": point.base.size // shape[0]} if batched else {})
+    return kinds | ({"batch_jacobian": problem.base.size // shape[0]} if batched else {})
 
 
-def _compared(examined: Examined, number: int, kind: str) -> tuple[Comparison, str | None]:
-    point, sides = examined.point, (f"{kind} by pfor", "by a loop")
-    name = point.names[number]
+def _compared(outcome: Outcome, number: int, kind: str) -> tuple[Comparison, str | None]:
+    problem, sides = outcome.problem, (f"{kind} by pfor", "by a loop")
+    name = problem.names[number]
     try:
-        looped, vectorised = (_jacobian(point, number, kind, pfor) for pfor in (False, True))
+        looped, vectorised = (_jacobian(problem, number, kind, pfor=pfor) for pfor in (False, True))
     except Exception as error:  # an operation that pfor has no converter for, or a backward pass in a graph
         said = " ".join(str(error).split())
         line = (
@@ -70,38 +74,38 @@ def _compared(examined: Examined, number: int, kind: str) -> tuple[Comparison, s
         return Comparison.of(*sides, name, apart, np.array(0.0)), None
     if vectorised.shape != looped.shape:
         return Comparison.of(*sides, name, np.array(np.nan), np.array(0.0)), None
-    dtype = point.native.values[number].dtype.name
-    share = max(own_dtype.tolerance(dtype), point.settings.rtol)
+    dtype = problem.own.values[number].dtype.name
+    share = max(tolerance_of(dtype), problem.settings.rtol)
     with np.errstate(invalid="ignore"):
         apart = np.abs(vectorised - looped)
     size = np.maximum(np.abs(vectorised), np.abs(looped))
     # Terms that cancel leave a share of the terms, whose size S tells.
-    tolerance = share * size + 16 * eps_of(dtype) * examined.examinations[number].size.max()
+    tolerance = share * size + 16 * eps_of(dtype) * outcome.variables[number].judgement.size.max()
     if not (apart <= tolerance).all():
-        tolerance = tolerance + _rounding(point, number, kind)
+        tolerance = tolerance + _rounding(problem, number, kind)
     return Comparison.of(*sides, name, apart, tolerance), None
 
 
-def _rounding(point: Point, number: int, kind: str) -> Array:
+def _rounding(problem: Problem, number: int, kind: str) -> Array:
     """How far rounding the inputs moves the gradient, as the entries of the Jacobian have it."""
-    dtypes = [value.dtype.name for value in point.native.values]
-    moved = own_dtype.scatter(point.native, point.own, point.cotangents, number, dtypes).max(axis=0)
-    shape = tuple(point.native.values[number].shape.as_list())
+    dtypes = [value.dtype.name for value in problem.own.values]
+    moved = change(problem.own, problem.own_tape, problem.cotangents, number, dtypes).max(axis=0)
+    shape = tuple(problem.own.values[number].shape.as_list())
     if kind == "batch_jacobian":
-        outputs = len(point.native.outputs[0].shape) - 1
+        outputs = len(problem.own.outputs[0].shape) - 1
         shape = (shape[0], *[1] * outputs, *shape[1:])
-    return np.asarray(own_dtype.CONDITIONING * moved.reshape(shape))
+    return np.asarray(CONDITIONING * moved.reshape(shape))
 
 
-def _jacobian(point: Point, number: int, kind: str, vectorised: bool) -> Array | None:
+def _jacobian(problem: Problem, number: int, kind: str, *, pfor: bool) -> Array | None:
     """The Jacobian by one of the two ways, float64; None where the tape returns none."""
-    forward = point.native.at(point.native.values)
-    value: Any = forward.values[number]
+    primal = problem.own.at(problem.own.values)
+    value: Any = primal.values[number]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(value)
         # The loop of tape.jacobian takes the output's dtype for that of the gradient.
-        outputs = tf.cast(forward.at_point(), value.dtype)
-        outputs = tf.reshape(outputs, forward.outputs[0].shape) if kind == "batch_jacobian" else outputs
-    function = getattr(tape, kind)
-    jacobian = function(outputs, value, experimental_use_pfor=vectorised)
+        outputs = tf.cast(primal.at_point(), value.dtype)
+        outputs = tf.reshape(outputs, primal.outputs[0].shape) if kind == "batch_jacobian" else outputs
+    function = tape.batch_jacobian if kind == "batch_jacobian" else tape.jacobian
+    jacobian = function(outputs, value, experimental_use_pfor=pfor)
     return None if jacobian is None else np.asarray(tf.cast(jacobian, tf.float64).numpy())

@@ -1,4 +1,4 @@
-"""How much of a check to do: an estimate beforehand, and a seeded sample where a budget is too small."""
+"""How much of a check to do: a forecast, and a seeded sample where a budget is small."""
 
 from __future__ import annotations
 
@@ -8,47 +8,55 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
+from gradcheck.progress import Forecast
 from gradcheck.settings import Budget
-from gradcheck.sparsity.probing import Grouping
+from gradcheck.sparsity.colouring import Colouring
 
-LEAST = 1
-"""Groups of a variable that are examined however small the budget is."""
+USUAL = 4
+"""Evaluations of a group where no pilot was made: two pairs."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one group of a variable costs."""
+
+    evaluations: float = USUAL
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the first pass over all variables costs, and the groups that it will look at."""
+    """What a look at all variables costs, and the groups that are looked at."""
 
-    evaluations: int
-    """Of the whole first pass, two for each group."""
-    seconds: float
-    """For those, at the pace of a first group of each variable."""
+    ahead: Forecast
     groups: tuple[Array | None, ...]
-    """For each variable the groups to examine, in ascending order; None for all of them."""
+    """For each variable the groups to look at, in ascending order; None for all of them."""
 
     @property
     def sampled(self) -> bool:
         """Whether anything is left out."""
         return any(chosen is not None for chosen in self.groups)
 
-    @property
-    def planned(self) -> int:
-        """Evaluations of the first pass over the groups that are looked at, where some are left out."""
-        return sum(2 * chosen.size for chosen in self.groups if chosen is not None)
 
-
-def plan(groupings: Sequence[Grouping], paces: Sequence[float], budget: Budget | None, seed: int) -> Plan:
-    """Decide what to look at; `paces` are seconds for a group of each variable."""
-    counts = [grouping.groups for grouping in groupings]
-    evaluations = 2 * sum(counts)
-    seconds = math.fsum(count * pace for count, pace in zip(counts, paces, strict=True))
+def plan(colourings: Sequence[Colouring], costs: Sequence[Cost], budget: Budget | None, seed: int) -> Plan:
+    """Decide what to look at, by the costs of a group of each variable."""
+    counts = [colouring.groups for colouring in colourings]
+    evaluations = math.fsum(n * cost.evaluations for n, cost in zip(counts, costs, strict=True))
+    seconds = math.fsum(n * cost.seconds for n, cost in zip(counts, costs, strict=True))
     share = 1.0 if budget is None else min(1.0, budget.share(evaluations, seconds))
-    if share >= 1.0:
-        return Plan(evaluations, seconds, (None,) * len(counts))
-    generator = np.random.default_rng([seed, 7])
-    chosen = []
-    for count in counts:
-        number = min(count, max(LEAST, int(share * count)))
-        chosen.append(np.sort(generator.choice(count, number, replace=False)))
-    return Plan(evaluations, seconds, tuple(chosen))
+    groups: tuple[Array | None, ...] = (None,) * len(counts)
+    if share < 1.0:
+        random = generator(Stream.SAMPLE, seed)
+        kept = [max(1, int(share * count)) for count in counts]
+        groups = tuple(
+            np.sort(random.choice(count, few, replace=False)) for count, few in zip(counts, kept, strict=True)
+        )
+        evaluations = math.fsum(n * cost.evaluations for n, cost in zip(kept, costs, strict=True))
+        seconds = math.fsum(n * cost.seconds for n, cost in zip(kept, costs, strict=True))
+    elements = sum(
+        colouring.members * (colouring.groups if chosen is None else chosen.size)
+        for colouring, chosen in zip(colourings, groups, strict=True)
+    )
+    return Plan(Forecast(elements, math.ceil(evaluations), seconds), groups)

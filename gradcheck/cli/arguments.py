@@ -9,64 +9,47 @@ from typing import Any
 import click
 
 
-class Assignment(click.ParamType[tuple[str, Any]]):
-    """NAME=VALUE, with the value as text or as JSON."""
+def tensor_assignment(text: str) -> tuple[str, str]:
+    """NAME=TENSOR as a name and the text of its tensor."""
+    return _assignment(text, "TENSOR")
 
-    name = "assignment"
 
-    def __init__(self, is_json: bool) -> None:
-        self.is_json = is_json
+def json_assignment(text: str) -> tuple[str, Any]:
+    """NAME=JSON as a name and its value."""
+    name, value = _assignment(text, "JSON")
+    try:
+        return name, json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} is no JSON ({error}): write numbers as 3, lists as [1, 2], true, false or null, "
+            "and text in double quotes."
+        ) from error
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Any]:
-        """The name and the value."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        name = name.strip()
-        if not equals or not name or not text:
-            self.fail(
-                f"{value!r} is not of the form NAME={'JSON' if self.is_json else 'TENSOR'}.", param, ctx
-            )
-        return name, self._json(text, param, ctx) if self.is_json else text
 
-    def _json(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+def _assignment(text: str, what: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not name.strip() or not value:
+        raise click.BadParameter(f"{text!r} is not of the form NAME={what}.")
+    return name.strip(), value
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object, written or in a .json file, as a dict."""
+    where = "it"
+    if text.endswith(".json"):
+        where = repr(text)
         try:
-            return json.loads(text)
-        except ValueError as error:
-            self.fail(
-                f"{text!r} is no JSON ({error}): write numbers as 3, lists as [1, 2], true, false or null, "
-                "and text in double quotes.",
-                param,
-                ctx,
-            )
-
-
-class Config(click.ParamType[dict[str, Any]]):
-    """A JSON object, written or in a .json file."""
-
-    name = "config"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        """The object as a dict."""
-        if isinstance(value, dict):
-            return value
-        text, where = str(value), "it"
-        if text.endswith(".json"):
-            where = repr(text)
-            try:
-                text = Path(text).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is no text"
-                self.fail(f"{where} cannot be read: {reason}.", param, ctx)
-        try:
-            config = json.loads(text)
-        except ValueError as error:
-            self.fail(f'{where} is no JSON ({error}): write it as {{"units": 3}}.', param, ctx)
-        if not isinstance(config, dict):
-            self.fail(f'{where} is no JSON object: write it as {{"units": 3}}.', param, ctx)
-        return config
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise click.BadParameter(f"{where} cannot be read: {reason}.") from error
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f'{where} is no JSON ({error}): write it as {{"units": 3}}.') from error
+    if not isinstance(value, dict):
+        raise click.BadParameter(f'{where} is no JSON object: write it as {{"units": 3}}.')
+    return value
 
 
 def once_each(

@@ -1,7 +1,8 @@
-"""Built-in examples whose gradients are known, each checked and shown beside the answer."""
+"""The command demo: built-in examples whose gradients are known, each checked and shown beside the answer."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checking import check_target
+from gradcheck.cli.group import CODES, main
+from gradcheck.cli.options import TRACEBACK
+from gradcheck.cli.streams import terminal, write_out
 from gradcheck.errors import ExitCode
-from gradcheck.report.report import Report
 from gradcheck.settings import Settings
-from gradcheck.targets.dense import dense
-from gradcheck.targets.pooling import avgpool1d, maxpool1d
 from gradcheck.targets.target import Target
 
 SEQUENCE = [[[1, 3, 4, 2, 5, 2], [4, 2, 5, 6, 8, 3], [5, 3, 7, 8, 9, 3]]]
@@ -29,6 +30,15 @@ class Example:
     answers: dict[str, Any]
 
 
+@main.command(epilog=CODES)
+@TRACEBACK
+def demo(traceback: bool) -> ExitCode:
+    """Check built-in examples against the known answers: no file needed."""
+    text, code = run(*terminal())
+    write_out(text)
+    return code
+
+
 def run(width: int | None, color: bool) -> tuple[str, ExitCode]:
     """Check every example; the text to print, for a terminal of `width` or a pipe, and the exit code."""
     from gradcheck.render.table import to_terminal, to_text
@@ -36,26 +46,25 @@ def run(width: int | None, color: bool) -> tuple[str, ExitCode]:
     parts, right = [], True
     for number, example in enumerate(_examples(), start=1):
         report = check_target(example.target, Settings())
-        met = report.passed and _answered(example, report)
+        tapes = {variable.name: variable.tape for variable in report.variables}
+        met = report.passed and all(
+            np.allclose(tapes[name], value, rtol=1e-6, atol=0.0) for name, value in example.answers.items()
+        )
         right &= met
         answers = "; ".join(f"d/d{name} = {_written(value)}" for name, value in example.answers.items())
         text = to_text(report) if width is None else to_terminal(report, width, color)
         parts.append(
             f"{number}. {example.says}\n   known answer: {answers}: "
-            f"{'met' if met else 'NOT MET'}\n\n{_indented(text)}\n"
+            f"{'met' if met else 'NOT MET'}\n\n{textwrap.indent(text.rstrip(), '   ')}\n"
         )
     parts.append("All known answers are met.\n" if right else "A known answer is NOT met.\n")
     return "\n".join(parts), ExitCode.PASS if right else ExitCode.FAIL
 
 
-def _answered(example: Example, report: Report) -> bool:
-    found = {variable.name: variable for variable in report.variables}
-    return all(
-        np.allclose(found[name].tape, value, rtol=1e-6, atol=0.0) for name, value in example.answers.items()
-    )
-
-
 def _examples() -> list[Example]:
+    from gradcheck.targets.dense import dense
+    from gradcheck.targets.pooling import avgpool1d, maxpool1d
+
     x = np.array([[1, 1], [2, 2]], np.float32)
     w = np.array([[2], [3]], np.float32)
     sequence = np.array(SEQUENCE, np.float32)
@@ -101,7 +110,3 @@ def _written(value: Any) -> str:
     return (
         f"{rows:g}" if rows.ndim == 0 else np.array2string(rows, precision=4, separator=",").replace("\n", "")
     )
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"   {line}".rstrip() for line in text.splitlines())

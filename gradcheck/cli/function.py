@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck.cli.arguments import Assignment, once_each
-from gradcheck.cli.document import aside, conclude, read
-from gradcheck.cli.group import CODES, TENSORS, guarded, main
-from gradcheck.cli.options import Common, argument, common, option
-from gradcheck.errors import ExitCode
+import click
+
+from gradcheck.cli.arguments import json_assignment, once_each, tensor_assignment
+from gradcheck.cli.group import CODES, TENSORS, main
+from gradcheck.cli.options import Check, Common, common, option
+from gradcheck.cli.tensors import arrays, build, read
 
 EXAMPLES = """\b
 Examples:
@@ -17,10 +18,10 @@ Examples:
 
 
 @main.command(epilog=f"{TENSORS}\n\n{EXAMPLES}\n\n{CODES}")
-@argument("function", metavar="FILE.py:NAME")
+@click.argument("function", metavar="FILE.py:NAME")
 @option(
     "--arg",
-    type=Assignment(is_json=False),
+    type=tensor_assignment,
     multiple=True,
     callback=once_each,
     metavar="NAME=TENSOR",
@@ -28,30 +29,22 @@ Examples:
 )
 @option(
     "--const",
-    type=Assignment(is_json=True),
+    type=json_assignment,
     multiple=True,
     callback=once_each,
     metavar="NAME=JSON",
     help="Argument that is not differentiated, such as axis=-1; repeat it.",
 )
 @common
-@guarded
-def function(function: str, arg: dict[str, str], const: dict[str, Any], **values: Any) -> ExitCode:
+def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
     """Check a function of your own.
 
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
     """
-    from gradcheck.runtime import load_tensorflow
+    from gradcheck.targets.spec import FunctionSpec
 
-    options = Common.take(values)
     labels = {name: f"--arg {name}" for name in arg}
-    tensors = read(dict(arg), options, labels, integers="files")
-    load_tensorflow()
-    from gradcheck.targets.function import target
-    from gradcheck.targets.source import load_callable
-
-    with aside():
-        found = load_callable(function)
-    name = function.rpartition(":")[2]
-    return conclude(target(found, tensors, const, name=name, names_must_match=True), options)
+    tensors = read(arg, options, labels, keep_integers=True)
+    spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)
+    return Check(build(spec, tensors, options).target, options)

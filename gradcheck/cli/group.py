@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
-import os
 import sys
 import traceback as tracebacks
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from gradcheck import __version__
+from gradcheck.cli.streams import silence
 from gradcheck.errors import ExitCode, GradcheckError
 
 CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
@@ -23,8 +22,34 @@ TENSORS = (
 )
 
 
+@contextlib.contextmanager
+def guard(traceback: bool) -> Iterator[None]:
+    """Turn what goes wrong into one sentence and an exit code."""
+    try:
+        yield
+    except click.ClickException:
+        raise
+    except (Exception, SystemExit) as error:
+        sentence, code = _ending(error)
+        click.echo(f"error: {sentence}", err=True)
+        if traceback:
+            click.echo(tracebacks.format_exc(), err=True, nl=False)
+        raise click.exceptions.Exit(code) from error
+
+
+class Guarded(click.Command):
+    """A command with the option --traceback, inside of `guard`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with guard(ctx.params["traceback"]):
+            return super().invoke(ctx)
+
+
 class Boundary(click.Group):
     """A group whose process ends with the codes of `ExitCode`, whatever happens inside."""
+
+    command_class = Guarded
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit with what it returns."""
@@ -63,30 +88,6 @@ def _reader_may_leave() -> Iterator[None]:
     except BrokenPipeError:
         silence()
         raise click.exceptions.Exit(ExitCode.PASS) from None
-
-
-def silence() -> None:
-    """Python flushes standard output once more on its way out: let that go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def guarded(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
-    """Turn what goes wrong in a command into one sentence and an exit code."""
-
-    @functools.wraps(command)
-    def run(**values: Any) -> ExitCode:
-        try:
-            return command(**values)
-        except (KeyboardInterrupt, click.ClickException):
-            raise
-        except (Exception, SystemExit) as error:
-            sentence, code = _ending(error)
-            click.echo(f"error: {sentence}", err=True)
-            if values["traceback"]:
-                click.echo(tracebacks.format_exc(), err=True, nl=False)
-            return code
-
-    return run
 
 
 def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from gradcheck.cli.arguments import Config
-from gradcheck.cli.document import aside, conclude, note, read, write_out
-from gradcheck.cli.group import CODES, TENSORS, guarded, main
-from gradcheck.cli.options import TENSOR, Common, argument, common, option
+from gradcheck.arrays.types import Array
+from gradcheck.cli.arguments import json_object
+from gradcheck.cli.group import CODES, TENSORS, main
+from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
+from gradcheck.cli.streams import note, write_out
+from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
 
@@ -30,134 +33,91 @@ Examples:
 _X = option(
     "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
 )
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 
 
 @main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
-@argument("layer", metavar="LAYER")
-@option("--config", type=Config(), metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
+@click.argument("layer", metavar="LAYER")
+@option("--config", type=json_object, metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
 @_X
-@option("--mask", metavar=TENSOR, help="Mask of 1 and 0, passed to the layer as mask.")
-@option(
-    "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE.npz",
-    help="Weights by name.  [default: freshly initialised]",
-)
+@tensor("mask", "Mask of 1 and 0, passed to the layer as mask.", required=False)
+@option("--weights", type=_FILE, metavar="FILE.npz", help="Weights by name.  [default: freshly initialised]")
 @_TRAINING
 @common
-@guarded
 def layer(
-    layer: str,
-    config: dict[str, Any] | None,
-    x: tuple[str, ...],
-    mask: str | None,
-    weights: Path | None,
-    training: bool,
-    **values: Any,
-) -> ExitCode:
+    options: Common, x: tuple[str, ...], mask: str | None, weights: Path | None, **described: Any
+) -> Check:
     """Check a Keras layer and its weights.
 
     LAYER is a class of keras.layers (`gradcheck layers` lists them), or a class or layer of your own as
     FILE.py:NAME. Every floating input and every trainable weight is a variable. The layer is made once more
     at float64 for the comparison with differences.
     """
-    from gradcheck.runtime import load_tensorflow
+    from gradcheck.targets.spec import LayerSpec
 
-    options = Common.take(values)
-    load_tensorflow()
-    from gradcheck.targets import keras, layer_class
-
-    with aside():
-        found = layer_class.find(layer)
     texts, labels = _inputs(x)
-    given = read(
-        texts | ({} if mask is None else {"mask": mask}),
-        options,
-        labels,
-        integers="all" if layer_class.takes_indices(found) else "files",
+    tensors = read({**texts, "mask": mask}, options, labels, keep_integers=True)
+    data = arrays(tensors)
+    spec = LayerSpec(
+        mask=data.pop("mask", None),
+        tensors=data,
+        weights=None if weights is None else _weights(weights, options),
+        dtype=options.dtype,
+        seed=options.settings.seed,
+        **described,
     )
-    masking = given.pop("mask", None)
-    with layer_class.default_dtype(options.dtype):
-        with aside():
-            made, rebuild = layer_class.made(found, config, options.seed)
-            keras.build(made, given, training=training, mask=masking)
-            if weights is not None:
-                _load_weights(made, weights, options)
-            target = keras.target(made, given, training=training, mask=masking, rebuild=rebuild)
-        return conclude(target, options)
+    built = build(spec, tensors, options)
+    if built.fresh:
+        note(f"{weights} does not hold {', '.join(built.fresh)}: freshly initialised.", options.quiet)
+    return Check(built.target, options)
 
 
 @main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
-@argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
+@click.argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
-@option("--y", metavar=TENSOR, help="What the output should be, for --loss.")
+@tensor("y", "What the output should be, for --loss.", required=False)
 @option("--loss", metavar="NAME", help="Check the gradient of this Keras loss, such as mse, against --y.")
 @_TRAINING
 @option("--unsafe", is_flag=True, help="Load Lambda layers, which runs code that is in the file.")
 @option(
     "--code",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     multiple=True,
     metavar="FILE.py",
     help="File that registers classes of your own that the model needs; repeat it.",
 )
 @common
-@guarded
-def model(
-    path: Path,
-    x: tuple[str, ...],
-    y: str | None,
-    loss: str | None,
-    training: bool,
-    unsafe: bool,
-    code: tuple[Path, ...],
-    **values: Any,
-) -> ExitCode:
+def model(options: Common, x: tuple[str, ...], y: str | None, loss: str | None, **described: Any) -> Check:
     """Check a saved Keras model.
 
     Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
     listed only for those that do not pass; with --limit, for all of them.
     """
-    from gradcheck.runtime import load_tensorflow
+    from gradcheck.targets.spec import ModelSpec
 
-    options = Common.take(values)
     if (y is None) != (loss is None):
         raise click.UsageError("--loss and --y belong together: give both or neither.")
     texts, labels = _inputs(x)
-    given = read(texts | ({} if y is None else {"y": y}), options, labels, integers="files")
-    truth = given.pop("y", None)
-    load_tensorflow()
-    from gradcheck.arrays.types import is_floating
-    from gradcheck.targets import keras
-    from gradcheck.targets.model import load_model, loss_on
-    from gradcheck.targets.source import import_file
-
-    with aside():
-        for file in code:
-            import_file(file)
-        found = load_model(path, unsafe)
-        name, last = None, None
-        if loss is not None and truth is not None:
-            name, last = f"{loss}({found.name})", loss_on(loss, truth)
-        target = keras.target(found, given, training=training, last=last, name=name)
-    for key, array in given.items():
-        if array.dtype != target.inputs[key].dtype and not is_floating(target.inputs[key].dtype):
-            note(f"{key} holds the indices of an embedding: they are not differentiated.", options)
-    weights = sum(int(found_weight.shape.num_elements()) for found_weight in found.trainable_weights)
-    if weights > LARGE and options.budget is None:
-        options = replace(options, budget=BUDGET)
+    tensors = read({**texts, "y": y}, options, labels, keep_integers=True)
+    data = arrays(tensors)
+    spec = ModelSpec(y=data.pop("y", None), tensors=data, loss=loss, **described)
+    built = build(spec, tensors, options)
+    for name in built.indices:
+        note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)
+    if (built.trainable or 0) > LARGE and options.settings.budget is None:
+        options = replace(options, settings=replace(options.settings, budget=BUDGET))
         note(
-            f"The model has {weights:,} trainable weights: it is checked within --budget {BUDGET}, which can "
-            "be set.",
-            options,
+            f"The model has {built.trainable:,} trainable weights: it is checked within --budget {BUDGET}, "
+            "which can be set.",
+            options.quiet,
         )
-    return conclude(target, options, only_failing=not _is_given("limit"))
+    limit = click.get_current_context().get_parameter_source("limit")
+    return Check(built.target, options, only_failing=limit is click.core.ParameterSource.DEFAULT)
 
 
 @main.command(epilog=CODES)
-@option("--traceback", is_flag=True, help="Show where an error happened.")
-@guarded
+@TRACEBACK
 def layers(traceback: bool) -> ExitCode:
     """List the layers of Keras that `gradcheck layer` checks."""
     from gradcheck.runtime import load_tensorflow
@@ -171,13 +131,7 @@ def layers(traceback: bool) -> ExitCode:
     return ExitCode.PASS
 
 
-def _is_given(parameter: str) -> bool:
-    """Whether the user has set a parameter, on the command line or in the environment."""
-    source = click.get_current_context().get_parameter_source(parameter)
-    return source is not click.core.ParameterSource.DEFAULT
-
-
-def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str | None], dict[str, str]]:
+def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
     """Texts and labels of the inputs by name: x, or x1, x2, …"""
     if len(x) == 1:
         return {"x": x[0]}, {}
@@ -185,12 +139,8 @@ def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str | None], dict[str, str]]:
     return dict(zip(names, x, strict=True)), {name: f"--x ({name})" for name in names}
 
 
-def _load_weights(layer: Any, path: Path, options: Common) -> None:
-    import numpy as np
-
-    from gradcheck.targets.keras import title
-    from gradcheck.targets.weight_names import assign
-
+def _weights(path: Path, options: Common) -> dict[str, Array]:
+    """The arrays of an archive by name."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files) if hasattr(archive, "files") else []
@@ -198,8 +148,7 @@ def _load_weights(layer: Any, path: Path, options: Common) -> None:
         raise GradcheckError(
             f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
         ) from error
-    texts: dict[str, str | None] = {name: f"{path}:{name}" for name in names}
+    texts = {name: f"{path}:{name}" for name in names}
     weights = read(texts, options, {name: f"--weights {name}" for name in names})
-    fresh = assign(layer, title(layer), weights)
-    if fresh:
-        note(f"{path} does not hold {', '.join(fresh)}: freshly initialised.", options)
+    say(weights, options)
+    return arrays(weights)

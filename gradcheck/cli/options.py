@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from gradcheck.settings import RTOL, Budget, Execution, Method, Mode, Settings, read_memory
+from gradcheck.option import Flag, Kind, Section, Whole, Word, Words
+from gradcheck.settings import DEFAULTS, OPTIONS, Settings
+from gradcheck.targets.target import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,122 +28,41 @@ class Format(Enum):
     JSON = "json"
 
 
-class Positive(click.ParamType[float]):
-    """A finite number ≥ 0, or > 0 where `zero` is not allowed."""
-
-    name = "number"
-
-    def __init__(self, zero: bool) -> None:
-        self.zero = zero
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number, or a usage error that states the rule."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or number < 0 or (number == 0 and not self.zero):
-            self.fail(f"{value!r} is no finite number {'≥' if self.zero else '>'} 0.", param, ctx)
-        return number
-
-
-class Read(click.ParamType[Any]):
-    """What a function reads from text; its ValueError states the rule."""
-
-    def __init__(self, read: Callable[[str], Any], name: str) -> None:
-        self.read, self.name = read, name
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, or a usage error that states the rule."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self.read(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Names(click.ParamType[tuple[str, ...]]):
-    """Names separated by commas."""
-
-    name = "names"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """The names in the order given."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(name.strip() for name in str(value).split(",") if name.strip())
-        if not names:
-            self.fail("name at least one input, such as x or x,w.", param, ctx)
-        return names
-
-
 @dataclass(frozen=True)
 class Common:
-    """What every check can be told; see `common` for the meaning of each."""
+    """What every command that checks can be told."""
 
-    wrt: tuple[str, ...] | None
+    settings: Settings
     upstream: str | None
     dtype: str
-    rtol: float
-    atol: float
-    step: float | None
-    seed: int
     limit: int
     format: str
     output: Path | None
     save: Path | None
     quiet: bool
-    strict: bool
-    allow_nondeterministic: float
-    method: str
-    order: int
-    mode: str
-    execution: tuple[str, ...]
-    device: str | None
-    check_pfor: bool
-    budget: Budget | None
-    memory: int | None
     traceback: bool
 
     @staticmethod
     def take(values: dict[str, Any]) -> Common:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
-        return Common(**{field.name: values.pop(field.name) for field in fields(Common)})
-
-    @property
-    def settings(self) -> Settings:
-        """What the check itself needs to know."""
-        return Settings(
-            rtol=self.rtol,
-            atol=self.atol,
-            step=self.step,
-            seed=self.seed,
-            wrt=self.wrt,
-            strict=self.strict,
-            allow_nondeterministic=self.allow_nondeterministic,
-            method=Method(self.method),
-            order=self.order,
-            mode=Mode(self.mode),
-            execution=tuple(Execution(name) for name in self.execution),
-            device=self.device,
-            check_pfor=self.check_pfor,
-            budget=self.budget,
-            memory=self.memory,
-        )
+        settings = Settings(**{name: values.pop(name) for name in OPTIONS})
+        return Common(settings, **{entry.name: values.pop(entry.name) for entry in fields(Common)[1:]})
 
 
-def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+@dataclass(frozen=True)
+class Check:
+    """What a command hands on: the target, and how it is checked and shown."""
+
+    target: Target
+    options: Common
+    only_failing: bool = False
+    """Whether elements are shown only for variables that do not pass."""
+
+
+def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:
     """A Click option that also reads GRADCHECK_<its long name>."""
     variable = "GRADCHECK_" + names[-1].removeprefix("--").upper().replace("-", "_")
-    return click.option(*names, envvar=variable, show_envvar=False, **settings)
-
-
-def argument(name: str, **settings: Any) -> Callable[[Command], Command]:
-    """A Click argument: what is to be checked."""
-    return click.argument(name, **settings)
+    return click.option(*names, envvar=variable, show_default=show_default, **settings)
 
 
 def tensor(name: str, text: str, required: bool = True) -> Callable[[Command], Command]:
@@ -149,94 +70,86 @@ def tensor(name: str, text: str, required: bool = True) -> Callable[[Command], C
     return option(f"--{name}", metavar=TENSOR, required=required, help=text)
 
 
-def common(command: Command) -> Command:
-    """Add the options of every check."""
-    for decorate in reversed(_COMMON):
+def with_options(command: Command, *options: Callable[[Any], Any]) -> Command:
+    """A command with some options, which --help shows in this order."""
+    for decorate in reversed(options):
         command = decorate(command)
     return command
 
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+def section(chosen: Section) -> list[Callable[[Any], Any]]:
+    """The options of the settings that --help shows in one section."""
+    return [_setting(name) for name in OPTIONS if OPTIONS[name].section is chosen]
 
+
+def _setting(name: str) -> Callable[[Any], Any]:
+    told = OPTIONS[name]
+    return option(
+        f"--{name.replace('_', '-')}",
+        default=DEFAULTS[name],
+        show_default=told.shown is None,
+        metavar=told.metavar or told.kind.metavar,
+        help=told.help + (f"  [default: {told.shown}]" if told.shown else ""),
+        **_type(told.kind),
+    )
+
+
+def _type(kind: Kind) -> dict[str, Any]:
+    """What Click is told of a kind of setting."""
+    match kind:
+        case Flag():
+            return {"is_flag": True}
+        case Whole():
+            return {"type": click.IntRange(kind.least)}
+        case Word():
+            return {"type": click.Choice(kind.choices), "multiple": isinstance(kind, Words)}
+        case _:
+            return {"type": _parser(kind)}
+
+
+def _parser(kind: Kind) -> Callable[[Any], Any]:
+    """Makes a value of text as a kind of setting does; what is refused becomes a usage error."""
+
+    def parsed(value: Any) -> Any:
+        try:
+            return kind.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return parsed
+
+
+TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
-    option("--wrt", type=Names(), help="Inputs to differentiate, such as x,w.  [default: all]"),
+    *section(Section.POINT),
+    tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
+    option("--dtype", type=click.Choice(DTYPES), default="auto", help="Dtype of the tensors."),
+    *section(Section.NUMBERS),
     option(
-        "--upstream", metavar=TENSOR, help="Upstream gradient, in the shape of the output.  [default: ones]"
-    ),
-    option(
-        "--dtype", type=click.Choice(DTYPES), default="auto", show_default=True, help="Dtype of the tensors."
-    ),
-    option("--rtol", type=Positive(True), default=RTOL, show_default=True, help="Tolerance as a share of S."),
-    option("--atol", type=Positive(True), default=0.0, show_default=True, help="Tolerance added to that."),
-    option(
-        "--step", type=Positive(False), help="First step, relative to max(|x|, rms x).  [default: by dtype]"
-    ),
-    option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same report."),
-    option(
-        "--limit",
-        type=click.IntRange(0),
-        default=20,
-        show_default=True,
-        help="Rows of elements shown per variable; 0 for all.",
+        "--limit", type=click.IntRange(0), default=20, help="Rows of elements shown per variable; 0 for all."
     ),
     option(
         "--format",
         type=click.Choice([form.value for form in Format]),
         default=Format.TABLE.value,
-        show_default=True,
         help="Form of the report.",
     ),
     option("--output", type=_FILE, help="Write the report to this file, not to standard output."),
     option("--save", type=_FILE, metavar="FILE.npz", help="Also save the full arrays."),
     option("--quiet", is_flag=True, help="Nothing but the exit code."),
-    option("--strict", is_flag=True, help="Count kinks as failures."),
-    option(
-        "--allow-nondeterministic",
-        type=Positive(True),
-        default=0.0,
-        metavar="NOISE",
-        help="Largest difference of two evaluations at one point to take as noise.",
-    ),
-    option(
-        "--method",
-        type=click.Choice([method.value for method in Method]),
-        default=Method.AUTO.value,
-        show_default=True,
-        help="elementwise perturbs one element at a time: slow.",
-    ),
-    option(
-        "--order",
-        type=click.IntRange(1),
-        default=1,
-        show_default=True,
-        help="Also check gradients of gradients, up to this order.",
-    ),
-    option(
-        "--mode",
-        type=click.Choice([mode.value for mode in Mode]),
-        default=Mode.REVERSE.value,
-        show_default=True,
-        help="reverse is the tape, forward tf.autodiff.ForwardAccumulator.",
-    ),
-    option(
-        "--execution",
-        type=click.Choice([execution.value for execution in Execution]),
-        multiple=True,
-        help="Also hold the tape of a graph, or compiled with XLA, against the eager one; repeatable.",
-    ),
-    option("--device", metavar="NAME", help="Run on this device, such as CPU:0 or GPU:0."),
-    option("--check-pfor", is_flag=True, help="Also hold Jacobians by pfor against those by a loop."),
-    option(
-        "--budget",
-        type=Read(Budget.of, "budget"),
-        metavar="60s|5000",
-        help="Seconds or evaluations; where that is too little, a sample is checked.  [default: no limit]",
-    ),
-    option(
-        "--memory",
-        type=Read(read_memory, "memory"),
-        metavar="2GiB",
-        help="What a batch of evaluations may hold.  [default: half of what is free]",
-    ),
-    option("--traceback", is_flag=True, help="Show where an error happened."),
+    *section(Section.CHECKS),
+    *section(Section.COST),
+    TRACEBACK,
 )
+
+
+def common(command: Callable[..., Check]) -> Callable[..., Check]:
+    """Add the options of every check, which the command gets as its argument `options`."""
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Check:
+        options = Common.take(values)
+        return command(options=options, **values)
+
+    return with_options(run, *_COMMON)

@@ -13,20 +13,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from gradcheck.arrays.shared_memory import Movable, view
+from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.types import Array
-from gradcheck.differences.contraction import Part, Pieces, Sides
-from gradcheck.differences.evaluator import Evaluation
-from gradcheck.differences.weights import Sums, Weights
-from gradcheck.function.primal import Forward
-from gradcheck.sparsity.owners import alike
-from gradcheck.sparsity.probing import Changed, Grouping
-from gradcheck.sparsity.rows import Touched
+from gradcheck.differences.contraction import AllOutputs, EntriesOnly, Sums, Weighted, contract
+from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.group_evaluator import GroupEvaluator
+from gradcheck.differences.groups import MovedGroups, Part, Sides
+from gradcheck.differences.joined import joinable
+from gradcheck.function.meter import Meter
+from gradcheck.function.noise_level import NoiseLevel
+from gradcheck.function.primal import Primal
+from gradcheck.sparsity.colouring import Colouring, alike
+from gradcheck.sparsity.probing import Changed
+from gradcheck.sparsity.rows import Rows
 
 LARGE = 2**16
 """From this many outputs on a group is evaluated by itself, for memory's sake."""
@@ -42,7 +46,7 @@ class Moved:
     leak: bool
     """Whether an output moved that no element of its group owns."""
     parts: list[Part]
-    """The elements in pieces, each with its sums."""
+    """The elements in parts, each with its sums."""
 
 
 class Differences:
@@ -50,111 +54,114 @@ class Differences:
 
     def __init__(
         self,
-        forward: Forward,
+        primal: Primal,
         variable: int,
-        weights: Weights,
-        base: Array | None = None,
+        cotangents: Array,
+        noise: NoiseLevel,
+        base: Array,
+        meter: Meter,
         memory: int | None = None,
     ) -> None:
-        """`base` is f at the point, where that is known; `memory` bounds a batch of evaluations, in bytes;
-        None for half of what is free."""
-        self.forward, self.variable, self.weights = forward, variable, weights
-        self.base = view(forward(forward.values)) if base is None else base
-        self.evaluation = Evaluation(forward, variable, self.base, memory)
-        self.evaluation.count = int(base is None)
+        """`cotangents` are [K, outputs], `base` is f at the point; `memory` bounds a batch of evaluations, in
+        bytes; None for half of what is free."""
+        self.primal, self.variable, self.noise, self.base = primal, variable, noise, base
+        self.weighted = Weighted.of(cotangents, noise.noise, noise.eps)
+        self.evaluator = Evaluator(primal, variable, base, meter, memory)
+        self._groups = GroupEvaluator(self.evaluator)
 
     @property
-    def evaluations(self) -> int:
-        """How often the function was evaluated."""
-        return self.evaluation.count
+    def count(self) -> int:
+        """Number of cotangents K."""
+        return len(self.weighted.cotangents)
 
-    def batches(self, grouping: Grouping, chosen: Array | None = None) -> Iterator[list[int]]:
+    def join(self, colourings: Sequence[Colouring]) -> None:
+        """Look for joined copies of this variable; the colourings are those of all variables."""
+        self._groups.join(colourings[self.variable], joinable(self.primal, self.variable, colourings))
+
+    @property
+    def copies(self) -> int:
+        """How many groups are evaluated at once in joined copies."""
+        return self._groups.copies
+
+    def batches(self, colouring: Colouring, chosen: Array | None = None) -> Iterator[list[int]]:
         """The groups, all or those `chosen`, as many at a time as memory allows."""
-        batch = 1 if self.base.size >= LARGE else self.evaluation.together(grouping)
-        groups: Sequence[int] = range(grouping.groups) if chosen is None else [int(g) for g in chosen]
+        batch = 1 if self.base.size >= LARGE else self._groups.together(colouring)
+        groups: Sequence[int] = range(colouring.groups) if chosen is None else [int(g) for g in chosen]
         for start in range(0, len(groups), batch):
             yield list(groups[start : start + batch])
 
-    def first(self, grouping: Grouping, groups: list[int], higher: Array, lower: Array) -> list[Moved]:
+    def of_groups(self, colouring: Colouring, groups: list[int], higher: Array, lower: Array) -> list[Moved]:
         """Each group's elements moved up to `higher` and down to `lower`, arrays of the variable's shape."""
-        (ups, downs), base = self.evaluation.groups(grouping, groups, (higher, lower))
+        (ups, downs), base = self._groups(colouring, groups, (higher, lower))
         sides = Sides(ups, downs, base)
-        if alike(grouping):
-            return [self._moved(grouping, groups, sides)]
-        return [self._moved(grouping, [group], sides.of(n)) for n, group in enumerate(groups)]
+        if alike(colouring):
+            return [self._moved(colouring, groups, sides)]
+        return [self._moved(colouring, [group], sides.of(n)) for n, group in enumerate(groups)]
 
-    def _moved(self, grouping: Grouping, groups: list[int], sides: Sides) -> Moved:
-        pieces = Pieces(grouping, groups, self.forward.outputs, self.weights, sides)
-        return Moved(groups, pieces.leaks(), list(pieces.parts()))
+    def _moved(self, colouring: Colouring, groups: list[int], sides: Sides) -> Moved:
+        moved = MovedGroups(colouring, groups, self.primal.outputs, self.weighted, sides)
+        return Moved(groups, moved.leaks(), list(moved.parts()))
 
-    def sweep(self, grouping: Grouping, flat: Array, steps: Array, plain: bool) -> Sums:
+    def of_elements(self, colouring: Colouring, flat: Array, steps: Array, *, plain: bool) -> Sums:
         """U elements at `flat` moved by `steps` up and down; `plain`: evaluated without batches."""
-        rows = np.empty((3 * self.weights.count + 3, flat.size))
-        if grouping.members == 1:
-            batch = self.evaluation.batch
+        rows = np.empty((3 * self.count + 3, flat.size))
+        if colouring.members == 1:
+            batch = self.evaluator.batch
             for start in range(0, flat.size, batch):
                 chosen = slice(start, start + batch)
-                rows[:, chosen] = self._alone(flat[chosen], steps[chosen], plain).rows
+                rows[:, chosen] = self._alone(flat[chosen], steps[chosen], plain=plain)
         else:
-            touched = Touched(grouping, self.forward.outputs)
-            for places in touched.rounds(flat):
-                rows[:, places] = self._together(flat[places], steps[places], touched).rows
-        return Sums.of(rows, self.weights.count)
+            reached = Rows(colouring, self.primal.outputs)
+            for places in reached.rounds(flat):
+                rows[:, places] = self._together(flat[places], steps[places], reached)
+        return Sums.of(rows, self.count)
 
-    def _alone(self, flat: Array, steps: Array, plain: bool) -> Sums:
+    def _alone(self, flat: Array, steps: Array, *, plain: bool) -> Array:
         """Elements moved one by one."""
         both = np.concatenate([steps, -steps])
-        found, base = self.evaluation.elements(np.concatenate([flat, flat]), both, plain)
-        return self.weights.of_elements(found[: flat.size], found[flat.size :], base)
+        found, base = self.evaluator.elements(np.concatenate([flat, flat]), both, plain=plain)
+        up, down = found[: flat.size], found[flat.size :]
+        return contract(self.weighted, AllOutputs(), up, down, base, gap=True)
 
-    def _together(self, flat: Array, steps: Array, touched: Touched) -> Sums:
+    def _together(self, flat: Array, steps: Array, reached: Rows) -> Array:
         """Elements that share no output, moved in one pair of evaluations."""
-        entries, moved = touched.of(flat), self._movable
-        places, point = moved.array.reshape(-1), view(self.forward.values[self.variable]).reshape(-1)
+        entries, moved = reached.of(flat), self._groups.movable
+        places, point = moved.array.reshape(-1), view(self.primal.values[self.variable]).reshape(-1)
         sides = []
         for moves in (steps, -steps):
             places[flat] += moves
-            sides.append(view(self.evaluation.moved(moved.tensor()))[entries])
+            sides.append(view(self.evaluator.moved(moved.tensor()))[entries])
             places[flat] = point[flat]
-        return self.weights.of_entries(sides[0], sides[1], self.base[entries], entries)
+        # An entry of −1 is no output: nothing moves there.
+        up, down, base = (np.where(entries < 0, 0.0, side) for side in (*sides, self.base[entries]))
+        return contract(self.weighted.at(entries), EntriesOnly(), up, down, base, gap=True)
 
     def along(self, flat: int, moves: Array, entries: Array) -> Array:
         """Outputs at `entries` with the element at `flat` moved by each of the `moves`, [moves, entries]."""
-        dtype = self.forward.values[self.variable].dtype.as_numpy_dtype
-        if moves.size <= self.evaluation.batch:
+        dtype = self.primal.values[self.variable].dtype.as_numpy_dtype
+        if moves.size <= self.evaluator.batch:
             flats = np.full(moves.size, flat)
-            return self.evaluation.elements(flats, moves.astype(dtype), plain=True)[0][:, entries]
-        moved = self._movable
-        places, here = moved.array.reshape(-1), view(self.forward.values[self.variable]).reshape(-1)[flat]
+            return self.evaluator.elements(flats, moves.astype(dtype), plain=True)[0][:, entries]
+        moved = self._groups.movable
+        places, here = moved.array.reshape(-1), view(self.primal.values[self.variable]).reshape(-1)[flat]
         found = np.empty((moves.size, entries.size))
         for row, move in zip(found, moves, strict=True):
             places[flat] = here + move
-            row[:] = view(self.evaluation.moved(moved.tensor()))[entries]
+            row[:] = view(self.evaluator.moved(moved.tensor()))[entries]
         places[flat] = here
         return found
 
-    @cached_property
-    def _movable(self) -> Movable:
-        """The variable, whose elements are moved where they are and moved back."""
-        return Movable(view(self.forward.values[self.variable]))
-
     def forget(self) -> None:
         """Give back memory that is quickly filled again."""
-        self.__dict__.pop("_movable", None)
-
-    def at(self, values: list[Any]) -> Any:
-        """f at other values of all variables, evaluated eagerly; NaN where the function refuses them."""
-        return self.evaluation.at(values)
+        self._groups.forget()
 
     def changed(self, *ends: Array) -> list[Changed]:
         """For each end, which outputs change, bit for bit, when elements go to their place in it."""
-        point, moved = view(self.forward.values[self.variable]), self._movable
+        point, moved = view(self.primal.values[self.variable]), self._groups.movable
 
         def changed(end: Array, axis: int, indices: Array) -> Array:
             _put(end, moved.array, axis, indices)
-            values = list(self.forward.values)
-            values[self.variable] = moved.tensor()
-            different = np.asarray(view(self.at(values)) != self.base)
+            different = np.asarray(view(self.evaluator.moved(moved.tensor())) != self.base)
             _put(point, moved.array, axis, indices)
             return different
 

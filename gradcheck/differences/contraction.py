@@ -1,187 +1,140 @@
-"""The outputs of groups contracted with the cotangents, in pieces that stay in the processor's cache."""
+"""Σ r_k Δ: differences of outputs contracted with the cotangents, for several elements at once.
+
+Which outputs are added up for which element is a `Total`: all of them (elements that were moved alone), those
+of some entries, those that a layout of owners gives each member of a group, or each output by itself. No
+Jacobian is ever held.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
 import numpy as np
 
-from gradcheck.arrays.parallel import each
+from gradcheck.arrays.columns import Columns
 from gradcheck.arrays.types import Array
-from gradcheck.differences.weights import Weights
-from gradcheck.function.primal import Output
-from gradcheck.sparsity.owners import Layout, layouts
-from gradcheck.sparsity.probing import Grouping, Slices
-
-PIECE = 2**16
-"""Outputs looked at together: a few arrays of this length fit in a core's own cache."""
+from gradcheck.function.cotangents import sizes
 
 
 @dataclass(frozen=True)
-class Sides:
-    """The outputs of some groups."""
+class Sums(Columns):
+    """Contractions for U elements, not yet divided by a step."""
 
     up: Array
-    """With the elements moved up, [groups, outputs]."""
+    """Σ r_k Δ⁺, [K, U]."""
     down: Array
-    """With the elements moved down, [groups, outputs]."""
-    base: Array
-    """At the point, [groups, outputs] or [1, outputs]."""
+    """Σ r_k Δ⁻, [K, U]."""
+    gap: Array
+    """Σ |r_k| |Δ⁺ − Δ⁻|, [K, U]; for equal steps h times the width of the interval of slopes.
+    [0, U] outside a ladder of steps."""
+    size: Array
+    """Σ w (|Δ⁺| + |Δ⁻|) / 2, [U], with w the size of the cotangent that is shown."""
+    noise: Array
+    """Σ w σ over the outputs that moved, [U], with σ the rounding of an output."""
+    coarse: Array
+    """Σ w ε (|Δ⁺| + |Δ⁻|) / 2, [U], with ε the relative rounding of an output's tensor."""
 
-    def of(self, number: int) -> Sides:
-        """Those of one group."""
-        chosen = slice(number, number + 1)
-        return Sides(
-            self.up[chosen], self.down[chosen], self.base[chosen if len(self.base) > 1 else slice(1)]
-        )
-
-    def part(self, groups: slice, outputs: slice) -> Iterator[Array]:
-        """Up, down and base for some groups and outputs."""
-        yield self.up[groups, outputs]
-        yield self.down[groups, outputs]
-        yield self.base[groups if len(self.base) > 1 else slice(None), outputs]
+    @staticmethod
+    def of(rows: Array, cotangents: int) -> Sums:
+        """Name the rows of a contraction, [3K + 3, U] or without a gap [2K + 3, U]."""
+        up, down, gap, rest = np.split(rows, [cotangents, 2 * cotangents, len(rows) - 3])
+        return Sums(up, down, gap, *rest)
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some elements and how to get their sums."""
+class Weighted:
+    """Some outputs with what they are multiplied by and how they are rounded; all in the outputs' shape."""
 
-    where: Slices | Array
-    """A strided view of the variable, or flat indices."""
-    pieces: Sequence[Callable[[], Array]]
-    """The sums [2K + 3, elements] of some of them each, in rows as in `Sums`."""
+    cotangents: Array
+    """[K, *outputs]."""
+    shown: Array
+    """w, the size of the cotangent that is shown."""
+    noise: Array
+    eps: Array
+    """Relative rounding, or one number [1] for all outputs."""
 
-    def rows(self) -> Array:
-        """The sums of all, [2K + 3, elements]."""
-        found = each(lambda piece: piece(), self.pieces)
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+    @staticmethod
+    def of(cotangents: Array, noise: Array, eps: Array) -> Weighted:
+        """All outputs, flat; `cotangents` are [K, outputs]."""
+        return Weighted(cotangents, sizes(cotangents[0]), noise, eps)
 
-
-class Pieces:
-    """The contraction of one group, or of several that have the same layout, piece by piece."""
-
-    def __init__(
-        self,
-        grouping: Grouping,
-        groups: Sequence[int],
-        outputs: tuple[Output, ...],
-        weights: Weights,
-        sides: Sides,
-    ) -> None:
-        starts = np.cumsum([0, *(output.size for output in outputs)])
-        self.tensors = list(zip(layouts(grouping, outputs, groups[0]), outputs, starts[:-1], strict=True))
-        self.grouping, self.groups, self.weights, self.sides = grouping, groups, weights, sides
-        self.moved = [layout for layout, _, _ in self.tensors if layout is not None]
-
-    def leaks(self) -> bool:
-        """Whether an output moved that no member owns."""
-        for layout, output, start in self.tensors:
-            outputs = slice(start, start + output.size)
-            noise = self.weights.precision.noise[outputs].reshape(output.shape)
-            parts = self.sides.part(slice(None), outputs)
-            up, down, base = (values.reshape(-1, *output.shape) for values in parts)
-            for stray in [(...,)] if layout is None else layout.strays():
-                with np.errstate(invalid="ignore"):
-                    middle, slack = base[:, *stray], noise[stray]
-                    moved = np.maximum(np.abs(up[:, *stray] - middle), np.abs(middle - down[:, *stray]))
-                    if not (moved <= 4 * slack).all():
-                        return True
-        return False
-
-    def parts(self) -> Iterator[Part]:
-        """The elements in pieces whose outputs fit in the cache."""
-        if len(self.groups) > 1:
-            count = len(self.groups)
-            step = max(1, PIECE // max((math.prod(layout.shape) for layout in self.moved), default=1))
-            chosen = [slice(at, min(at + step, count)) for at in range(0, count, step)]
-            yield Part(self._flat(), [partial(self._sums, part) for part in chosen])
-            return
-        whole = self.grouping.slices(self.groups[0])
-        if not (self.moved and all(layout.leading for layout in self.moved)):
-            yield Part(whole, [partial(self._sums, slice(1))])
-            return
-        size = self.grouping.shape[0]
-        rows = max(1, PIECE // max(math.prod(layout.shape[1:]) for layout in self.moved))
-        chosen = [slice(at, min(at + rows, size)) for at in range(0, size, rows)]
-        pieces = [partial(self._sums, slice(1), part) for part in chosen]
-        if self.grouping.members <= PIECE // 4:
-            # To judge few elements at once costs more than not to have them in the cache.
-            yield Part(whole, pieces)
-        else:
-            yield from (Part((part, *whole[1:]), [piece]) for part, piece in zip(chosen, pieces, strict=True))
-
-    def _flat(self) -> Array:
-        """Flat indices of the elements of groups of the same layout, group by group."""
-        numbers = np.arange(math.prod(self.grouping.shape)).reshape(self.grouping.shape)
-        return np.concatenate([numbers[self.grouping.slices(group)].reshape(-1) for group in self.groups])
-
-    def _sums(self, groups: slice, rows: slice | None = None) -> Array:
-        """The sums of some of the groups, or of some rows of the first axis of the only one."""
-        total: Array | float = 0.0
-        for layout, output, start in self.tensors:
-            if layout is None:
-                continue
-            part = slice(start, start + output.size)
-            if rows is not None:
-                width = output.size // output.shape[0]
-                part = slice(start + rows.start * width, start + rows.stop * width)
-                layout = layout.rows(rows.start, rows.stop)
-            sides = (
-                values.reshape(-1, *layout.shape)[:, *layout.covered]
-                for values in self.sides.part(groups, part)
-            )
-            total = total + self._contract(layout, part, *sides)
-        if isinstance(total, float):
-            members = self.grouping.members * len(self.groups[groups])
-            return np.zeros((2 * self.weights.count + 3, members))
-        return self._crop(rows, total)
-
-    def _contract(self, layout: Layout, part: slice, up: Array, down: Array, base: Array) -> Array:
-        """Rows of one tensor's covered outputs."""
-        weights, eps = self.weights, self.weights.precision.eps
-        cotangents = weights.cotangents[:, part].reshape(-1, *layout.shape)[:, *layout.covered]
-        shown, noise = (
-            values[part].reshape(layout.shape)[layout.covered]
-            for values in (weights.shown, weights.precision.noise)
-        )
-        with np.errstate(invalid="ignore", over="ignore"):
-            rise, fall = up - base, base - down
-            moved = np.abs(rise)
-            moved += np.abs(fall)
-            moved *= 0.5 * shown
-            if layout.dense:
-                rows = layout.shape[0] if layout.owned else 1
-                linear = np.concatenate([_products(cotangents, side, rows) for side in (rise, fall)])
-            else:
-                linear = np.stack(
-                    [layout.add_up(cotangent * side) for side in (rise, fall) for cotangent in cotangents]
-                )
-            size = layout.add_up(moved)
-            held = noise * shown if moved.all() else np.where(moved != 0, noise * shown, 0.0)
-            held = np.broadcast_to(layout.add_up(held.reshape(-1, *noise.shape)), (len(up), size.shape[-1]))
+    def part(self, outputs: slice, shape: tuple[int, ...], covered: tuple[slice, ...]) -> Weighted:
+        """The `covered` outputs of one tensor, which lie at `outputs` among all and have a shape."""
         # All outputs of a tensor have the same relative rounding.
-        return np.concatenate([linear, [size, held, size * eps[0 if eps.size == 1 else part.start]]])
+        eps = self.eps[:1] if self.eps.size == 1 else self.eps[outputs][:1]
+        return Weighted(
+            self.cotangents[:, outputs].reshape(-1, *shape)[:, *covered],
+            self.shown[outputs].reshape(shape)[covered],
+            self.noise[outputs].reshape(shape)[covered],
+            eps,
+        )
 
-    def _crop(self, rows: slice | None, total: Array) -> Array:
-        """Without the members that fall off the tensor's end: [rows, groups, members] → [rows, elements]."""
-        if len(self.groups) > 1:
-            return total.reshape(len(total), -1)
-        where = self.grouping.slices(self.groups[0])
-        pairs = zip(where, self.grouping.shape, strict=True)
-        kept = [len(range(*part.indices(size))) for part, size in pairs]
-        full = list(self.grouping.lengths)
-        if rows is not None:
-            full[0] = kept[0] = rows.stop - rows.start
-        if full == kept:
-            return total.reshape(len(total), -1)
-        return total.reshape(-1, *full)[:, *(slice(0, n) for n in kept)].reshape(len(total), -1)
+    def at(self, entries: Array) -> Weighted:
+        """The outputs at flat indices of any shape."""
+        eps = self.eps if self.eps.size == 1 else self.eps[entries]
+        return Weighted(self.cotangents[:, entries], self.shown[entries], self.noise[entries], eps)
 
 
-def _products(cotangents: Array, side: Array, rows: int) -> Array:
-    """Σ r_k Δ for each row of each group, [K, groups, rows]; one small matrix product a row."""
-    count = len(cotangents)
-    weights = cotangents.reshape(count, rows, -1).astype(np.float64, copy=False).transpose(1, 2, 0)
-    return np.asarray((side.reshape(len(side), rows, -1).transpose(1, 0, 2) @ weights).transpose(2, 1, 0))
+class Total(Protocol):
+    """How the outputs of each element are added up."""
+
+    def products(self, cotangents: Array, side: Array) -> Array:
+        """Σ r_k Δ over the outputs of each element, [K, U]."""
+
+    def sums(self, values: Array) -> Array:
+        """Σ over the outputs of each element, [U]."""
+
+
+def contract(
+    outputs: Weighted, total: Total, up: Array, down: Array, base: Array, *, gap: bool = False
+) -> Array:
+    """The rows of `Sums` for elements whose outputs went `up` and `down`; with `gap` for ladders of steps."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        rise, fall = up - base, base - down
+        moved = np.abs(rise)
+        moved += np.abs(fall)
+        moved *= 0.5 * outputs.shown
+        rows = [total.products(outputs.cotangents, side) for side in (rise, fall)]
+        if gap:
+            rows.append(total.products(np.abs(outputs.cotangents), np.abs(rise - fall)))
+        size, rounding = total.sums(moved), outputs.noise * outputs.shown
+        held = total.sums(rounding if moved.all() else np.where(moved != 0, rounding, 0.0))
+        coarse = size * outputs.eps if outputs.eps.size == 1 else total.sums(moved * outputs.eps)
+    return np.concatenate([*rows, [size, np.broadcast_to(held, size.shape), coarse]])
+
+
+class AllOutputs:
+    """Elements moved alone: sides are [U, outputs] and every output counts."""
+
+    def products(self, cotangents: Array, side: Array) -> Array:
+        """One matrix product for all elements."""
+        return np.asarray(cotangents.astype(np.float64, copy=False) @ side.T)
+
+    def sums(self, values: Array) -> Array:
+        """Over the last axis."""
+        return np.asarray(values.sum(axis=-1))
+
+
+class EntriesOnly:
+    """Elements moved together that share no output: sides are [U, Q], the Q outputs of each element."""
+
+    def products(self, cotangents: Array, side: Array) -> Array:
+        """`cotangents` are those of the entries, [K, U, Q]."""
+        return np.asarray(np.einsum("kuq,uq->ku", cotangents, side))
+
+    def sums(self, values: Array) -> Array:
+        """Over the last axis."""
+        return np.asarray(values.sum(axis=-1))
+
+
+class EachOutput:
+    """Every output is an element of its own: sides are [outputs], and the one cotangent is 1."""
+
+    def products(self, cotangents: Array, side: Array) -> Array:
+        """[1, outputs]."""
+        return np.asarray(cotangents * side)
+
+    def sums(self, values: Array) -> Array:
+        """Each by itself."""
+        return values

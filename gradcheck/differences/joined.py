@@ -1,4 +1,4 @@
-"""Moved copies of a variable side by side: one evaluation for many groups.
+"""Joined copies: copies of a variable along a batch axis, so that one evaluation serves many groups.
 
 Where an axis of a variable lies, index by index, along an axis of every output (a batch, the columns of a
 weight), f of copies joined along it is f of each, joined. Thousands of thin products so become a few large
@@ -18,18 +18,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.arrays.scale import alike
 from gradcheck.arrays.shared_memory import Movable, view
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Forward
-from gradcheck.sparsity.bands import EMPTY, Window
-from gradcheck.sparsity.probing import Grouping
-
-ALIKE = 1e-6
-"""Share of the largest output by which two ways of evaluating the same may differ in rounding."""
+from gradcheck.function.primal import Primal
+from gradcheck.sparsity.bands import EMPTY, Band
+from gradcheck.sparsity.colouring import Colouring
 
 
 @dataclass(frozen=True)
-class Lane:
+class Axes:
     """Axes along which copies are joined."""
 
     inputs: Mapping[str, int] = field(default_factory=dict)
@@ -37,71 +36,71 @@ class Lane:
     outputs: tuple[int, ...] = ()
 
 
-def lanes(forward: Forward, number: int, groupings: Sequence[Grouping]) -> Iterator[Lane]:
-    """Lanes worth trying for variable `number`, by what the probes found of all variables."""
-    shape = groupings[number].shape
+def joinable(primal: Primal, number: int, colourings: Sequence[Colouring]) -> Iterator[Axes]:
+    """Axes worth trying for variable `number`, by what the probes found of all variables."""
+    shape = colourings[number].shape
     for axis in range(len(shape)):
-        outputs = _along(groupings[number], axis)
+        outputs = _along(colourings[number], axis)
         if outputs is None:
             continue
         joined: dict[str, int] = {}
-        tried: list[Lane] = []
-        for name, grouping in zip(forward.names, groupings, strict=True):
-            found = [other for other in range(len(grouping.shape)) if _moves(grouping, other, outputs)]
+        tried: list[Axes] = []
+        for name, colouring in zip(primal.names, colourings, strict=True):
+            found = [other for other in range(len(colouring.shape)) if _moves(colouring, other, outputs)]
             joined |= {name: found[0]} if found else {}
-        rank = len(forward.outputs[0].shape)
+        rank = len(primal.outputs[0].shape)
         # What no probe saw may share the axis: as in broadcasting, from the right, or from the left.
         for place in (None, outputs[0] - rank, axis):
             guessed = {
                 name: place % len(tensor.shape)
-                for name, tensor in forward.inputs.items()
+                for name, tensor in primal.inputs.items()
                 if place is not None and _has(tuple(tensor.shape), place, shape[axis])
             }
-            lane = Lane(guessed | joined, outputs)
-            if lane not in tried:
-                tried.append(lane)
-                yield lane
+            along = Axes(guessed | joined, outputs)
+            if along not in tried:
+                tried.append(along)
+                yield along
 
 
 def _has(shape: tuple[int, ...], place: int, size: int) -> bool:
     return -len(shape) <= place < len(shape) and shape[place] == size
 
 
-def _along(grouping: Grouping, axis: int) -> tuple[int, ...] | None:
+def _along(colouring: Colouring, axis: int) -> tuple[int, ...] | None:
     """The axis of each output along which an axis of a variable lies, index by index."""
-    windows = [by_axis[axis] for by_axis in grouping.windows]
-    if not all(_same(window) for window in windows):
+    bands = [by_axis[axis] for by_axis in colouring.bands]
+    if not all(_same(band) for band in bands):
         return None
-    return tuple(window.axis for window in windows if window is not None)
+    return tuple(band.axis for band in bands if band is not None)
 
 
-def _same(window: Window | None) -> bool:
-    return window is not None and window.stride == 1 and window.low == window.high == 0
+def _same(band: Band | None) -> bool:
+    return band is not None and band.stride == 1 and band.low == band.high == 0
 
 
-def _moves(grouping: Grouping, axis: int, outputs: tuple[int, ...]) -> bool:
+def _moves(colouring: Colouring, axis: int, outputs: tuple[int, ...]) -> bool:
     """Whether an axis of a variable lies along those of the outputs, in as many of them as it moves."""
-    windows = [by_axis[axis] for by_axis in grouping.windows]
+    bands = [by_axis[axis] for by_axis in colouring.bands]
     met = [
-        window == EMPTY or (window is not None and _same(window) and window.axis == output)
-        for window, output in zip(windows, outputs, strict=True)
+        band == EMPTY or (band is not None and _same(band) and band.axis == output)
+        for band, output in zip(bands, outputs, strict=True)
     ]
-    return all(met) and any(window != EMPTY for window in windows)
+    return all(met) and any(band != EMPTY for band in bands)
 
 
-class Copies:
+class Joined:
     """The function of several copies of one variable."""
 
-    def __init__(self, forward: Forward, variable: int, lane: Lane, count: int, compiled: bool) -> None:
-        """`count` copies are joined along the lane; `compiled`: in a graph, where the function traces."""
-        self.forward, self.lane, self.count = forward, lane, count
-        self.name = forward.names[variable]
-        self.point = view(forward.values[variable])
-        self.shared = forward.inputs | dict(zip(forward.names, forward.values, strict=True))
-        for name, axis in lane.inputs.items():
+    def __init__(self, primal: Primal, variable: int, along: Axes, count: int, *, compiled: bool) -> None:
+        """`count` copies are joined along the axes; `compiled`: in a graph, where the function traces."""
+        self.primal, self.along, self.count = primal, along, count
+        self.name = primal.names[variable]
+        self.point = view(primal.values[variable])
+        self.shared = primal.inputs | dict(zip(primal.names, primal.values, strict=True))
+        for name, axis in along.inputs.items():
             if name != self.name:
                 self.shared[name] = tf.concat([self.shared[name]] * count, axis)
-        axis = lane.inputs.get(self.name, 0)
+        axis = along.inputs.get(self.name, 0)
         self._joined = Movable(np.concatenate([self.point] * count, axis) if count > 1 else self.point)
         apart = (*self.point.shape[:axis], count, *self.point.shape[axis:])
         # A view with the copies first: what is written here is evaluated.
@@ -130,22 +129,22 @@ class Copies:
         return self.holds(base, alone)
 
     def _as_alone(self, base: Array, alone: Callable[[Any], Any]) -> bool:
-        generator = np.random.default_rng(self.count)
+        random = generator(Stream.JOINED_COPIES, self.count)
         self.base = self()
-        if not _alike(self.base, base):
+        if not alike(self.base, base):
             return False
-        self.places[...] = self.point * (0.5 + generator.random(self.places.shape, np.float32))
+        self.places[...] = self.point * (0.5 + random.random(self.places.shape, np.float32))
         found = self()
-        picked = {0, int(generator.integers(self.count))}
-        return all(_alike(found[one], view(alone(tf.constant(self.places[one])))) for one in picked)
+        picked = {0, int(random.integers(self.count))}
+        return all(alike(found[one], view(alone(tf.constant(self.places[one])))) for one in picked)
 
-    def groups(self, grouping: Grouping, groups: Sequence[int], end: Array) -> Array | None:
+    def groups(self, colouring: Colouring, groups: Sequence[int], end: Array) -> Array | None:
         """f with each group of elements at their place in `end`, [groups, outputs]; at most `count`.
 
         NaN where the function refuses a single copy, or returns another number of outputs; None where it does
         so with several, since it is not known which is to blame.
         """
-        moved = [grouping.slices(group) for group in groups]
+        moved = [colouring.slices(group) for group in groups]
         for place, where in zip(self.places, moved, strict=False):
             place[where] = end[where]
         try:
@@ -165,10 +164,10 @@ class Copies:
 
     def _outputs(self, value: Any) -> Any:
         parts = []
-        tensors = self.forward.tensors(self.shared | {self.name: value})
-        axes = self.lane.outputs or (0,) * len(tensors)
-        for tensor, output, axis in zip(tensors, self.forward.outputs, axes, strict=True):
-            if self.lane.outputs:
+        tensors = self.primal.tensors(self.shared | {self.name: value})
+        axes = self.along.outputs or (0,) * len(tensors)
+        for tensor, output, axis in zip(tensors, self.primal.outputs, axes, strict=True):
+            if self.along.outputs:
                 shape = output.shape
                 tensor = tf.ensure_shape(
                     tensor, (*shape[:axis], self.count * shape[axis], *shape[axis + 1 :])
@@ -177,13 +176,3 @@ class Copies:
                 tensor = tf.transpose(tensor, [axis, *range(axis), *range(axis + 1, tensor.shape.rank)])
             parts.append(tf.cast(tf.reshape(tensor, [self.count, -1]), tf.float64))
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
-
-
-def _alike(found: Array, wanted: Array) -> bool:
-    """Whether two evaluations differ by no more than rounding; NaN is like NaN."""
-    with np.errstate(invalid="ignore"):
-        close = np.abs(found - wanted) <= ALIKE * float(np.abs(wanted).max(initial=0.0))
-    if close.all():
-        return True
-    scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0.0))
-    return bool(np.allclose(found, wanted, rtol=0.0, atol=ALIKE * scale, equal_nan=True))

@@ -1,4 +1,8 @@
-"""What the differences say of each element: its slope, how sure that is, and whether there is a corner."""
+"""Steps and sums → estimates: each element's slope and how far the slope can be off.
+
+From one pair of steps the central difference (D⁺ + D⁻) / 2, from two Richardson's extrapolation of it. A
+stencil assumes that f is smooth within its steps; corners and noise are left to step_selection.py.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,16 @@ from functools import cached_property
 
 import numpy as np
 
+from gradcheck.arrays.columns import Columns
 from gradcheck.arrays.types import Array
-from gradcheck.differences.weights import Sums
+from gradcheck.differences.contraction import Sums
 
-# Rounding of f(x ± h) − f(x): each evaluation is taken to be off by about two units in the last place.
 ROUNDINGS = 4.0
+"""Roundings in f(x ± h) − f(x): each evaluation is taken to be off by about two units in the last place."""
 
 
 @dataclass(frozen=True)
-class Slopes:
+class Estimate(Columns):
     """Difference gradients of U elements for K cotangents."""
 
     value: Array
@@ -28,35 +33,11 @@ class Slopes:
     """S, the sum of the sizes of the contributions, [U]."""
     rounding: Array
     """Σ |r_i| ε_i |D_ij|, [U]: a rounding of every contribution, which the tape has to be allowed too."""
-    held: Array
+    output_noise: Array
     """Σ w σ / scale, [U]: the rounding of all outputs that a step moved, as a slope over the scale of x.
-    0 where that was not looked into."""
+    0 where no ladder of steps was taken."""
     one_sided: Array
     """Where only one side of the point lies in the function's domain, [U]."""
-
-    def take(self, chosen: Array) -> Slopes:
-        """The elements at `chosen` (indices or a mask over U)."""
-        return Slopes(
-            self.value[:, chosen],
-            self.bound[:, chosen],
-            self.half[:, chosen],
-            self.size[chosen],
-            self.rounding[chosen],
-            self.held[chosen],
-            self.one_sided[chosen],
-        )
-
-    def where(self, chosen: Array, other: Slopes) -> Slopes:
-        """The other slopes for the elements chosen [U], these for the rest."""
-        return Slopes(
-            np.where(chosen, other.value, self.value),
-            np.where(chosen, other.bound, self.bound),
-            np.where(chosen, other.half, self.half),
-            np.where(chosen, other.size, self.size),
-            np.where(chosen, other.rounding, self.rounding),
-            np.where(chosen, other.held, self.held),
-            np.where(chosen, other.one_sided, self.one_sided),
-        )
 
     def resolved(self, rtol: float, atol: float) -> Array:
         """Where the bound is inside the tolerance for every cotangent, [U]."""
@@ -131,13 +112,13 @@ def contributions(size: Array, gap: Array, value: Array) -> Array:
         return np.maximum(size - gap / 2, np.abs(value))
 
 
-def one_level(level: Level) -> Slopes:
+def central(level: Level) -> Estimate:
     """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
     gap = np.abs(level.up - level.down)
     return _smooth(level.central, gap + level.noise, _straight(level, gap), level.rounding)
 
 
-def two_levels(coarse: Level, fine: Level) -> Slopes:
+def richardson(coarse: Level, fine: Level) -> Estimate:
     """Richardson extrapolation: the error of a central difference is f''' h⁺h⁻ / 6."""
     p, q = coarse.step_up * coarse.step_down, fine.step_up * fine.step_down
     a, b = coarse.central, fine.central
@@ -160,9 +141,9 @@ def _straight(level: Level, gap: Array) -> Array:
         return np.where(curved, np.minimum(np.abs(level.central).max(axis=0), level.size), level.size)
 
 
-def _smooth(value: Array, bound: Array, size: Array, rounding: Array) -> Slopes:
+def _smooth(value: Array, bound: Array, size: Array, rounding: Array) -> Estimate:
     bound = np.where(np.isfinite(value), bound, np.inf)
     bound = np.where(np.isnan(bound), np.inf, bound)
-    return Slopes(
+    return Estimate(
         value, bound, np.zeros_like(value), size, rounding, np.zeros(size.size), np.zeros(size.size, bool)
     )

@@ -1,4 +1,4 @@
-"""The step sweep: from slopes at many steps to the best one, with an error that can be believed.
+"""Step selection: from slopes at many steps to the best one, with an error that can be believed.
 
 Rounding noise in a difference grows as 1/h and truncation shrinks with h, but where they meet depends on the
 function: a pole, a corner or a fast oscillation may lie nearer than any fixed step. So every level is
@@ -8,25 +8,27 @@ noise, with *every* finer level does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.differences.stencils import ROUNDINGS, Level, Slopes, contributions
+from gradcheck.differences.stencils import ROUNDINGS, Estimate, Level, contributions
 
-# Enough levels for the finest ones to be pure noise, which can then be measured.
 LONG = 12
+"""Levels from which on the finest are pure noise, which can then be measured."""
 FINEST = 6
-# Roundings of the outputs that a step may be lost in.
+"""Levels that noise is measured at."""
 LOST = 64
-# A gap must stay the same while the step shrinks this much to be a corner: elsewhere it changes as much.
-SPAN = 50
+"""Roundings of the outputs that a step may be lost in."""
+SHRINKING = 50
+"""A gap that stays the same while the step shrinks by this factor is a corner: elsewhere it shrinks too."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Slopes of U elements for K cotangents at L levels, coarse to fine."""
+    """Estimate of U elements for K cotangents at L levels, coarse to fine."""
 
     steps: Array
     """[L, U]."""
@@ -106,7 +108,7 @@ class Table:
         return measured
 
 
-def settle(levels: list[Level], scale: Array) -> Slopes:
+def settle(levels: list[Level], scale: Array) -> Estimate:
     """The slopes of U elements from levels ordered coarse to fine, taken with equal steps up and down.
 
     `scale` [U] is the size of x that the steps are relative to.
@@ -120,15 +122,17 @@ def settle(levels: list[Level], scale: Array) -> Slopes:
         other = _slopes(table.without(lost))
         better = (other.half == 0).all(axis=0) & (other.bound <= 1e-3 * other.size).all(axis=0)
         slopes = slopes.where(better & lost.any(axis=0) & ~(slopes.half > 0).any(axis=0), other)
-    return replace(_at_the_edge(table, slopes), held=table.unseen)
+    return replace(_at_the_edge(table, slopes), output_noise=table.unseen)
 
 
-def _slopes(table: Table) -> Slopes:
+def _slopes(table: Table) -> Estimate:
     noise = table.noise()
     value, bound, chosen = _best(table.central, noise, table.widest, table.steps)
     size = contributions(_pick(table.size, chosen), _pick(table.gap[:, 0], chosen), value[0])
     none = np.zeros(value.shape[1], bool)
-    smooth = Slopes(value, bound, np.zeros_like(value), size, _pick(table.rounding, chosen), none * 0.0, none)
+    smooth = Estimate(
+        value, bound, np.zeros_like(value), size, _pick(table.rounding, chosen), none * 0.0, none
+    )
     found, corner = _corners(table, noise)
     return smooth.where(found, corner)
 
@@ -145,7 +149,7 @@ def _best(central: Array, noise: Array, widest: Array, steps: Array) -> tuple[Ar
                 apart = np.abs(central[level] - central[finer])
             known = np.isfinite(apart)
             trusted[level] &= (~known | (apart <= 2 * (noise[level] + noise[finer]))).all(axis=0)
-            # Slopes that part as the step shrinks tell of a pole or a jump that this level steps over.
+            # Estimate that part as the step shrinks tell of a pole or a jump that this level steps over.
             trusted[level] &= ~known.all(axis=0) | (
                 widest[finer] <= 1.5 * widest[level] + 4 * (noise[level] + noise[finer])
             )
@@ -166,7 +170,7 @@ def _pick(stacked: Array, chosen: Array) -> Array:
     return np.asarray(np.take_along_axis(stacked, np.broadcast_to(index, (1, *stacked.shape[1:])), axis=0)[0])
 
 
-def _corners(table: Table, noise: Array) -> tuple[Array, Slopes]:
+def _corners(table: Table, noise: Array) -> tuple[Array, Estimate]:
     """Where there is a corner, [U], and the interval at the steadiest level whose gap all finer levels share.
 
     For a smooth function the gap shrinks with h, at a pole or a jump it grows. One-sided slopes that are no
@@ -187,14 +191,14 @@ def _corners(table: Table, noise: Array) -> tuple[Array, Slopes]:
                 apart = np.abs(widest[finer] - widest[level])
             apart = np.where(np.isfinite(widest[finer]), apart, 0.0)
             steady[level] &= apart <= 0.5 * widest[level] + 4 * noise[finer]
-            far = steps[level] >= SPAN * steps[finer]
+            far = steps[level] >= SHRINKING * steps[finer]
             spans |= np.isfinite(widest[finer]) & (widest[level] > 8 * noise[finer]) & far
         steady[level] &= spans
         with np.errstate(invalid="ignore"):
             moved = np.maximum(np.abs(up[level] - up[level + 1]), np.abs(down[level] - down[level + 1]))
         drift[level] = np.where(np.isnan(moved), np.inf, moved) + noise[level]
     chosen = np.where(steady, drift.max(axis=1), np.inf).argmin(axis=0)
-    return np.asarray(steady.any(axis=0)), Slopes(
+    return np.asarray(steady.any(axis=0)), Estimate(
         _pick(table.central, chosen),
         _pick(drift, chosen),
         _pick(table.gap, chosen) / 2,
@@ -205,7 +209,7 @@ def _corners(table: Table, noise: Array) -> tuple[Array, Slopes]:
     )
 
 
-def _at_the_edge(table: Table, slopes: Slopes) -> Slopes:
+def _at_the_edge(table: Table, slopes: Estimate) -> Estimate:
     """Where one side is not finite, extrapolate the other: (q D(h/q) − D(h)) / (q − 1), second order."""
     above = np.isfinite(table.up).all(axis=1).sum(axis=0)
     below = np.isfinite(table.down).all(axis=1).sum(axis=0)
@@ -223,4 +227,19 @@ def _at_the_edge(table: Table, slopes: Slopes) -> Slopes:
     size = np.abs(value).max(axis=0)
     # Sums over both sides are not finite here: the share of a rounding is that of steps that were.
     rounding = np.nan_to_num(_pick(table.rounding, chosen), posinf=0.0)
-    return slopes.where(edge, Slopes(value, bound, np.zeros_like(value), size, rounding, edge * 0.0, edge))
+    return slopes.where(edge, Estimate(value, bound, np.zeros_like(value), size, rounding, edge * 0.0, edge))
+
+
+def by_ladders(
+    count: int,
+    short: Callable[[Array], Estimate],
+    full: Callable[[Array], Estimate],
+    unsettled: Callable[[Estimate], Array],
+) -> Estimate:
+    """Estimates of `count` elements from a short ladder of steps, or the full one where that is not enough.
+
+    `short` and `full` take indices of elements; `unsettled` gives those that the short ladder leaves open.
+    """
+    found = short(np.arange(count))
+    left = unsettled(found)
+    return found.put(left, full(left)) if left.size else found

@@ -1,4 +1,7 @@
-"""How far to move an element: in proportion to its own size or its tensor's, never an absolute step."""
+"""How far to move an element: in proportion to its own size or its tensor's, never an absolute step.
+
+A step h is one that x can really take, (x + h) − x in its own dtype, so that differences divide by just that.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,19 @@ import numpy as np
 from gradcheck.arrays.parallel import SPAN
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.shared_memory import filled
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
 
 TINY = 1e-3
+"""Share of the tensor's scale below which an element is far smaller than its tensor."""
 DEEPER = 9
 """Further steps from an element that is 0, each a hundredth of the one before."""
 FAR = (1.0, 1 / 3, 1 / 9, 1 / 27)
+"""Steps of the far ladder, relative to the scale."""
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
+"""Steps of the short ladder, relative to the first step."""
+LEVELS = 28
+"""Steps of the full ladder: from the scale down to the finest, some three a decade."""
 
 
 class Steps:
@@ -26,7 +35,8 @@ class Steps:
         self.point = point
         self.typical = typical(point)
         self.first = eps ** (1 / 3) if step is None else step
-        self._generator = np.random.default_rng(seed)
+        self.seed = seed
+        self._generator = generator(Stream.STEPS, seed)
 
     def tiny(self, flat: Array) -> Array:
         """Whether an element is far smaller than its tensor, so that the first step is far from its own."""
@@ -50,8 +60,20 @@ class Steps:
         seed = int(self._generator.integers(2**63)) if self.point.size > SPAN else None
 
         def end(part: slice) -> Array:
-            generator = self._generator if seed is None else np.random.default_rng([seed, part.start])
-            return self._end(part, factor, generator.uniform(0.7, 1.3, part.stop - part.start))
+            random = self._generator if seed is None else generator(Stream.STEPS, seed, part.start)
+            return self._end(part, factor, random.uniform(0.7, 1.3, part.stop - part.start))
+
+        return filled(self.point.shape, self.point.dtype, end)
+
+    def far(self) -> Array:
+        """The point with every element moved by ¼ … ½ of itself, in its own sign or against it: far enough to
+        meet a maximum's other candidates."""
+
+        def end(part: slice) -> Array:
+            own = self.point.reshape(-1)[part]
+            uniform = generator(Stream.FAR_PROBES, self.seed, part.start).uniform(-1, 1, own.size)
+            share = np.copysign(0.25 + 0.25 * np.abs(uniform), uniform)
+            return np.asarray(own + share * np.where(own == 0, self.typical, own))
 
         return filled(self.point.shape, self.point.dtype, end)
 
@@ -67,8 +89,8 @@ class Steps:
         with np.errstate(over="ignore"):
             return np.asarray(point + size.astype(point.dtype, copy=False))
 
-    def ladder(self, flat: Array, levels: int, beyond: int = 0) -> Iterator[Array]:
-        """Steps [U] of the full sweep for the elements at `flat`, coarse to fine.
+    def ladder(self, flat: Array, beyond: int = 0) -> Iterator[Array]:
+        """Steps [U] of the full ladder for the elements at `flat`, coarse to fine.
 
         From the scale down to the finest, geometric per element. `beyond` more levels, each ten times the
         next, come before: an output such as 1 + x² at x = 1e-9 moves at no smaller step.
@@ -78,7 +100,7 @@ class Steps:
         finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * eps_of(self.point.dtype.name))
         for power in range(beyond, 0, -1):
             yield self._realised(self.point.reshape(-1)[flat], scale * 10.0**power, spread=0.2)
-        for share in np.linspace(0.0, 1.0, levels):
+        for share in np.linspace(0.0, 1.0, LEVELS):
             yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
         # 0 has no scale of its own, and every step from it is exact: tanh(x / 1e-13) is smooth there too.
         if beyond and (magnitude == 0).any():

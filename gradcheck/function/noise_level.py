@@ -10,16 +10,17 @@ computational noise, 2011: σ² = (k!)² / (2k)! · E[T_k²] for the k-th differ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gradcheck.arrays.parallel import spans
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.shared_memory import filled, tensor, view
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.differences.evaluator import evaluate
-from gradcheck.function.primal import Forward
+from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Primal
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6
@@ -27,7 +28,7 @@ FINE = 3.2e-6
 NEARER = (1e-10, 1e-13)
 """Spacings from which an oscillation, or a corner next to the point, no longer looks like rounding."""
 COARSE = 1.6e-2
-"""Spacing at which rounding to float16 and bfloat16 shows, which finer ones see as standing still."""
+"""Spacing at which rounding to float16 and bfloat16 shows; at finer ones such outputs stand still."""
 SAMPLED = 2**16
 """From this many outputs on the noise is taken from a sample, as a share of each output."""
 SUSPECT = 1e3
@@ -35,14 +36,13 @@ SUSPECT = 1e3
 
 
 @dataclass(frozen=True)
-class Precision:
+class NoiseLevel:
     """How the outputs are rounded."""
 
     noise: Array
     """Rounding of each output, absolute, [outputs]."""
     eps: Array
     """Relative rounding of the tensor that each output belongs to, [outputs], or one number for all [1]."""
-    evaluations: int
 
     @property
     def finest(self) -> float:
@@ -55,7 +55,7 @@ class Precision:
         return float(self.eps.max())
 
     @property
-    def name(self) -> str:
+    def dtype(self) -> str:
         """The dtype that rounds as coarsely."""
         for name in ("float64", "float32", "float16"):
             # Accumulated roundings are those of their dtype still; float16 and bfloat16 lie close together.
@@ -63,34 +63,34 @@ class Precision:
                 return name
         return "bfloat16"
 
-
-def rounded_to(precision: Precision, shares: Array, base: Array, sizes: list[int]) -> Precision:
-    """A precision no better than a share of each output tensor, [tensors]; `sizes` are theirs."""
-    parts = np.split(np.abs(base), np.cumsum(sizes)[:-1])
-    # The term that is rounded may be larger than what it is a part of.
-    least = (
-        share * np.maximum(part, typical(part))
-        for share, part in zip(shares, parts, strict=True)
-        if part.size
-    )
-    eps = np.maximum(precision.eps, np.repeat(shares, sizes) if len(sizes) > 1 else shares)
-    return Precision(np.maximum(precision.noise, np.concatenate(list(least))), eps, precision.evaluations)
-
-
-def assumed(forward: Forward, base: Array, noise: float) -> Precision:
-    """The precision of a function that is run at its tensors' own dtype, coarser than float64."""
-    eps = max(eps_of(value.dtype.name) for value in forward.values)
-    return Precision(np.maximum(eps * np.abs(base), noise), np.array([eps]), 0)
+    def at_least(self, shares: Array, base: Array, sizes: list[int]) -> NoiseLevel:
+        """A level no better than a share of each output tensor, [tensors]; `sizes` are those of the tensors,
+        `base` the outputs [outputs]."""
+        parts = np.split(np.abs(base), np.cumsum(sizes)[:-1])
+        # The term that is rounded may be larger than what it is a part of.
+        least = (
+            share * np.maximum(part, typical(part))
+            for share, part in zip(shares, parts, strict=True)
+            if part.size
+        )
+        eps = np.maximum(self.eps, np.repeat(shares, sizes) if len(sizes) > 1 else shares)
+        return NoiseLevel(np.maximum(self.noise, np.concatenate(list(least))), eps)
 
 
-def known(eps: float, base: Array) -> Precision:
-    """The precision of outputs that are known to be rounded to a share `eps` of themselves."""
-    return Precision(eps * np.abs(base), np.array([eps]), 0)
+def assumed(primal: Primal, base: Array, noise: float) -> NoiseLevel:
+    """The level of a function that is run at its tensors' own dtype, coarser than float64."""
+    eps = max(eps_of(value.dtype.name) for value in primal.values)
+    return NoiseLevel(np.maximum(eps * np.abs(base), noise), np.array([eps]))
 
 
-def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision:
-    """The precision of a function run in float64; `base` is f(x), flat, `noise` is known to be there."""
-    line = Line(forward, base, seed)
+def known(eps: float, base: Array) -> NoiseLevel:
+    """The level of outputs that are known to be rounded to a share `eps` of themselves."""
+    return NoiseLevel(eps * np.abs(base), np.array([eps]))
+
+
+def measure(primal: Primal, base: Array, seed: int, noise: float, meter: Meter) -> NoiseLevel:
+    """The level of a function run in float64; `base` is f(x), flat, `noise` is known to be there."""
+    line = _Line(primal, base, seed, meter)
     sigma, fine = line.rounding(FINE), line.steady(FINE, SUSPECT * EPS, 0.3)
     for spacing in NEARER:
         suspect = (sigma > SUSPECT * EPS * np.abs(line.base)) & (fine == 0)
@@ -101,25 +101,24 @@ def measure(forward: Forward, base: Array, seed: int, noise: float) -> Precision
     share = line.share(fine)
     share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
     coarse = line.steady(COARSE, 6e-5, 0.5)
-    stairs = line.share(coarse)
-    stairs = np.where(stairs <= eps_of("bfloat16"), stairs, 0.0)
-    sigma = np.maximum(sigma, np.where(stairs[line.owner] > 0, coarse, 0.0))
+    half = line.share(coarse)
+    half = np.where(half <= eps_of("bfloat16"), half, 0.0)
+    sigma = np.maximum(sigma, np.where(half[line.owner] > 0, coarse, 0.0))
     # Rounding that is uniform within ± ε / 2 has σ = ε / √12.
-    return line.precision(sigma, np.maximum(EPS, np.sqrt(12) * np.maximum(share, stairs)), noise)
+    return line.level(sigma, np.maximum(EPS, np.sqrt(12) * np.maximum(share, half)), noise)
 
 
-class Line:
+class _Line:
     """f along a random line through the point, for a sample of the outputs where they are many."""
 
-    def __init__(self, forward: Forward, base: Array, seed: int) -> None:
-        generator = np.random.default_rng([seed, 2])
-        self.forward, self.whole = forward, base
-        self.moves = [_direction(value, generator) for value in forward.values]
+    def __init__(self, primal: Primal, base: Array, seed: int, meter: Meter) -> None:
+        random = generator(Stream.NOISE_LINE, seed)
+        self.primal, self.whole, self.meter = primal, base, meter
+        self.moves = [_direction(value, random) for value in primal.values]
         self.sample = slice(None, None, max(1, base.size // SAMPLED))
         self.base = base[self.sample]
-        sizes = [output.size for output in forward.outputs]
+        sizes = [output.size for output in primal.outputs]
         self.owner = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[self.sample]
-        self.evaluations = 0
         self._found: dict[float, Array] = {}
 
     @property
@@ -143,10 +142,9 @@ class Line:
     def steady(self, spacing: float, least: float, kept: float) -> Array:
         """σ where it is more than `least` · |f| and stays when the spacing becomes a 4th and a 16th, else 0.
 
-        To stay is to keep a share of `kept`, and then half of that.
-
-        t³ f‴ becomes 1/64 of itself and then 1/64 again, a corner 1/4 or nothing; coarse stairs are met less
-        often. A tensor is judged by the median of its outputs.
+        To stay is to keep a share of `kept`, and then half of that. t³ f‴ becomes 1/64 of itself and then
+        1/64 again, a corner 1/4 or nothing; coarse roundings are met less often. A tensor is judged by the
+        median of its outputs.
         """
         far = self.rounding(spacing)
         suspect = far > least * np.abs(self.base)
@@ -159,9 +157,9 @@ class Line:
         return np.where(suspect, np.maximum(far, self.rounding(spacing / 4)), 0.0)
 
     def _at(self, share: float) -> Array:
-        self.evaluations += 1
-        values = [_along(*pair, share) for pair in zip(self.forward.values, self.moves, strict=True)]
-        return view(evaluate(self.forward, values, self.whole.size))[self.sample]
+        self.meter.add()
+        values = [_along(*pair, share) for pair in zip(self.primal.values, self.moves, strict=True)]
+        return view(self.primal.evaluate(values, self.whole.size))[self.sample]
 
     def share(self, sigma: Array) -> Array:
         """A σ / |f| that most outputs of a tensor have, [tensors]: rounding to a dtype is common to all."""
@@ -172,32 +170,32 @@ class Line:
         return np.where(common, self._quantiles(ratio, where, 0.5), 0.0)
 
     def _quantiles(self, values: Array, where: Array, share: float) -> Array:
-        found = [values[where & (self.owner == number)] for number in range(len(self.forward.outputs))]
+        found = [values[where & (self.owner == number)] for number in range(len(self.primal.outputs))]
         return np.array([float(np.quantile(p, share, method="lower")) if p.size else 0.0 for p in found])
 
-    def precision(self, sigma: Array, eps: Array, noise: float) -> Precision:
+    def level(self, sigma: Array, eps: Array, noise: float) -> NoiseLevel:
         """What was found, for all outputs: noise as measured, and no less than a rounding of the output."""
         eps = np.maximum(eps, noise / (float(np.abs(self.whole).max(initial=0.0)) or 1.0))
-        sizes = [output.size for output in self.forward.outputs]
+        sizes = [output.size for output in self.primal.outputs]
         spread = eps[:1] if (eps == eps[0]).all() else np.repeat(eps, sizes)
         level = np.abs(self.whole)
         level *= spread
         if self.base.size == self.whole.size:
             np.maximum(level, sigma, out=level)
-        return Precision(np.maximum(level, noise, out=level), spread, self.evaluations)
+        return NoiseLevel(np.maximum(level, noise, out=level), spread)
 
 
-def _direction(value: tf.Tensor, generator: np.random.Generator) -> Array:
+def _direction(value: Any, random: np.random.Generator) -> Array:
     """A relative move of every element, in its own sign so that domains such as x > 0 are kept."""
     array = view(value).reshape(-1)
     scale, moves = typical(array), np.empty(array.size)
     for part in spans(array.size):
         own = array[part].astype(np.float64, copy=False)
-        moves[part] = generator.uniform(0.5, 1.0, own.size) * np.where(own == 0, scale, own)
+        moves[part] = random.uniform(0.5, 1.0, own.size) * np.where(own == 0, scale, own)
     return moves.reshape(value.shape)
 
 
-def _along(value: tf.Tensor, move: Array, share: float) -> tf.Tensor:
+def _along(value: Any, move: Array, share: float) -> Any:
     """A tensor moved by a share of `move`."""
     point = view(value)
 
@@ -206,17 +204,3 @@ def _along(value: tf.Tensor, move: Array, share: float) -> tf.Tensor:
         return np.asarray(point.reshape(-1)[part] + size)
 
     return tensor(filled(point.shape, point.dtype, moved))
-
-
-def rounded(value: tf.Tensor, dtype: str, seed: int) -> tf.Tensor:
-    """A tensor with every element moved by half to a whole rounding of `dtype`, up or down at random."""
-    uniform = np.random.default_rng([seed, 5]).uniform(-1, 1, tuple(value.shape))
-    share = np.copysign(0.5 + 0.5 * np.abs(uniform), uniform)
-    return value * tf.constant(1 + share * eps_of(dtype), value.dtype)
-
-
-def nudged(value: tf.Tensor, seed: int) -> tf.Tensor:
-    """A tensor moved to a point next to it: far from where it is for rounding, close for its gradient."""
-    share = eps_of(value.dtype.name) ** 0.5 * typical(view(value))
-    move = share * np.random.default_rng([seed, 6]).standard_normal(tuple(value.shape))
-    return value + tf.constant(move, value.dtype)

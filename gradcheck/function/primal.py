@@ -1,10 +1,11 @@
-"""The function at one precision, with its floating outputs joined to one flat float64 vector."""
+"""The function at one precision, with its floating outputs joined to one flat float64 vector.
+
+`Primal` is the function itself, beside its tape (tape.py) and its forward mode (jvp.py).
+"""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,11 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError
+from gradcheck.function.output import Output
 from gradcheck.targets.target import Target
 
 
-@dataclass(frozen=True)
-class Output:
-    """One floating output; a complex one counts as pairs of reals along a last axis of length 2."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    @property
-    def size(self) -> int:
-        """Number of real values."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-
-class Forward:
+class Primal:
     """A target with its floating inputs cast to `dtype` (None: each keeps its own)."""
 
     def __init__(self, target: Target, names: Sequence[str], dtype: str | None) -> None:
@@ -40,7 +28,9 @@ class Forward:
         self.inputs = {name: self._tensor(array) for name, array in target.inputs.items()}
         self.values = [self.inputs[name] for name in self.names]
         self.outputs: tuple[Output, ...] = ()
+        """Outputs of the first call, which is the one at the user's own point."""
         self.ignored: tuple[str, ...] = ()
+        """Outputs of that call that are not floating, in words."""
 
     def _tensor(self, array: Array) -> Any:
         # tf.constant copies: the user's array can never be reached through the tensor.
@@ -52,11 +42,22 @@ class Forward:
         arguments = self.inputs | dict(zip(self.names, values, strict=True))
         return self.join(self.target.function(*arguments.values()))
 
+    def evaluate(self, values: Sequence[Any], outputs: int) -> Any:
+        """f at `values`, flat [outputs]; NaN where f refuses them or returns another number of outputs.
+
+        A matrix that is not positive definite is refused; a mask of its values changes their number.
+        """
+        refused = tf.fill([outputs], tf.constant(np.nan, tf.float64))
+        try:
+            found = self(values)
+        except tf.errors.InvalidArgumentError:
+            return refused
+        return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
+
     def join(self, result: Any) -> Any:
         """What the function returned → flat float64 tensor of its floating outputs."""
         tensors, ignored = self._floating(result)
-        # In a graph a dimension may be unknown.
-        if tf.executing_eagerly():
+        if not self.outputs and tf.executing_eagerly():
             self.outputs = tuple(
                 Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name) for name, tensor in tensors
             )
@@ -96,11 +97,9 @@ class Forward:
         """The outputs at the user's own point."""
         return self(self.values)
 
-    def at(self, values: Sequence[Any]) -> Forward:
+    def at(self, values: Sequence[Any]) -> Primal:
         """The same function at another point."""
-        other = copy.copy(self)
-        other.values = list(values)
-        return other
+        return _At(self, values)
 
     def locate(self, flat: int) -> str:
         """Name and index of one entry of the flat output vector."""
@@ -110,6 +109,15 @@ class Forward:
                 return f"{output.name}{index}"
             flat -= output.size
         raise IndexError(flat)
+
+
+class _At(Primal):
+    """A function at another point: everything but the values is that of the first."""
+
+    def __init__(self, primal: Primal, values: Sequence[Any]) -> None:
+        self.target, self.names, self.dtype = primal.target, primal.names, primal.dtype
+        self.inputs, self.values = primal.inputs, list(values)
+        self.outputs, self.ignored = primal.outputs, primal.ignored
 
 
 def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -1,160 +1,218 @@
-"""The point of a check: what is known there before any difference is taken.
+"""A target and its tensors → what is known at the point before any difference is taken.
 
 The function is evaluated twice (finite? the same?), its tapes are recorded at the tensors' own dtype, twice,
-and in float64, and its precision is measured.
+and in float64, and its noise level is measured. Differences of a function that does not run in float64 see
+only errors far above the rounding of its own dtype.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.types import Array
-from gradcheck.differences.weights import Weights
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
 from gradcheck.function import ignored_gradients, noise_level, tape
-from gradcheck.function.primal import Forward
+from gradcheck.function.cotangents import draw_cotangents
+from gradcheck.function.meter import Meter
+from gradcheck.function.noise_level import NoiseLevel
+from gradcheck.function.primal import Primal
+from gradcheck.function.tape import Tape
+from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
 from gradcheck.targets.target import Target
+from gradcheck.targets.user_frames import refusal
 
 
-class Point:
+@dataclass(frozen=True)
+class Problem:
     """One target at one point."""
 
-    def __init__(
-        self,
-        target: Target,
-        settings: Settings,
-        names: tuple[str, ...],
-        upstream: Array | None,
-        eps: float | None = None,
-    ) -> None:
-        """Evaluate, record and measure; `names` are the variables, `upstream` the gradient to show.
-
-        `eps` is the relative rounding of the outputs, where it is known and need not be measured.
-        """
-        self.target, self.settings, self.names, self.upstream = target, settings, names, upstream
-        self.warnings: list[str] = []
-        self.evaluations = 0
-        self.native = Forward(target, names, None)
-        self.forward, self.base = self._mathematics(self._evaluate(self.native))
-        if self.native.ignored:
-            self.warnings.append(
-                f"Outputs that are not floating were ignored: {', '.join(self.native.ignored)}."
-            )
-        self.cotangents = tape.draw_cotangents(self.base.size, self._shown(upstream), self.settings.seed)
-        self.own, self.apart = self._own_tapes()
-        self.exact = self._exact_tape()
-        self.precision = self._precision() if eps is None else noise_level.known(eps, self.base)
-        self.weights = Weights(self.cotangents, self.precision)
-        self.closed = self._closed_forms()
+    target: Target
+    settings: Settings
+    names: tuple[str, ...]
+    """The variables."""
+    upstream: Array | None
+    """The upstream gradient to show; None for ones."""
+    own: Primal
+    """The function at the tensors' own dtype."""
+    exact: Primal
+    """The function in float64 where it runs there, else `own`: differences are those of this one."""
+    base: Array
+    """f at the point by `exact`, [outputs] float64."""
+    cotangents: Array
+    """[K, outputs]; the first is the one that is shown."""
+    own_tape: Tape
+    again: tuple[Array | None, ...]
+    """For each variable, how far a second run of its backward pass is apart; None where it is the same."""
+    exact_tape: Tape
+    """The same object as `own_tape` where there is none in float64."""
+    noise: NoiseLevel
+    notes: tuple[Note, ...]
+    meter: Meter
+    """Evaluations of the whole check."""
+    closed_forms: Mapping[str, Array] = field(default_factory=dict)
+    """The textbook gradient of a variable, where there is one."""
 
     @property
-    def backward(self) -> Forward:
-        """The function whose tape is `exact`: the one in float64, unless that has no backward pass."""
-        return self.native if self.exact is self.own else self.forward
+    def backward(self) -> Primal:
+        """The function whose tape is `exact_tape`: the one in float64, unless that has no backward pass."""
+        return self.own if self.exact_tape is self.own_tape else self.exact
 
-    def round_to(self, shares: Array) -> None:
-        """From now on the outputs are known to be rounded to a share of themselves, [output tensors]."""
-        sizes = [output.size for output in self.forward.outputs]
-        self.precision = noise_level.rounded_to(self.precision, shares, self.base, sizes)
-        self.weights = Weights(self.cotangents, self.precision)
-
-    def _evaluate(self, forward: Forward) -> Array:
-        """f(x), finite and the same twice."""
-        try:
-            first, second = view(forward.at_point()), view(forward.at_point())
-        except GradcheckError:
-            raise
-        except Exception as error:
-            raise tape.refusal(self.target.name, error, "when it was evaluated") from error
-        self.evaluations += 2
-        bad = np.flatnonzero(~np.isfinite(first))
-        if bad.size:
-            raise TargetError(
-                f"{self.target.name} is not finite at the given point: {forward.locate(int(bad[0]))} is "
-                f"{first[bad[0]]} ({bad.size} of {first.size} outputs).",
-                "A derivative needs finite values around the point: change the tensors.",
-            )
-        apart = 0.0 if np.array_equal(first, second) else float(np.abs(first - second).max())
-        if apart > self.settings.allow_nondeterministic:
-            raise NondeterministicError(
-                f"{self.target.name} gave two different outputs at one point, up to {apart:.3g} apart.",
-                "Switch dropout off (training=False), set a seed inside the function, or pass "
-                "--allow-nondeterministic with the size of the noise.",
-            )
-        return np.asarray(first)
-
-    def _mathematics(self, outputs: Array) -> tuple[Forward, Array]:
-        """The function in float64 where it runs there, otherwise as the user's tensors have it."""
-        if all(value.dtype.name == "float64" for value in self.native.values):
-            return self.native, outputs
-        forward = Forward(self.target, self.names, "float64")
-        try:
-            return forward, self._evaluate(forward)
-        except NondeterministicError:
-            raise
-        except GradcheckError as error:
-            self.warnings.append(
-                "The function does not run in float64, so that small errors cannot be seen: " + error.found
-            )
-            return self.native, outputs
-
-    def _shown(self, upstream: Array | None) -> Array | None:
-        if upstream is None:
-            return None
-        shapes = [output.shape for output in self.native.outputs]
-        wanted = shapes[0] if len(shapes) == 1 else (sum(output.size for output in self.native.outputs),)
-        if upstream.shape != wanted:
-            raise ShapeError(
-                f"The upstream gradient has shape {upstream.shape}, the output {wanted}.",
-                "Give one number for every output entry.",
-            )
-        return upstream
-
-    def _own_tapes(self) -> tuple[tape.Tape, list[Array | None]]:
-        """Tape gradients at the tensors' own dtype, and how far a second run is apart from the first."""
-        try:
-            with ignored_gradients.noting_ignored() as ignored:
-                own = tape.record(self.native, self.cotangents)
-            again = tape.record(self.native, self.cotangents[:1])
-        except Exception as error:
-            raise tape.refusal(self.target.name, error, "in its backward pass") from error
-        if ignored:
-            reason = ignored_gradients.in_words(ignored)
-            own = tape.Tape(own.gradients, (reason,) * len(own.reasons))
-        return own, [tape.apart(*pair) for pair in zip(own.gradients, again.gradients, strict=True)]
-
-    def _exact_tape(self) -> tape.Tape:
-        """Tape gradients in float64: the same object where the tensors' own dtype is float64."""
-        if self.forward is self.native:
-            return self.own
-        try:
-            return tape.record(self.forward, self.cotangents)
-        except Exception as error:  # whatever a backward pass does in a precision it was not written for
-            self.warnings.append(f"The backward pass does not run in float64: {type(error).__name__}.")
-            return self.own
-
-    def _precision(self) -> noise_level.Precision:
-        noise = self.settings.allow_nondeterministic
-        if self.forward.dtype is None and any(v.dtype.name != "float64" for v in self.forward.values):
-            return noise_level.assumed(self.forward, self.base, noise)
-        found = noise_level.measure(self.forward, self.base, self.settings.seed, noise)
-        self.evaluations += found.evaluations
-        return found
-
-    def _closed_forms(self) -> dict[str, Array]:
-        if self.target.closed_form is None:
-            return {}
-        inputs = {name: array.astype(np.float64) for name, array in self.target.inputs.items()}
-        upstream = self.cotangents[0].reshape(self.forward.outputs[0].shape)
-        return self.target.closed_form(inputs, upstream)
+    def rounded_to(self, shares: Array) -> Problem:
+        """The same problem with outputs known to be rounded to a share of themselves, [output tensors]."""
+        sizes = [output.size for output in self.exact.outputs]
+        return replace(self, noise=self.noise.at_least(shares, self.base, sizes))
 
     def in_words(self) -> str:
         """The dtypes that tape and differences were computed in."""
-        dtypes = sorted({value.dtype.name for value in self.native.values})
-        if self.forward is self.native and dtypes != ["float64"] and self.precision.name != "float64":
-            return f"tape and differences in {self.precision.name}"
-        rounded = "" if self.precision.name == "float64" else f" (rounded to {self.precision.name} inside)"
-        own = "" if dtypes == ["float64"] else f", tape also in {' and '.join(dtypes)}"
-        return f"tape and differences in float64{rounded}{own}"
+        dtypes = sorted({value.dtype.name for value in self.own.values})
+        float64 = self.exact is not self.own or self.noise.dtype == "float64"
+        own = f", tape also in {' and '.join(dtypes)}" if float64 and dtypes != ["float64"] else ""
+        return f"tape and differences in {self.precision_in_words()}{own}"
+
+    def precision_in_words(self) -> str:
+        """The dtype that differences were computed in, and the one that shows in them."""
+        only = all(value.dtype.name == "float64" for value in self.exact.values)
+        if not only and self.noise.dtype != "float64":
+            return self.noise.dtype
+        inside = "" if self.noise.dtype == "float64" else f" (rounded to {self.noise.dtype} inside)"
+        return f"float64{inside}"
+
+
+def pose(
+    target: Target,
+    settings: Settings,
+    names: tuple[str, ...],
+    upstream: Array | None,
+    meter: Meter,
+    eps: float | None = None,
+) -> Problem:
+    """Evaluate, record and measure.
+
+    `eps` is the relative rounding of the outputs, where it is known and need not be measured. Raises
+    `GradcheckError` where the function raises, answers differently in two calls, or is not finite.
+    """
+    own = Primal(target, names, None)
+    exact, base, notes = _mathematics(own, _evaluate(own, settings, meter), settings, meter)
+    if own.ignored:
+        ignored = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
+        notes.append(Note(Kind.WARNING, ignored))
+    cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
+    own_tape, again = _own_tapes(own, cotangents)
+    exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
+    return Problem(
+        target,
+        settings,
+        names,
+        upstream,
+        own,
+        exact,
+        base,
+        cotangents,
+        own_tape,
+        again,
+        exact_tape,
+        _noise(exact, base, settings, meter) if eps is None else noise_level.known(eps, base),
+        (*notes, *said),
+        meter,
+        _closed_forms(exact, cotangents[0]),
+    )
+
+
+def _evaluate(primal: Primal, settings: Settings, meter: Meter) -> Array:
+    """f(x), finite and the same twice."""
+    name = primal.target.name
+    try:
+        first, second = view(primal.at_point()), view(primal.at_point())
+    except GradcheckError:
+        raise
+    except Exception as error:  # whatever a user's function raises
+        raise refusal(name, error, "when it was evaluated") from error
+    meter.add(2)
+    bad = np.flatnonzero(~np.isfinite(first))
+    if bad.size:
+        raise TargetError(
+            f"{name} is not finite at the given point: {primal.locate(int(bad[0]))} is {first[bad[0]]} "
+            f"({bad.size} of {first.size} outputs).",
+            "A derivative needs finite values around the point: change the tensors.",
+        )
+    apart = 0.0 if np.array_equal(first, second) else float(np.abs(first - second).max())
+    if apart > settings.allow_nondeterministic:
+        raise NondeterministicError(
+            f"{name} gave two different outputs at one point, up to {apart:.3g} apart.",
+            "Switch dropout off (training=False), set a seed inside the function, or pass "
+            "--allow-nondeterministic with the size of the noise.",
+        )
+    return np.asarray(first)
+
+
+def _mathematics(
+    own: Primal, outputs: Array, settings: Settings, meter: Meter
+) -> tuple[Primal, Array, list[Note]]:
+    """The function in float64 where it runs there, otherwise as the user's tensors have it."""
+    if all(value.dtype.name == "float64" for value in own.values):
+        return own, outputs, []
+    exact = Primal(own.target, own.names, "float64")
+    try:
+        return exact, _evaluate(exact, settings, meter), []
+    except NondeterministicError:
+        raise
+    except GradcheckError as error:
+        said = "The function does not run in float64, so that small errors cannot be seen: " + error.found
+        return own, outputs, [Note(Kind.WARNING, said)]
+
+
+def _shown(own: Primal, upstream: Array | None) -> Array | None:
+    """The upstream gradient, if it has the shape of the output."""
+    if upstream is None:
+        return None
+    shapes = [output.shape for output in own.outputs]
+    wanted = shapes[0] if len(shapes) == 1 else (sum(output.size for output in own.outputs),)
+    if upstream.shape != wanted:
+        raise ShapeError(
+            f"The upstream gradient has shape {upstream.shape}, the output {wanted}.",
+            "Give one number for every output entry.",
+        )
+    return upstream
+
+
+def _own_tapes(own: Primal, cotangents: Array) -> tuple[Tape, tuple[Array | None, ...]]:
+    """Tape gradients at the tensors' own dtype, and how far a second run is apart from the first."""
+    try:
+        with ignored_gradients.noting_ignored() as ignored:
+            found = tape.record(own, cotangents)
+        again = tape.record(own, cotangents[:1])
+    except Exception as error:  # whatever a user's backward pass raises
+        raise refusal(own.target.name, error, "in its backward pass") from error
+    if ignored:
+        found = Tape(found.gradients, (ignored_gradients.in_words(ignored),) * len(found.reasons))
+    pairs = zip(found.gradients, again.gradients, strict=True)
+    return found, tuple(tape.apart(*pair) for pair in pairs)
+
+
+def _exact_tape(exact: Primal, cotangents: Array, own: Tape) -> tuple[Tape, list[Note]]:
+    """Tape gradients in float64; those at the tensors' own dtype, and a note, where there are none."""
+    try:
+        return tape.record(exact, cotangents), []
+    except Exception as error:  # whatever a backward pass does in a precision it was not written for
+        said = f"The backward pass does not run in float64: {type(error).__name__}."
+        return own, [Note(Kind.WARNING, said)]
+
+
+def _noise(exact: Primal, base: Array, settings: Settings, meter: Meter) -> NoiseLevel:
+    noise = settings.allow_nondeterministic
+    if exact.dtype is None and any(value.dtype.name != "float64" for value in exact.values):
+        return noise_level.assumed(exact, base, noise)
+    return noise_level.measure(exact, base, settings.seed, noise, meter)
+
+
+def _closed_forms(exact: Primal, shown: Array) -> dict[str, Array]:
+    target = exact.target
+    if target.closed_form is None:
+        return {}
+    inputs = {name: array.astype(np.float64) for name, array in target.inputs.items()}
+    return target.closed_form(inputs, shown.reshape(exact.outputs[0].shape))

@@ -1,4 +1,4 @@
-"""Target and tensors → tape gradients, one for each cotangent, and what is wrong with them as such."""
+"""Tape gradients, one for each cotangent, and what is wrong with them as such."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.types import Array
-from gradcheck.errors import TargetError
-from gradcheck.function.primal import Forward
+from gradcheck.function.primal import Primal
 from gradcheck.targets import user_frames
 
 LOUD = 4.0
@@ -21,67 +20,45 @@ NO_GRADIENT = "the tape returned no gradient (None)"
 
 @dataclass(frozen=True)
 class Tape:
-    """Gradients of <r_k, f(x)> for the variables of a Forward."""
+    """Gradients of <r_k, f(x)> for the variables of a Primal."""
 
     gradients: tuple[Array, ...]
     """For each variable [K, *shape] float64; zeros where the tape returned None, NaN where it is unusable."""
     reasons: tuple[str | None, ...]
     """For each variable, what is wrong with its gradient as such."""
 
-
-def draw_cotangents(outputs: int, shown: Array | None, seed: int, count: int = 2) -> Array:
-    """Cotangents [1 + count, outputs]: ones or the upstream gradient to show, then seeded random ones.
-
-    A backward pass that ignores, squares or averages its upstream gradient is right for ones. The random ones
-    are ± (½ … 1) times the one that is shown, entry by entry, so that one tolerance serves them all; float32
-    holds them where it can, for they are the largest arrays of a check.
-    """
-    generator = np.random.default_rng([seed, 1])
-    drawn = np.empty((1 + count, outputs), np.float32 if shown is None else np.float64)
-    drawn[0] = 1.0 if shown is None else shown.reshape(-1)
-    for row in drawn[1:]:
-        # From −1 … 1 to −1 … −½ and ½ … 1.
-        uniform = 2 * generator.random(outputs, np.float32) - 1
-        row[:] = np.copysign(0.5 + 0.5 * np.abs(uniform), uniform)
-        if shown is not None:
-            row *= sizes(drawn[0])
-    return drawn
+    def columns(self, number: int) -> Array:
+        """The gradients of one variable, [K, elements]."""
+        gradient = self.gradients[number]
+        return gradient.reshape(len(gradient), -1)
 
 
-def sizes(cotangent: Array) -> Array:
-    """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
-    if (cotangent > 0).all():
-        return cotangent
-    found = np.abs(cotangent)
-    return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)
-
-
-def record(forward: Forward, cotangents: Array) -> Tape:
-    """Record the gradient of every variable for every cotangent."""
-    gradients = [np.empty((len(cotangents), *value.shape)) for value in forward.values]
+def record(primal: Primal, cotangents: Array) -> Tape:
+    """Record the gradient of every variable for every cotangent [K, outputs]."""
+    gradients = [np.empty((len(cotangents), *value.shape)) for value in primal.values]
     reasons: list[str | None] = [None] * len(gradients)
     for k, cotangent in enumerate(cotangents):
         # A backward pass that clips its upstream gradient is right for small ones: so the last one is loud.
         loudness = LOUD if k == len(cotangents) - 1 > 0 else 1.0
-        for number, (gradient, reason) in enumerate(_gradients(forward, loudness * cotangent)):
+        for number, (gradient, reason) in enumerate(_gradients(primal, loudness * cotangent)):
             gradients[number][k] = gradient if loudness == 1 else gradient / loudness
             reasons[number] = reasons[number] or reason
     return Tape(tuple(gradients), tuple(reasons))
 
 
-def _gradients(forward: Forward, cotangent: Array) -> list[tuple[Array, str | None]]:
+def _gradients(primal: Primal, cotangent: Array) -> list[tuple[Array, str | None]]:
     with tf.GradientTape() as tape:
-        for value in forward.values:
+        for value in primal.values:
             tape.watch(value)
-        outputs = forward.at_point()
+        outputs = primal.at_point()
     try:
-        found = tape.gradient(outputs, forward.values, output_gradients=tf.constant(cotangent, tf.float64))
+        found = tape.gradient(outputs, primal.values, output_gradients=tf.constant(cotangent, tf.float64))
     except ValueError as error:
         if "custom_gradient" not in str(error) and "expected to return" not in str(error):
             raise
         reason = f"the tape refused the custom gradient: {user_frames.message(error)}"
-        return [(np.full(value.shape, np.nan), reason) for value in forward.values]
-    return [_usable(gradient, value) for gradient, value in zip(found, forward.values, strict=True)]
+        return [(np.full(value.shape, np.nan), reason) for value in primal.values]
+    return [_usable(gradient, value) for gradient, value in zip(found, primal.values, strict=True)]
 
 
 def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
@@ -103,14 +80,6 @@ def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
 
 def _shape(tensor: Any) -> str:
     return str(tuple(tensor.shape.as_list()))
-
-
-def refusal(target: str, error: Exception, where: str) -> TargetError:
-    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
-    return TargetError(
-        f"{target} raised {type(error).__name__} {where}: {user_frames.message(error)}",
-        user_frames.where(error, "Call it by itself with the same tensors to see the cause."),
-    )
 
 
 def apart(first: Array, again: Array) -> Array | None:

@@ -17,40 +17,16 @@ from numpy.lib import format as npy_format
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TensorError
 
-CHUNK = 1 << 24
 KEYS_SHOWN = 20
 # The most axes NumPy 2 allows; NumPy 1 allows 32.
 MAX_AXES = 64
 
 # What NumPy's header parser and Python's decompressors raise on bytes that are not what they should be.
-_HEADER_ERRORS = (
-    ValueError,
-    TypeError,
-    SyntaxError,
-    tokenize.TokenError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-)
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-)
-_KINDS = {
-    "c": "complex numbers",
-    "S": "text",
-    "U": "text",
-    "T": "text",
-    "M": "dates",
-    "m": "time spans",
-    "V": "raw bytes",
-}
+_PARSER_ERRORS = (SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
+_HEADER_ERRORS = (*_PARSER_ERRORS, ValueError, TypeError, OverflowError)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
+_READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+_KINDS = {"c": "complex numbers", "M": "dates", "m": "time spans", "V": "raw bytes"}
 
 
 def read_npy(stream: IO[bytes], where: str, dtype: str, size: int | None = None) -> Array:
@@ -64,11 +40,10 @@ def read_npy(stream: IO[bytes], where: str, dtype: str, size: int | None = None)
     _refuse_dtype(stored, where, dtype)
     promised = math.prod(shape) * stored.itemsize
     check_memory(promised, f"{where} has a header that promises shape {shape} of {stored.name}")
-    if size is not None and size - stream.tell() < promised:
-        raise _truncated(where, shape, promised, size - stream.tell())
-    data = _data(stream, where, shape, promised).view(stored)
-    array = data.reshape(shape[::-1]).T if fortran else data.reshape(shape)
-    return np.asarray(array, dtype=stored.newbyteorder("="), order="C")
+    left = promised if size is None else size - stream.tell()
+    data = np.frombuffer(_data(stream, where, shape, promised, left), stored)
+    array = data.reshape(shape, order="F" if fortran else "C")
+    return np.array(array, dtype=stored.newbyteorder("="), order="C")
 
 
 def read_npz(stream: IO[bytes], key: str | None, where: str, dtype: str) -> Array:
@@ -104,12 +79,9 @@ def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dt
             # Headers written by Python 2 are read with a warning that the user can do nothing about.
             warnings.simplefilter("ignore")
             version = npy_format.read_magic(stream)
-            if version == (1, 0):
-                shape, fortran, stored = npy_format.read_array_header_1_0(stream)
-            elif version == (2, 0):
-                shape, fortran, stored = npy_format.read_array_header_2_0(stream)
-            else:
+            if version not in _READERS:
                 raise ValueError(f"version {version[0]}.{version[1]}, which no array of plain numbers needs")
+            shape, fortran, stored = _READERS[version](stream)
         if len(shape) > MAX_AXES or any(isinstance(n, bool) or n < 0 for n in shape):
             raise ValueError(f"its header gives the shape {shape}")
     except _HEADER_ERRORS as error:
@@ -137,39 +109,30 @@ def _refuse_dtype(stored: np.dtype[Any], where: str, dtype: str) -> None:
                 f"{where} holds raw values of 2 bytes (dtype {stored}), which is how NumPy stores bfloat16.",
                 "If that is what they are, add --dtype bfloat16.",
             )
-        return
-    if stored.kind in _KINDS:
+    elif stored.kind not in "biuf":
+        kind = _KINDS.get(stored.kind, "text")
         remedy = "Check its real and its imaginary part apart." if stored.kind == "c" else "Give numbers."
         raise TensorError(
-            f"{where} holds {_KINDS[stored.kind]} (dtype {stored}); gradcheck reads real numbers only.",
-            remedy,
+            f"{where} holds {kind} (dtype {stored}); gradcheck reads real numbers only.", remedy
         )
 
 
-def _data(stream: IO[bytes], where: str, shape: tuple[int, ...], promised: int) -> Array:
-    """The promised bytes, read in chunks: what is not there is never allocated for good."""
+def _data(stream: IO[bytes], where: str, shape: tuple[int, ...], promised: int, left: int) -> bytes:
+    """The promised bytes; `left` are in the stream, so that a false promise allocates nothing."""
     try:
-        data = np.empty(promised, np.uint8)
+        data = stream.read(min(promised, left))
     except MemoryError as error:
         raise TensorError(
             f"{where} has shape {shape}, {_in_words(promised)}, more than the memory that is free.",
             "Give a smaller tensor.",
         ) from error
-    done = 0
-    while done < promised:
-        chunk = stream.read(min(CHUNK, promised - done))
-        if not chunk:
-            raise _truncated(where, shape, promised, done)
-        data[done : done + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        done += len(chunk)
+    if len(data) < promised:
+        raise TensorError(
+            f"{where} is truncated: its header promises shape {shape}, {promised:,} bytes, and {len(data):,} "
+            "follow.",
+            "Copy or save it again.",
+        )
     return data
-
-
-def _truncated(where: str, shape: tuple[int, ...], promised: int, there: int) -> TensorError:
-    return TensorError(
-        f"{where} is truncated: its header promises shape {shape}, {promised:,} bytes, and {there:,} follow.",
-        "Copy or save it again.",
-    )
 
 
 def _member(names: list[str], key: str | None, where: str) -> str:

@@ -10,16 +10,17 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from gradcheck.arrays.streams import generator_of_option
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TensorError
 from gradcheck.inputs.npy import check_memory, read_npy, read_npz
 from gradcheck.inputs.text import read_json, read_literal, read_table
+from gradcheck.inputs.usable import first, in_all, refuse_unusable
 
-Integers = Literal["none", "files", "all"]
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
 FORMS = (
     "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
@@ -49,50 +50,33 @@ def read_tensor(
     seed: int,
     dtype: str = "auto",
     stdin: BinaryIO | None = None,
-    keep_integers: Integers = "none",
+    keep_integers: bool = False,
 ) -> Reading:
     """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
 
-    Parameters
-    ----------
-    text
-        A path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
-        standard input, a literal such as `3.0` (a scalar, shape ()) or `[[1,2],[3,4]]`, or a generator,
-        `normal:8x64` (mean 0, variance 1) or `uniform:8x64` (from 0 to 1).
-    option
-        Such as `--x`: error sentences name it, and generators mix it into the seed, so that `--w` differs.
-    seed
-        Seed of the generators, at least 0.
-    dtype
-        `auto` keeps float16, float32 and float64, and takes float32 for everything else (float64 for
-        integers that float32 cannot hold); otherwise the precision to convert to.
-    stdin
-        Where `-` reads; by default the process's own standard input.
-    keep_integers
-        With `auto`, which integers and booleans stay what they are, such as indices: `none`, those in `files`
-        (.npy and .npz; written ones, as [[1,2],[3,4]], become float32 all the same), or `all`.
+    `text` is a path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
+    `stdin`, by default the process's own, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
+    Error sentences name `option`, such as `--x`, and random numbers follow from it and `seed`. `dtype` is
+    what to convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
+    With `keep_integers` and `auto`, integers and booleans in .npy and .npz stay what they are, such as
+    indices; written ones, as [[1,2],[3,4]], become float32 all the same.
 
-    Raises
-    ------
-    TensorError
-        If there is no tensor there, or one that has no gradient: complex, text, empty, NaN, infinite.
+    Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
     if not text.strip():
         raise TensorError(f"{option} is empty text.", FORMS)
     where = f"{option} {_shown(text)}"
-    generator, written = _GENERATOR.fullmatch(text), True
     if text == "-":
         array, written = _read_stdin(stdin, where, dtype), False
-    elif generator:
-        array = _generate(generator[1], generator[2], where, [seed, *option.encode()])
+    elif generated := _GENERATOR.fullmatch(text):
+        array, written = _generate(generated, where, generator_of_option(seed, option)), True
     elif _is_literal(text):
-        array = read_literal(text, where)
+        array, written = read_literal(text, where), True
     else:
         array, written = _read_file(text, where, dtype)
-    kept = keep_integers == "all" or (keep_integers == "files" and not written)
-    if kept and dtype == "auto" and array.dtype.kind in "iub" and array.size:
-        line = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
-        return Reading(array, (f"{line}; --dtype float32 makes it floating.",) if not written else ())
+    if keep_integers and not written and dtype == "auto" and array.dtype.kind in "iub" and array.size:
+        kept = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
+        return Reading(array, (f"{kept}; --dtype float32 makes it floating.",))
     return _converted(array, where, dtype, written)
 
 
@@ -114,8 +98,9 @@ def _is_literal(text: str) -> bool:
     return True
 
 
-def _generate(kind: str, sizes: str, where: str, seed: list[int]) -> Array:
+def _generate(asked: re.Match[str], where: str, generator: np.random.Generator) -> Array:
     """Random numbers in float64, so that every precision starts from the same ones."""
+    kind, sizes = asked.groups()
     if not re.fullmatch(r"[0-9]{1,18}(x[0-9]{1,18})*", sizes):
         raise TensorError(
             f"{where} gives no shape after {kind}:, which needs sizes joined by x.",
@@ -123,7 +108,6 @@ def _generate(kind: str, sizes: str, where: str, seed: list[int]) -> Array:
         )
     shape = tuple(int(size) for size in sizes.split("x"))
     check_memory(8 * math.prod(shape), f"{where} asks for shape {shape}")
-    generator = np.random.default_rng(seed)
     return generator.standard_normal(shape) if kind == "normal" else generator.random(shape)
 
 
@@ -178,22 +162,24 @@ def _suggestion(path: Path) -> str:
         names = sorted(entry for entry in os.listdir(folder) if entry.lower().endswith(SUFFIXES))
     except OSError:
         return f"There is no directory {folder} either." if path.name != str(path) else FORMS
-    near = difflib.get_close_matches(path.name, names, n=3)
-    near = [str(folder / name) if path.name != str(path) else name for name in near]
+    near = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
     return f"Did you mean {' or '.join(near)}?" if near else FORMS
 
 
 def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
     """The array at the precision asked for, with a note on every change that is more than rounding."""
-    if array.size == 0:
-        raise TensorError(f"{where} is empty: it has shape {array.shape}.", "Give at least one element.")
     if array.dtype.kind == "V":  # Only bfloat16 gets here as raw bytes.
         array = array.view(_dtype("bfloat16"))
-    _refuse_nonfinite(array, where)
+    refuse_unusable(array, where)
     target = _automatic(array, written) if dtype == "auto" else _dtype(dtype)
     with np.errstate(all="ignore"):
         result = array.astype(target, order="C", copy=False)
-    _refuse_overflow(array, result, where)
+    bad = ~np.isfinite(result)
+    if bad.any():
+        raise TensorError(
+            f"{where} holds {in_all(bad)} values too large for {target.name}, {first(array, bad)}.",
+            "Take a wider precision, such as --dtype float64, or scale the values down.",
+        )
     notes = []
     if not is_floating(array.dtype):
         kind = "booleans" if array.dtype.kind == "b" else "integers"
@@ -203,11 +189,9 @@ def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
         notes.append(f"{where}: {kind} become {target.name}{reason}{loss}.")
     elif dtype == "auto" and not written and array.dtype != target:
         notes.append(f"{where}: {array.dtype.name} becomes {target.name}.")
-    lost = int(np.count_nonzero((result == 0) & (array != 0)))
-    if lost:
-        notes.append(
-            f"{where}: {lost:,} of {array.size:,} values are too small for {target.name} and become 0."
-        )
+    lost = (result == 0) & (array != 0)
+    if lost.any():
+        notes.append(f"{where}: {in_all(lost)} values are too small for {target.name} and become 0.")
     return Reading(result, tuple(notes))
 
 
@@ -240,31 +224,3 @@ def _same(integers: Array, floats: Array) -> Array:
     with np.errstate(all="ignore"):
         same: Array = floats.astype(integers.dtype) == integers
     return same
-
-
-def _refuse_nonfinite(array: Array, where: str) -> None:
-    bad = ~np.isfinite(array)
-    count = int(np.count_nonzero(bad))
-    if count:
-        index, value = _first(bad), array[_first(bad)]
-        raise TensorError(
-            f"{where} holds NaN or infinity in {count:,} of {array.size:,} elements, "
-            f"first {value} at {list(index)}.",
-            "Replace them with finite numbers: there is no gradient at such a point.",
-        )
-
-
-def _refuse_overflow(array: Array, result: Array, where: str) -> None:
-    bad = ~np.isfinite(result)
-    count = int(np.count_nonzero(bad))
-    if count:
-        index, value = _first(bad), array[_first(bad)]
-        raise TensorError(
-            f"{where} holds {count:,} of {array.size:,} values too large for {result.dtype.name}, "
-            f"first {value} at {list(index)}.",
-            "Take a wider precision, such as --dtype float64, or scale the values down.",
-        )
-
-
-def _first(bad: Array) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))

@@ -1,12 +1,81 @@
-"""A Report as strict JSON."""
+"""Findings as strict JSON."""
 
 from __future__ import annotations
 
 import json
 
-from gradcheck.report.report import Report
+from gradcheck.arrays.types import number_or_word
+from gradcheck.render.npz import arrays
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.version import __version__
+
+SCHEMA = 1
 
 
-def to_json(report: Report) -> str:
+def to_json(findings: Findings) -> str:
     """Indented JSON with a newline at its end; numbers that are not finite are strings."""
-    return json.dumps(report.to_dict(), allow_nan=False, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(to_dict(findings), allow_nan=False, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_dict(findings: Findings) -> dict[str, object]:
+    """Findings as JSON values."""
+    sensitivity = findings.sensitivity
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "target": findings.target,
+        "verdict": findings.verdict.value,
+        "exit_code": int(findings.exit_code),
+        "settings": findings.settings.to_dict(),
+        "precision": findings.precision,
+        "sensitivity": None
+        if sensitivity is None
+        else dict(zip(("median", "worst"), map(number_or_word, sensitivity), strict=True)),
+        "diagnosis": list(findings.diagnosis),
+        "involved": list(findings.involved),
+        "warnings": list(findings.warnings),
+        "evaluations": findings.evaluations,
+        "seconds": round(findings.seconds, 6),
+        "variables": [_of_variable(variable, findings.limit) for variable in findings.variables],
+        "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
+    }
+
+
+def _of_variable(variable: Variable, limit: int) -> dict[str, object]:
+    """A variable with the elements that `limit` allows."""
+    return {
+        "name": variable.name,
+        "order": variable.order,
+        "shape": list(variable.shape),
+        "dtype": variable.dtype,
+        "verdict": variable.verdict.label,
+        "reason": variable.reason,
+        "counts": variable.counts,
+        "coverage": variable.coverage,
+        "max_abs_error": number_or_word(variable.max_abs_error),
+        "max_rel_error": number_or_word(variable.max_rel_error),
+        "elements": [_of_element(variable, index) for index in variable.rows(limit)],
+    }
+
+
+def _of_element(variable: Variable, index: tuple[int, ...]) -> dict[str, object]:
+    numbers = {name: number_or_word(array[index]) for name, array in arrays(variable).items()}
+    verdict = ElementVerdict(int(variable.verdicts[index]))
+    return {"index": list(index), **numbers, "verdict": verdict.label}
+
+
+def _of_comparison(comparison: Comparison) -> dict[str, object]:
+    """A comparison; null for numbers that do not exist."""
+    return {
+        "what": comparison.what,
+        "against": comparison.against,
+        "variable": comparison.variable,
+        "error": number_or_word(comparison.error) if comparison.made else None,
+        "tolerance": number_or_word(comparison.tolerance) if comparison.made else None,
+        "where": None if comparison.where is None else list(comparison.where),
+        "verdict": comparison.verdict.label,
+        "note": comparison.note,
+    }

@@ -1,41 +1,25 @@
-"""How far a check is, for whoever waits: nothing by default, a bar on standard error at a terminal."""
+"""The progress bar on standard error."""
 
 from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from gradcheck.checks.sampling import Plan
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from gradcheck.progress import Forecast, Progress
 
 PATIENCE = 1.0
 """Seconds before anything is shown."""
-
-
-class Progress:
-    """An observer that shows nothing."""
-
-    def start(self, plan: Plan, elements: int) -> None:
-        """The first pass begins: what it is expected to cost, and the elements it will look at."""
-
-    def advance(self, elements: int, evaluations: int) -> None:
-        """Some more elements were judged, with so many evaluations in all."""
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        """Take away what was shown."""
 
 
 class Bar(Progress):
     """A bar on standard error, from the first second on."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         columns = (
             TextColumn("{task.completed:,.0f} of {task.total:,.0f} elements"),
             BarColumn(),
@@ -43,21 +27,18 @@ class Bar(Progress):
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
         )
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
         self._began = time.perf_counter()
         self._task: Any = None
-        self._elements = 0
 
-    def start(self, plan: Plan, elements: int) -> None:
+    def start(self, ahead: Forecast) -> None:
         """Say what is ahead, if it is long."""
         self._began = time.perf_counter()
-        self._elements = elements
-        self._task = self._bar.add_task("", total=elements, evaluations=0)
-        if plan.seconds > PATIENCE:
-            evaluations = plan.planned if plan.sampled else plan.evaluations
+        self._task = self._bar.add_task("", total=ahead.elements, evaluations=0)
+        if ahead.seconds > PATIENCE:
             self._bar.console.print(
-                f"about {evaluations:,} evaluations of the function, {elements:,} elements one by one"
-                + ("" if plan.sampled else f", {plan.seconds:.0f} s"),
+                f"about {ahead.evaluations:,} evaluations of the function, {ahead.elements:,} elements "
+                f"one by one, {ahead.seconds:.0f} s",
                 markup=False,
                 highlight=False,
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.render.table import number, small
-from gradcheck.report.report import Report, Variable
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 WORST = 5
@@ -13,7 +14,7 @@ WORST = 5
 HEADINGS = ("element", "tape", "finite difference", "relative error", "verdict")
 
 
-def to_short(report: Report) -> str:
+def to_short(report: Findings) -> str:
     """The diagnosis, and the worst elements of every variable that did not pass, the worst variable first."""
     headline = {
         Verdict.FAIL: f"the gradient of {report.target} is wrong",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from gradcheck.arrays.scale import magnitude
+from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.types import Array
+from gradcheck.differences.evaluator import Evaluator
 from gradcheck.differences.stencils import ROUNDINGS
 from gradcheck.function import tape
-from gradcheck.function.problem import Point
-from gradcheck.verdicts.examine import Examination
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
+from gradcheck.verdicts.outcome import VariableOutcome
 
 SHOWN = 3
 """Failing elements of a variable that are looked into."""
@@ -18,62 +24,78 @@ APART = 1e-3
 """Share by which a partial derivative has to be off to be called wrong."""
 
 
-def involved(point: Point, number: int, examination: Examination) -> list[str]:
-    """A line for each of the worst failing elements: the outputs whose partial derivatives are wrong.
+def blamed_outputs(problem: Problem, number: int, outcome: VariableOutcome) -> list[Note]:
+    """A note for each of the worst failing elements: the outputs whose partial derivatives are wrong.
 
     Nothing is said of corners, where there is no partial derivative, nor where all of them agree, as they do
     when a backward pass is wrong for some upstream gradients only; nor where there is no tape gradient.
     """
-    if point.exact.reasons[number] is not None or point.own.reasons[number] is not None:
+    if problem.exact_tape.reasons[number] is not None or problem.own_tape.reasons[number] is not None:
         return []
-    wrong = examination.worst_first()
-    wrong = wrong[~examination.corner[wrong]]
-    if wrong.size == 0 or not point.base.size:
+    wrong = outcome.judgement.worst_first()
+    wrong = wrong[~outcome.judgement.corner[wrong]]
+    if wrong.size == 0 or not problem.base.size:
         return []
+    evaluator = Evaluator(problem.exact, number, problem.base, problem.meter, problem.settings.memory)
     found = []
     for element in wrong[:SHOWN]:
-        differences, noise = _differences(point, examination, int(element))
-        rows = np.argsort(-np.abs(differences), kind="stable")[:ROWS]
-        tapes = _tapes(point, number, int(element), rows)
-        apart = np.abs(tapes - differences[rows])
-        size = np.maximum(np.abs(tapes), np.abs(differences[rows]))
-        off = np.flatnonzero(~(apart <= APART * size + noise[rows]))
-        if off.size:
-            index = [int(i) for i in np.unravel_index(element, examination.shape)]
-            found.append(_line(point, number, index, rows[off], tapes[off], differences[rows][off]))
+        rows = _rows(problem, evaluator, int(element))
+        if rows.off.size:
+            index = [int(i) for i in np.unravel_index(element, outcome.shape)]
+            found.append(Note(Kind.OUTPUTS, _line(problem, rows), outcome.name, str(index)))
     return found
 
 
-def _differences(point: Point, examination: Examination, element: int) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class _Rows:
+    """Partial derivatives of the outputs that one element moves most."""
+
+    outputs: Array
+    tapes: Array
+    differences: Array
+    off: Array
+    """Places of those that are wrong."""
+
+
+def _rows(problem: Problem, evaluator: Evaluator, element: int) -> _Rows:
+    differences, noise = _differences(problem, evaluator, element)
+    outputs = np.argsort(-np.abs(differences), kind="stable")[:ROWS]
+    differences = differences[outputs]
+    tapes = _tapes(problem, evaluator.variable, element, outputs)
+    apart = np.abs(tapes - differences)
+    size = np.maximum(np.abs(tapes), np.abs(differences))
+    return _Rows(outputs, tapes, differences, np.flatnonzero(~(apart <= APART * size + noise[outputs])))
+
+
+def _differences(problem: Problem, evaluator: Evaluator, element: int) -> tuple[Array, Array]:
     """∂f_i/∂x_j for all i by a central difference, [outputs], and its noise."""
-    eps = point.precision.finest
-    flat = np.array([element, element])
-    step = eps ** (1 / 3) * examination.steps.scale(flat)
-    moves = (step * [1.0, -1.0]).astype(examination.steps.point.dtype)
-    (up, down), _ = examination.differences.evaluation.elements(flat, moves, plain=True)
+    point = view(evaluator.point)
+    step = problem.noise.finest ** (1 / 3) * float(magnitude(point).reshape(-1)[element])
+    moves = np.array([step, -step]).astype(point.dtype)
+    (up, down), _ = evaluator.elements(np.array([element, element]), moves, plain=True)
     with np.errstate(invalid="ignore"):
-        return (up - down) / (2 * step[0]), ROUNDINGS * point.precision.noise / step[0]
+        return (up - down) / (2 * step), ROUNDINGS * problem.noise.noise / step
 
 
-def _tapes(point: Point, number: int, element: int, rows: Array) -> Array:
-    """∂f_i/∂x_j by the tape for the outputs at `rows`, a backward pass for each."""
-    found = np.empty(rows.size)
-    for place, row in enumerate(rows):
-        one = np.zeros((1, point.base.size))
-        one[0, row] = 1.0
-        found[place] = tape.record(point.backward, one).gradients[number].reshape(-1)[element]
+def _tapes(problem: Problem, number: int, element: int, outputs: Array) -> Array:
+    """∂f_i/∂x_j by the tape for some outputs, a backward pass for each."""
+    found = np.empty(outputs.size)
+    for place, output in enumerate(outputs):
+        one = np.zeros((1, problem.base.size))
+        one[0, output] = 1.0
+        found[place] = tape.record(problem.backward, one).columns(number)[0, element]
     return found
 
 
-def _line(
-    point: Point, number: int, index: list[int], outputs: Array, tapes: Array, differences: Array
-) -> str:
+def _line(problem: Problem, rows: _Rows) -> str:
+    outputs, tapes, differences = (part[rows.off] for part in (rows.outputs, rows.tapes, rows.differences))
     worst = int(np.argmax(np.abs(tapes - differences)))
     others = outputs.size - 1
-    more = "" if not others else f", and {others:,} other{'s' if others > 1 else ''} of the {ROWS} most moved"
-    if outputs.size <= ROWS and point.base.size <= ROWS and others:
-        more = f", and {others:,} other{'s' if others > 1 else ''}"
+    more = ""
+    if others:
+        among = "" if problem.base.size <= ROWS else f" of the {ROWS} most moved"
+        more = f", and {others:,} other{'s' if others > 1 else ''}{among}"
     return (
-        f"{point.names[number]}{index}: wrong for {point.forward.locate(int(outputs[worst]))}: "
-        f"tape {tapes[worst]:.6g}, difference {differences[worst]:.6g}{more}"
+        f"wrong for {problem.exact.locate(int(outputs[worst]))}: tape {tapes[worst]:.6g}, "
+        f"difference {differences[worst]:.6g}{more}"
     )

@@ -1,8 +1,8 @@
-"""Windows: what an output answers to along an axis, and how one is read off what moves when indices do.
+"""Bands: what an output answers to along an axis, and how one is read off what moves when indices do.
 
 Where output index o along some output axis answers to inputs j in [o·s + low, o·s + high], a comb of moved
 indices tells, for a guess of the stride s, the offsets j − o·s that there are; the right stride explains all
-combs by the shortest window.
+combs by the shortest band.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FARTHEST = 16
 
 
 @dataclass(frozen=True)
-class Window:
+class Band:
     """Output index o along `axis` answers to input indices in [o·stride + low, o·stride + high]."""
 
     axis: int
@@ -41,64 +41,64 @@ class Window:
         return unit, low, high, stride
 
 
-EMPTY = Window(0, Fraction(1), Fraction(1), Fraction(0))
-"""The window of an output that no index was seen to move."""
+EMPTY = Band(0, Fraction(1), Fraction(1), Fraction(0))
+"""The band of an output that no index was seen to move."""
 
 
-def period(windows: tuple[Window, ...]) -> int:
+def period(bands: tuple[Band, ...]) -> int:
     """Smallest period at which no output meets two indices and every index has as many outputs."""
-    unit = math.lcm(*(window.stride.numerator for window in windows))
-    longest = max((1, *(window.length for window in windows)))
+    unit = math.lcm(*(band.stride.numerator for band in bands))
+    longest = max((1, *(band.length for band in bands)))
     return -(-longest // unit) * unit
 
 
-def explained(size: int, probes: list[tuple[Array, list[Array]]]) -> tuple[Window, ...]:
-    """The narrowest window for each output by all probes so far, or () where one has none."""
-    windows = []
+def explained(size: int, probes: list[tuple[Array, list[Array]]]) -> tuple[Band, ...]:
+    """The narrowest band for each output by all probes so far, or () where one has none."""
+    bands = []
     for number in range(len(probes[0][1])):
         parts = [(teeth, moved[number]) for teeth, moved in probes]
-        window = _narrowest(size, parts) if any(moved.any() for _, moved in parts) else EMPTY
-        if window is None:
+        band = _narrowest(size, parts) if any(moved.any() for _, moved in parts) else EMPTY
+        if band is None:
             return ()
-        windows.append(window)
+        bands.append(band)
     # Where nothing at all moved, nothing is known.
-    return () if all(window == EMPTY for window in windows) else tuple(windows)
+    return () if all(band == EMPTY for band in bands) else tuple(bands)
 
 
-def foreseen(windows: tuple[Window, ...], teeth: Array, moved: list[Array]) -> bool:
-    """Whether no output moved but those that have a tooth in their window."""
-    for window, part in zip(windows, moved, strict=True):
-        if window == EMPTY:
+def foreseen(bands: tuple[Band, ...], teeth: Array, moved: list[Array]) -> bool:
+    """Whether no output moved but those that have a tooth in their band."""
+    for band, part in zip(bands, moved, strict=True):
+        if band == EMPTY:
             if part.any():
                 return False
             continue
-        hit = np.flatnonzero(part.any(axis=tuple(a for a in range(part.ndim) if a != window.axis)))
-        unit, low, high, stride = window.whole
+        hit = np.flatnonzero(part.any(axis=tuple(a for a in range(part.ndim) if a != band.axis)))
+        unit, low, high, stride = band.whole
         marks, start = teeth * unit, hit * stride
         if not (np.searchsorted(marks, start + high, "right") > np.searchsorted(marks, start + low)).all():
             return False
     return True
 
 
-def _narrowest(size: int, probes: list[tuple[Array, Array]]) -> Window | None:
-    """The output axis and stride that explain the changed outputs of all probes by the shortest window."""
-    best: Window | None = None
+def _narrowest(size: int, probes: list[tuple[Array, Array]]) -> Band | None:
+    """The output axis and stride that explain the changed outputs of all probes by the shortest band."""
+    best: Band | None = None
     for axis, count in enumerate(probes[0][1].shape):
         others = tuple(a for a in range(probes[0][1].ndim) if a != axis)
         hits = [(teeth, np.flatnonzero(moved.any(axis=others))) for teeth, moved in probes]
-        # What moves everything by a single index tells of no window.
+        # What moves everything by a single index tells of no band.
         if any(len(teeth) == 1 and hit.size == count for teeth, hit in hits):
             continue
         hits = [(teeth, hit) for teeth, hit in hits if hit.size]
         closest = min(int(np.diff(teeth).min(initial=2**62)) for teeth, _ in hits)
         most = max(hit.size / len(teeth) for teeth, hit in hits)
         for stride in _strides(size, count):
-            # A window shorter than half the distance of two teeth meets no more outputs than that of a tooth.
+            # A band shorter than half the distance of two teeth meets no more outputs than that of a tooth.
             if most > closest / (2 * stride) + 1:
                 continue
-            window = _fit(axis, size, stride, hits)
-            if window and window.length < size and (best is None or window.length < best.length):
-                best = window
+            band = _fit(axis, size, stride, hits)
+            if band and band.length < size and (best is None or band.length < best.length):
+                best = band
     return best
 
 
@@ -122,8 +122,8 @@ def _unmet(step: int, teeth: Array, size: int) -> int:
     return int(np.diff(met, append=met[0] + step).max()) - 1 if met.size and step else max(step - 1, 0)
 
 
-def _fit(axis: int, size: int, stride: Fraction, probes: list[tuple[Array, Array]]) -> Window | None:
-    """The window around o·stride that holds a moved input for every changed output."""
+def _fit(axis: int, size: int, stride: Fraction, probes: list[tuple[Array, Array]]) -> Band | None:
+    """The band around o·stride that holds a moved input for every changed output."""
     ends: list[int] = []
     closest = math.inf
     for teeth, hit in probes:
@@ -136,8 +136,8 @@ def _fit(axis: int, size: int, stride: Fraction, probes: list[tuple[Array, Array
         closest = min(closest, int(np.diff(teeth).min(initial=2**62)))
     low, high = Fraction(min(ends), stride.denominator), Fraction(max(ends), stride.denominator)
     step = stride.numerator // stride.denominator
-    # Between the phases of the stride that were met, the window may reach further on either side.
+    # Between the phases of the stride that were met, the band may reach further on either side.
     unmet = _unmet(step, np.concatenate([teeth for teeth, _ in probes]), size)
     low, high = low - unmet, high + unmet
     # Wider than half the distance of two teeth, and it is not known which of them moved an output.
-    return None if 2 * (high - low) >= closest else Window(axis, stride, low, high)
+    return None if 2 * (high - low) >= closest else Band(axis, stride, low, high)

@@ -1,6 +1,6 @@
 """Which outputs each member of a group owns, and their sums: a reshape and a sum, at the speed of memory.
 
-Where an axis of the variable has a window (see structure.py), its period is a whole number q of strides and
+Where an axis of the variable has a band (bands.py), its period is a whole number q of strides and
 the q outputs of one member lie side by side.
 """
 
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
-from gradcheck.sparsity.bands import EMPTY, Window
-from gradcheck.sparsity.probing import Grouping, Slices
+from gradcheck.function.output import Output
+from gradcheck.sparsity.bands import EMPTY, Band
+from gradcheck.sparsity.colouring import Colouring, Slices
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class Runs:
     first: int
     members: int
     strangers: tuple[int, ...] = ()
-    """Outputs in these runs that lie outside their member's window."""
+    """Outputs in these runs that lie outside their member's band."""
 
     @staticmethod
-    def of(window: Window, period: int, residue: int, members: int) -> Runs:
+    def of(band: Band, period: int, residue: int, members: int) -> Runs:
         """The runs of a group's members."""
-        count = int(period / window.stride)
-        start = (residue - window.high) / window.stride
+        count = int(period / band.stride)
+        start = (residue - band.high) / band.stride
         first = math.ceil(start)
-        if first == start and (window.high - window.low) / window.stride == count - 1:
-            return Runs(window.axis, count, first, members)
+        if first == start and (band.high - band.low) / band.stride == count - 1:
+            return Runs(band.axis, count, first, members)
         output = np.arange(first, first + members * count)
         index = (output - first) // count * period + residue
-        unit, low, high, stride = window.whole
+        unit, low, high, stride = band.whole
         offset = index * unit - output * stride
         outside = output[(offset < low) | (offset > high)]
-        return Runs(window.axis, count, first, members, tuple(outside.tolist()))
+        return Runs(band.axis, count, first, members, tuple(outside.tolist()))
 
     def covered(self, size: int) -> slice:
         """Those of `size` outputs that a member owns."""
@@ -53,7 +53,7 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Owners:
     """The outputs of one tensor, or of some rows of it, and the members of a group that own them."""
 
     shape: tuple[int, ...]
@@ -97,9 +97,9 @@ class Layout:
             for side in [*sides, inside] if inside else sides:
                 yield (*[slice(None)] * axis, side)
 
-    def rows(self, start: int, stop: int) -> Layout:
+    def rows(self, start: int, stop: int) -> Owners:
         """Only the rows start … stop − 1 of the first axis, where that is `leading`."""
-        return Layout((stop - start, *self.shape[1:]), (Runs(0, 1, 0, stop - start), *self.runs[1:]))
+        return Owners((stop - start, *self.shape[1:]), (Runs(0, 1, 0, stop - start), *self.runs[1:]))
 
     def add_up(self, values: Array) -> Array:
         """Σ over the outputs of each member, [groups, members]; `values` are the covered outputs."""
@@ -129,23 +129,15 @@ class Layout:
         return np.asarray(total.transpose([0, *axes]).reshape(len(values), -1))
 
 
-def layouts(grouping: Grouping, outputs: tuple[Output, ...], group: int) -> list[Layout | None]:
-    """A layout for every output of one group, None for one that nothing moves."""
-    residues = np.unravel_index(group, grouping.periods) if grouping.shape else ()
-    found: list[Layout | None] = []
-    for output, windows in zip(outputs, grouping.windows, strict=True):
-        axes = zip(windows, grouping.periods, residues, grouping.lengths, strict=True)
-        if EMPTY in windows:
+def owners_of(colouring: Colouring, outputs: tuple[Output, ...], group: int) -> list[Owners | None]:
+    """The owners of every output tensor of one group, None for one that nothing moves."""
+    residues = np.unravel_index(group, colouring.periods) if colouring.shape else ()
+    found: list[Owners | None] = []
+    for output, bands in zip(outputs, colouring.bands, strict=True):
+        axes = zip(bands, colouring.periods, residues, colouring.lengths, strict=True)
+        if EMPTY in bands:
             found.append(None)
         else:
             runs = (w if w is None else Runs.of(w, p, int(c), members) for w, p, c, members in axes)
-            found.append(Layout(output.shape, tuple(runs)))
+            found.append(Owners(output.shape, tuple(runs)))
     return found
-
-
-def alike(grouping: Grouping) -> bool:
-    """Whether all groups have the same layout: each axis is independent or dense."""
-    return all(
-        period == 1 or all(windows[axis] is None or windows[axis] == EMPTY for windows in grouping.windows)
-        for axis, period in enumerate(grouping.periods)
-    )

@@ -12,35 +12,35 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
-from gradcheck.sparsity.bands import Window
-from gradcheck.sparsity.probing import Grouping
+from gradcheck.function.output import Output
+from gradcheck.sparsity.bands import Band
+from gradcheck.sparsity.colouring import Colouring
 
 SCATTERED = 64
 """Up to this many elements a group, elements of different groups are moved together."""
 ENTRIES = 2**20
-"""Touched outputs looked at together: bounds the memory."""
+"""Rows outputs looked at together: bounds the memory."""
 
 
-class Touched:
-    """The outputs that the elements of a variable can move, by the windows of a grouping."""
+class Rows:
+    """The outputs that the elements of a variable can move, by the bands of a colouring."""
 
-    def __init__(self, grouping: Grouping, outputs: tuple[Output, ...]) -> None:
-        self.grouping, self.outputs = grouping, outputs
+    def __init__(self, colouring: Colouring, outputs: tuple[Output, ...]) -> None:
+        self.colouring, self.outputs = colouring, outputs
         self.width = self.of(np.zeros(1, np.int64)).shape[1]
 
     def of(self, flat: Array) -> Array:
         """Flat indices of the outputs of each element at `flat`, [U, outputs of one element]; −1 for none."""
-        index = np.unravel_index(flat, self.grouping.shape) if self.grouping.shape else ()
+        index = np.unravel_index(flat, self.colouring.shape) if self.colouring.shape else ()
         parts, start = [], 0
-        for output, windows in zip(self.outputs, self.grouping.windows, strict=True):
-            parts.append(_outputs(output.shape, windows, index, start))
+        for output, bands in zip(self.outputs, self.colouring.bands, strict=True):
+            parts.append(_outputs(output.shape, bands, index, start))
             start += output.size
         return np.concatenate(parts, axis=1)
 
     def rounds(self, flat: Array) -> Iterator[Array]:
         """Positions in `flat` whose elements share no output, until each has had its turn."""
-        groups, _ = self.grouping.place(flat)
+        groups, _ = self.colouring.place(flat)
         order = np.argsort(groups, kind="stable")
         limit = max(1, ENTRIES // max(self.width, 1))
         distinct = np.flatnonzero(np.diff(groups[order], prepend=-1))
@@ -61,7 +61,7 @@ class Touched:
 
 
 def _outputs(
-    shape: tuple[int, ...], windows: tuple[Window | None, ...], index: tuple[Array, ...], start: int
+    shape: tuple[int, ...], bands: tuple[Band | None, ...], index: tuple[Array, ...], start: int
 ) -> Array:
     """Flat indices, from `start` on, of one tensor's outputs, [U, their number]."""
     count = len(index[0]) if index else 1
@@ -69,7 +69,7 @@ def _outputs(
     valid = np.ones((count, 1), bool)
     for axis, size in enumerate(shape):
         along, inside = np.arange(size)[None], np.ones((count, size), bool)
-        ranges = [_range(w, j) for w, j in zip(windows, index, strict=True) if w and w.axis == axis]
+        ranges = [_range(w, j) for w, j in zip(bands, index, strict=True) if w and w.axis == axis]
         if ranges:
             low, high, most = ranges[0]
             along = low[:, None] + np.arange(min(most, size))
@@ -82,7 +82,7 @@ def _outputs(
     return np.where(valid, places, -1)
 
 
-def _range(window: Window, j: Array) -> tuple[Array, Array, int]:
+def _range(band: Band, j: Array) -> tuple[Array, Array, int]:
     """The outputs that index j can move, ⌈(j − high) / s⌉ … ⌊(j − low) / s⌋, and their largest number."""
-    unit, a, b, s = window.whole
+    unit, a, b, s = band.whole
     return -((b - j * unit) // s), (j * unit - a) // s, max(0, (b - a) // s + 1)

@@ -1,4 +1,4 @@
-"""Whether a grouping stands, asked where elements look unsettled.
+"""Whether a colouring stands, asked where elements look unsettled.
 
 Along an axis on which a function is independent every output has an owner, so that nothing stray shows when
 another element moves it as well. But the slopes of the owner are then off by a random amount: it is left
@@ -13,25 +13,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import foreseen
-from gradcheck.sparsity.probing import Changed, Grouping, ask
+from gradcheck.sparsity.colouring import Colouring
+from gradcheck.sparsity.probing import Changed, ask
 
 HALVES = 2
 """Ways in which the unsettled blocks of an axis are split into halves."""
 
 
-def stands(grouping: Grouping, outputs: tuple[Output, ...], unsettled: Array, near: Changed) -> bool:
+def stands(colouring: Colouring, outputs: tuple[Output, ...], unsettled: Array, near: Changed) -> bool:
     """Whether no output moves but those whose own elements do.
 
     `unsettled` are flat indices of elements; `near` is called at most 1 + 2 `HALVES` times an axis.
     """
-    index = np.unravel_index(unsettled, grouping.shape) if grouping.shape else ()
-    for axis, (size, period) in enumerate(zip(grouping.shape, grouping.periods, strict=True)):
-        windows = tuple(row[axis] for row in grouping.windows)
-        known = tuple(window for window in windows if window is not None)
-        if len(known) < len(windows):
+    index = np.unravel_index(unsettled, colouring.shape) if colouring.shape else ()
+    for axis, (size, period) in enumerate(zip(colouring.shape, colouring.periods, strict=True)):
+        bands = tuple(row[axis] for row in colouring.bands)
+        known = tuple(band for band in bands if band is not None)
+        if len(known) < len(bands):
             continue
         for mask in _masks(size, period, index[axis]):
             teeth = np.flatnonzero(mask)
@@ -51,7 +53,7 @@ def _masks(size: int, period: int, unsettled: Array) -> Iterator[Array]:
     found = np.zeros(blocks[-1] + 1, bool)
     found[blocks[unsettled]] = True
     numbers = np.flatnonzero(found)
-    ranks = np.random.default_rng(size).permutation(numbers.size)
+    ranks = generator(Stream.UNSETTLED_HALVES, size).permutation(numbers.size)
     for bit in range(min(HALVES, int(numbers.size - 1).bit_length())):
         for value in (0, 1):
             half = np.zeros_like(found)

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import GradcheckError, TargetError
-from gradcheck.function.tape import refusal
 from gradcheck.targets.rebuild import at_float64
 from gradcheck.targets.stateless import Call, Stateless
 from gradcheck.targets.target import Target
+from gradcheck.targets.user_frames import refusal
 from gradcheck.targets.weight_names import names_of_weights
 
 # Parameters of a layer's `call` that never take data.
@@ -35,30 +35,12 @@ def target(
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
 
     The layer is called in a stateless scope: neither its weights nor its state (moving averages, random
-    seeds) change. A layer that is not built yet is built by calling it once.
+    seeds) change. Takes the data as `build` does, and raises `TargetError` where the layer does not take
+    them, or draws random numbers.
 
-    Parameters
-    ----------
-    layer
-        A `keras.layers.Layer`; models are layers too.
-    data
-        Arrays by name in the order of the call. Floating ones are rounded to the layer's compute dtype, as
-        Keras does itself; integer ones are passed as they are, and so are whole numbers for an embedding.
-    training
-        Whether it is called in training mode; told to the layer in any case.
-    mask
-        Passed as `mask`, booleans.
-    rebuild
-        Makes the layer once more at float64; by default from its config.
-    last
-        Applied to the output, such as a loss.
-    name
-        What the report calls it; by default the layer's class, and a model's own name.
-
-    Raises
-    ------
-    TargetError
-        If the layer does not take the data, or draws random numbers.
+    `training` and `mask` are arguments of the call; `rebuild` makes the layer once more at float64, by
+    default from its config; `last`, such as a loss, is applied to the output; `name` is what the report calls
+    the target, by default the layer's `title`.
     """
     call = _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)
@@ -85,11 +67,15 @@ def title(layer: Any) -> str:
 def build(
     layer: Any, data: Mapping[str, Array], *, training: bool = False, mask: Array | None = None
 ) -> dict[str, Array]:
-    """The data as the layer takes it, after a first call if the layer has no weights yet."""
-    whole = _takes_indices(layer, list(data))
+    """The data as the layer takes it, after a first call if the layer has no weights yet.
+
+    `data` are arrays by name in the order of the call. Floating ones are rounded to the layer's compute
+    dtype, as Keras does itself; integers are passed as they are, and so are whole numbers for an embedding.
+    """
+    indices = _takes_indices(layer, list(data))
+    whole = [key for key in indices if (data[key] == np.rint(data[key].astype(np.float64))).all()]
     arrays = {
-        key: array.astype(np.int32) if key in whole and _is_whole(array) else _rounded(array, layer)
-        for key, array in data.items()
+        key: array.astype(np.int32) if key in whole else _rounded(array, layer) for key, array in data.items()
     }
     if not layer.built:
         try:
@@ -103,7 +89,7 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
     """Names of the data that are indices: those of an embedding, also where it comes first in a model."""
     if isinstance(layer, keras.layers.Embedding):
         return set(names)
-    inputs = (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
+    inputs = _inputs(layer)
     parts = [part for part in layer._flatten_layers() if isinstance(part, keras.layers.Embedding)]
     embedded = {id(tensor) for part in parts for node in part._inbound_nodes for tensor in node.input_tensors}
     by_name = {tensor.name: tensor for tensor in inputs}
@@ -115,8 +101,9 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
     }
 
 
-def _is_whole(array: Array) -> bool:
-    return bool((np.asarray(array) == np.rint(np.asarray(array, np.float64))).all())
+def _inputs(layer: Any) -> list[Any]:
+    """The inputs that a functional model names; none for every other layer."""
+    return (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
 
 
 def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:
@@ -137,7 +124,7 @@ def _rounded(array: Array, layer: Any) -> Array:
 
 def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
     """How a layer takes several tensors: as arguments of their own, as a list or as a dict."""
-    inputs = getattr(layer, "inputs", None) if isinstance(layer, keras.Model) else None
+    inputs = _inputs(layer)
     if inputs and len(inputs) != len(names):
         wanted = ", ".join(f"{tensor.name} {tuple(tensor.shape)}" for tensor in inputs)
         raise TargetError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ class Target:
     """The arrays by name, in the order of the call; those that are not floating are passed through."""
     closed_form: ClosedForm | None = None
     """The gradient in NumPy, independent of tape and differences; None where no formula is known."""
+    within: Callable[[], AbstractContextManager[None]] = nullcontext
+    """What must hold while the target is checked, such as the default dtype of Keras."""
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""

@@ -9,6 +9,8 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from gradcheck.errors import TargetError
+
 # Packages whose frames say nothing about the user's code.
 _FOREIGN = ("gradcheck", "tensorflow", "keras", "numpy", "click")
 _LAST = 3
@@ -40,6 +42,17 @@ def where(error: BaseException, otherwise: str) -> str:
     """The remedy of an error: the user's own lines below it, or a sentence where there are none."""
     lines = own_lines(error)
     return f"\nIt happened here:\n{lines}" if lines else otherwise
+
+
+def refusal(
+    name: str,
+    error: BaseException,
+    when: str,
+    otherwise: str = "Call it by itself with the same tensors to see the cause.",
+) -> TargetError:
+    """The one sentence for code that raised, and the user's own lines, or what to do where there are none."""
+    sentence = f"{name} raised {type(error).__name__} {when}: {message(error)}"
+    return TargetError(sentence, where(error, otherwise))
 
 
 def own_lines(error: BaseException) -> str:

@@ -1,30 +1,31 @@
-"""Stairs: a term that is rounded inside the function, where it alone makes the tape look wrong.
+"""Inner rounding: a term that is rounded inside the function, and alone makes the tape look wrong.
 
-The rounding of a whole function shows along any line (precision.py). A term that moves little beside others
-hides: at fine steps it stands still, and differences miss its slope, with no noise to be seen. Moved farther,
-an element takes it over stairs: jumps of one height and one direction, at about the same distance from one
-another, and between them nothing but the smooth rest. No smooth function looks so, and a corner or a step
-comes once. So what fails is asked for stairs, and where there are some the check is made anew, at the
-precision that they are signs of.
+The rounding of a whole function shows along any line (function/noise_level.py). A term that moves little
+beside others hides: at fine steps the term stands still, and differences miss its slope, with no noise to be
+seen. Moved farther, an element takes the term over stairs: jumps of one height and one direction, at about
+the same distance from one another, and between jumps nothing but the smooth rest. No smooth function looks
+so, and a corner or a single jump comes once. Elements that fail are therefore searched for stairs, and where
+there are some the check is made once more at the noise level that stairs are signs of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.sparsity.rows import Touched
-from gradcheck.verdicts.examine import Examination
-from gradcheck.verdicts.findings import Findings
+from gradcheck.function.problem import Problem
+from gradcheck.sparsity.rows import Rows
+from gradcheck.verdicts.stages import Examined
 from gradcheck.verdicts.verdict import ElementVerdict
 
 INTERVALS = 24
 """Neighbouring intervals that are compared with one another."""
 FEWEST, MOST = 3, 9
-"""Jumps among them that make stairs."""
+"""Jumps among the intervals that make stairs."""
 NARROWER = 0.25
 """How much shorter the next intervals are."""
 LEVELS = 18
@@ -41,77 +42,81 @@ LOOKED = 3
 """Failing elements of a variable that are looked into."""
 
 
-def shares(examinations: Sequence[Examination]) -> Array | None:
+def shares(problem: Problem, examined: Sequence[Examined]) -> Array | None:
     """Height of the stairs as a share of the outputs, for each output tensor; None where there are none."""
-    outputs = examinations[0].differences.forward.outputs
-    base = examinations[0].differences.base
-    ends = np.cumsum([output.size for output in outputs])
+    base = problem.base
+    ends = np.cumsum([output.size for output in problem.exact.outputs])
     scales = np.array([typical(part) if part.size else 1.0 for part in np.split(base, ends[:-1])])
-    found = np.zeros(len(outputs))
-    for examination in examinations:
-        for flat in _failing(examination):
-            for entry, height in _stairs(examination, flat):
+    found = np.zeros(ends.size)
+    for one in examined:
+        for flat in _failing(one):
+            for entry, tall in _stairs(one, flat):
                 owner = int(np.searchsorted(ends, entry, "right"))
-                share = height / max(abs(float(base[entry])), float(scales[owner]))
+                share = tall / max(abs(float(base[entry])), float(scales[owner]))
                 if share <= eps_of("bfloat16"):
                     found[owner] = max(found[owner], share)
     return found if found.any() else None
 
 
-def reconcile(first: Findings, again: Findings) -> None:
+def reconciled(first: Examined, again: Examined) -> Examined:
     """Leave to the second look what the first refused or left open, and no more than that.
 
-    What it accepts only because so coarse a precision tells little is not known to be right.
+    What the second look accepts only because so coarse a noise level tells little is not known to be right.
     """
-    kept = (first.verdicts == ElementVerdict.MATCH) | (first.verdicts == ElementVerdict.KINK)
-    accepted = ~kept & (again.verdicts == ElementVerdict.MATCH)
-    again.verdicts[accepted & ~(again.tolerance <= TELLING * again.size)] = ElementVerdict.INCONCLUSIVE
-    again.copy(first, np.flatnonzero(kept))
+    before, after = first.judgement, again.judgement
+    kept = (before.verdicts == ElementVerdict.MATCH) | (before.verdicts == ElementVerdict.KINK)
+    untold = ~kept & (after.verdicts == ElementVerdict.MATCH) & ~(after.tolerance <= TELLING * after.size)
+    verdicts = np.where(untold, ElementVerdict.INCONCLUSIVE, after.verdicts).astype(np.uint8)
+    merged = replace(after, verdicts=verdicts).where(kept, before).read_only()
+    return Examined(replace(again.confirmed, judgement=merged))
 
 
-def _failing(examination: Examination) -> Array:
+def _failing(examined: Examined) -> Array:
     """The worst mismatches of a variable but for corners; none where the worst of them moves smoothly."""
-    wrong = examination.worst_first()
-    worst = wrong[~examination.corner[wrong]][:LOOKED]
-    return worst if worst.size and _rough(examination, int(worst[0])) else worst[:0]
+    judged = examined.judgement
+    wrong = judged.worst_first()
+    worst = wrong[~judged.corner[wrong]][:LOOKED]
+    return worst if worst.size and _rough(examined, int(worst[0])) else worst[:0]
 
 
-def _rough(examination: Examination, flat: int) -> bool:
+def _rough(examined: Examined, flat: int) -> bool:
     """Whether the third differences of some output do not shrink with the step, as those of stairs.
 
-    Where it is smooth they become 1/64 of themselves when the step becomes a 4th, at a corner 1/4.
+    Where f is smooth they become 1/64 of themselves when the step becomes a 4th, at a corner 1/4.
     """
-    entries, base = _touched(examination, flat), examination.differences.base
-    lengths = _lengths(examination, flat)
+    differences = examined.confirmed.candidate.differences
+    entries, lengths = _reached(examined, flat), _lengths(examined, flat)
     places = np.concatenate([_places(length, ROUGHLY) for length in lengths])
-    values = examination.differences.along(flat, places, entries).reshape(LEVELS, ROUGHLY + 1, -1)
+    values = differences.along(flat, places, entries).reshape(LEVELS, ROUGHLY + 1, -1)
     with np.errstate(invalid="ignore"):
         size = np.abs(np.diff(values, n=3, axis=1)).max(axis=1)
-        rough = (size[1:] > STEADY * size[:-1]) & (size[1:] > LEAST * np.abs(base[entries]))
+        rough = (size[1:] > STEADY * size[:-1]) & (size[1:] > LEAST * np.abs(differences.base[entries]))
     return bool(rough.any())
 
 
-def _stairs(examination: Examination, flat: int) -> Iterator[tuple[int, float]]:
+def _stairs(examined: Examined, flat: int) -> Iterator[tuple[int, float]]:
     """Outputs that an element takes over stairs, and the height of those."""
-    entries = _touched(examination, flat)
-    for length in _lengths(examination, flat):
+    entries, differences = _reached(examined, flat), examined.confirmed.candidate.differences
+    for length in _lengths(examined, flat):
         for side in (length, -length):
-            values = examination.differences.along(flat, _places(side, INTERVALS), entries)
-            heights = height(values)
+            heights = height(differences.along(flat, _places(side, INTERVALS), entries))
             if heights.any():
                 yield from ((int(e), float(h)) for e, h in zip(entries, heights, strict=True) if h > 0)
                 return
 
 
-def _touched(examination: Examination, flat: int) -> Array:
+def _reached(examined: Examined, flat: int) -> Array:
     """The outputs that an element can move."""
-    entries = Touched(examination.grouping, examination.differences.forward.outputs).of(np.array([flat]))[0]
+    confirmed = examined.confirmed
+    rows = Rows(confirmed.colouring, confirmed.candidate.differences.primal.outputs)
+    entries = rows.of(np.array([flat]))[0]
     return np.asarray(entries[entries >= 0])
 
 
-def _lengths(examination: Examination, flat: int) -> Array:
+def _lengths(examined: Examined, flat: int) -> Array:
     """Lengths from well beyond the scale of an element down."""
-    return np.asarray(4 * examination.steps.scale(np.array([flat])) * NARROWER ** np.arange(LEVELS))
+    scale = examined.confirmed.candidate.steps.scale(np.array([flat]))
+    return np.asarray(4 * scale * NARROWER ** np.arange(LEVELS))
 
 
 def _places(length: float, intervals: int) -> Array:

@@ -7,24 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.noise_level import rounded
-from gradcheck.function.primal import Forward
-from gradcheck.function.tape import Tape, record
-
-TRIALS = 3
-# How many times the change by one rounding of the inputs still counts as conditioning.
-CONDITIONING = 16
-
-
-def tolerance(dtype: str) -> float:
-    """Share of S by which a tape of this dtype may be off: some tens of roundings, at most a quarter."""
-    return min(64 * eps_of(dtype), 0.25)
+from gradcheck.function.conditioning import CONDITIONING, change
+from gradcheck.function.primal import Primal
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
+from gradcheck.verdicts.opinions import Opinion, Source
+from gradcheck.verdicts.rule import LOSS_OF_DTYPE, tolerance_of
+from gradcheck.verdicts.verdict import ElementVerdict
 
 
-def coarsest(native: Forward) -> str:
+def coarsest(own: Primal) -> str:
     """The coarsest dtype of the tensors and outputs."""
-    names: list[str] = [value.dtype.name for value in native.values]
-    return max([*names, *(output.dtype for output in native.outputs)], key=eps_of)
+    names: list[str] = [value.dtype.name for value in own.values]
+    return max([*names, *(output.dtype for output in own.outputs)], key=eps_of)
 
 
 @dataclass(frozen=True)
@@ -42,92 +37,64 @@ class Loss:
     dtype: str
     """The coarsest dtype of the tensors and outputs."""
 
-    def in_words(self, name: str) -> str:
-        """The warning for an ill-conditioned gradient."""
-        dtype = self.dtype
-        return (
-            f"{name}: {self.conditioned.size:,} elements of the {dtype} gradient are off by up to "
-            f"{self.worst:.2g} of their size, because rounding to {dtype} alone changes them as much: the "
-            "function is ill-conditioned there, the gradient is not wrong."
-        )
+
+def opinions(problem: Problem, number: int, size: Array, natural: Array) -> tuple[list[Opinion], list[Note]]:
+    """What the tape at the tensors' own dtype says of variable `number`.
+
+    `size` is S and `natural` Σ w |f| / |x| per element, flat.
+    """
+    loss = compare(problem, number, size, natural)
+    off = f"the {loss.dtype} tape gradient is off the float64 one by {loss.worst:.2g} of its size"
+    found = [
+        Opinion(Source.OWN_DTYPE, loss.nonfinite, ElementVerdict.NONFINITE),
+        Opinion(Source.OWN_DTYPE, loss.wrong, ElementVerdict.MISMATCH, off if loss.wrong.size else None),
+    ]
+    if not loss.conditioned.size:
+        return found, []
+    said = (
+        f"{loss.conditioned.size:,} elements of the {loss.dtype} gradient are off by up to {loss.worst:.2g} "
+        f"of their size, because rounding to {loss.dtype} alone changes them as much: the function is "
+        "ill-conditioned there, the gradient is not wrong."
+    )
+    return found, [Note(Kind.WARNING, said, problem.names[number])]
 
 
-def compare(
-    forward: Forward,
-    native: Forward,
-    exact: Tape,
-    own: Tape,
-    cotangents: Array,
-    number: int,
-    size: Array,
-    natural: Array,
-) -> Loss:
-    """Compare the tapes of variable `number`; `size` is S and `natural` Σ w |f| / |x| per element, flat."""
-    dtypes = [value.dtype.name for value in native.values]
-    dtype = coarsest(native)
-    share = tolerance(dtype)
-    a = exact.gradients[number].reshape(len(cotangents), -1)
-    b = own.gradients[number].reshape(len(cotangents), -1)
-    nonfinite = np.flatnonzero(np.isfinite(a).all(axis=0) & ~np.isfinite(b).all(axis=0))
+def compare(problem: Problem, number: int, size: Array, natural: Array) -> Loss:
+    """Compare the tapes of one variable."""
+    dtype = coarsest(problem.own)
+    share = tolerance_of(dtype)
+    exact, own = problem.exact_tape.columns(number), problem.own_tape.columns(number)
+    nonfinite = np.flatnonzero(np.isfinite(exact).all(axis=0) & ~np.isfinite(own).all(axis=0))
     # S has no part in a corner that lies between x and its roundings, so the tape's own size counts too.
-    scale = np.maximum(size, np.abs(a).max(axis=0))
+    scale = np.maximum(size, np.abs(exact).max(axis=0))
     with np.errstate(invalid="ignore"):
-        error = np.abs(a - b).max(axis=0)
+        error = np.abs(exact - own).max(axis=0)
     # Where intermediate results cancel, rounding is a share of the outputs, not of the gradient.
     slack = share * (scale + natural) + np.finfo(np.float32).tiny
     off = np.flatnonzero(np.isfinite(error) & (error > slack))
     if off.size == 0:
         return Loss(off, nonfinite, off, 0.0, dtype)
-    dtypes = [max(name, dtype, key=eps_of) for name in dtypes]
-    moved = scatter(forward, exact, cotangents, number, dtypes) + scatter(
-        native, own, cotangents, number, dtypes
-    )
-    moved = moved.max(axis=0)[off]
-    explained = error[off] <= CONDITIONING * moved + slack[off] + _forward_loss(forward, native) * scale[off]
+    moved = _conditioning(problem, number, dtype)[off]
+    lost = _forward_loss(problem) * scale[off]
+    explained = error[off] <= CONDITIONING * moved + slack[off] + lost
     with np.errstate(divide="ignore"):
         worst = float((error[off] / scale[off]).max())
     return Loss(off[~explained], nonfinite, off[explained], worst, dtype)
 
 
-def scatter(forward: Forward, tape: Tape, cotangents: Array, number: int, dtypes: list[str]) -> Array:
-    """Largest change of a tape gradient when the inputs move by one rounding of `dtypes`, [K, elements]."""
-    base = tape.gradients[number]
-    largest = np.zeros(base.shape)
-    for trial in range(TRIALS):
-        values = [rounded(value, dtype, trial) for value, dtype in zip(forward.values, dtypes, strict=True)]
-        moved = record(forward.at(values), cotangents).gradients[number]
-        with np.errstate(invalid="ignore"):
-            largest = np.fmax(largest, np.abs(moved - base))
-    return largest.reshape(len(cotangents), -1)
+def _conditioning(problem: Problem, number: int, dtype: str) -> Array:
+    """How far both tapes move when the inputs move by a rounding, [elements]."""
+    dtypes = [max(value.dtype.name, dtype, key=eps_of) for value in problem.own.values]
+    pairs = (problem.exact, problem.exact_tape), (problem.own, problem.own_tape)
+    moves = [change(primal, tape, problem.cotangents, number, dtypes) for primal, tape in pairs]
+    return np.asarray(np.sum(moves, axis=0).max(axis=0))
 
 
-class Scatter:
-    """How far a tape gradient moves when the inputs move by a rounding, measured when it is asked for."""
-
-    def __init__(self, forward: Forward, tape: Tape, cotangents: Array, number: int) -> None:
-        self._arguments = forward, tape, cotangents, number
-        self._found: dict[str, Array] = {}
-
-    def rounding(self, flat: Array) -> Array:
-        """What the function's conditioning makes of a rounding of its inputs, with some margin, [K, U]."""
-        return CONDITIONING * self._moved("", flat)
-
-    def wobble(self, flat: Array) -> Array:
-        """The change under a rounding to float16, [K, U]: small, unless the tape is nothing but rounding."""
-        return self._moved("float16", flat)
-
-    def _moved(self, dtype: str, flat: Array) -> Array:
-        if dtype not in self._found:
-            names = [dtype or value.dtype.name for value in self._arguments[0].values]
-            self._found[dtype] = scatter(*self._arguments, names)
-        return np.asarray(self._found[dtype][:, flat])
-
-
-def _forward_loss(forward: Forward, native: Forward) -> float:
+def _forward_loss(problem: Problem) -> float:
     """Share by which the function itself, not only its gradient, suffers beyond plain rounding."""
-    exact, own = forward.at_point().numpy(), native.at_point().numpy()
-    eps = max(eps_of(value.dtype.name) for value in native.values)
+    exact, own = problem.base, problem.own.at_point().numpy()
+    eps = max(eps_of(value.dtype.name) for value in problem.own.values)
     with np.errstate(divide="ignore", invalid="ignore"):
         loss = np.abs(exact - own) / np.maximum(np.abs(exact), np.abs(own))
     worst = float(np.nanmax(np.where(exact == own, 0.0, loss), initial=0.0))
-    return worst * CONDITIONING if worst > 64 * eps else 0.0
+    return worst * CONDITIONING if worst > LOSS_OF_DTYPE * eps else 0.0

@@ -12,111 +12,126 @@ slopes at random neighbours widen the interval.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
-import tensorflow as tf
 
 from gradcheck.arrays.scale import typical
+from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.differences.compressed import Differences
+from gradcheck.differences.rays import Ray
+from gradcheck.function.nearby import Draw, Size, nearby
+from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record
-from gradcheck.verdicts.examine import Examination
+from gradcheck.verdicts.opinions import Opinion, Source
+from gradcheck.verdicts.stages import Confirmed, Examined
 from gradcheck.verdicts.verdict import ElementVerdict
 
 NEIGHBOURS = 24
 NEAR = 1e-4
 """Distance of the neighbours relative to the tensor's scale: smooth slopes change as little."""
+SMOOTH = 1e-4
+"""Share of a slope by which the slopes to both sides may differ where the function is smooth."""
+TIES: dict[str, Callable[[Array], Array]] = {
+    "ones": np.ones_like,
+    "signs": np.sign,
+    "scaling": lambda values: values,
+}
+"""Directions that keep ties, from the values at the corners."""
 
 
-def judge_together(examinations: list[Examination], cotangents: Array, rtol: float) -> None:
-    """Mark the corner elements as mismatches where the tape's slope along a smooth direction is wrong."""
-    kinks = [np.flatnonzero(e.verdicts == ElementVerdict.KINK) for e in examinations]
-    if not any(found.size for found in kinks):
-        return
-    for kind in ("ones", "signs", "scaling"):
-        directions = [_direction(e, found, kind) for e, found in zip(examinations, kinks, strict=True)]
-        if any(direction.any() for direction in directions) and _contradicts(
-            examinations, directions, cotangents, rtol
-        ):
-            for examination, found, direction in zip(examinations, kinks, directions, strict=True):
-                examination.verdicts[found[direction.reshape(-1)[found] != 0]] = ElementVerdict.MISMATCH
+def from_neighbours(problem: Problem, confirmed: Confirmed) -> list[Opinion]:
+    """Corner mismatches that are kinks, since the slopes at neighbouring points reach the tape's value."""
+    judged, candidate = confirmed.judgement, confirmed.candidate
+    wrong = np.flatnonzero((judged.verdicts == ElementVerdict.MISMATCH) & judged.corner)
+    if wrong.size == 0:
+        return []
+    low, high = _range(problem, confirmed, wrong)
+    tape = candidate.tape[:, wrong]
+    with np.errstate(invalid="ignore"):
+        slack = 1e-3 * (judged.size[wrong] + np.abs(high - low))
+        inside = (tape >= low - slack) & (tape <= high + slack)
+        reached = inside.all(axis=0) & (inside & (high - low > slack)).any(axis=0)
+    kinks = wrong[reached]
+    error = np.abs(candidate.tape[0, kinks] - judged.difference[kinks])
+    return [Opinion(Source.NEIGHBOURING_SLOPES, kinks, ElementVerdict.KINK, tolerance=error)]
 
 
-def _direction(examination: Examination, kinks: Array, kind: str) -> Array:
+def _range(problem: Problem, confirmed: Confirmed, wrong: Array) -> tuple[Array, Array]:
+    """Smallest and largest slope of the elements at `wrong` over the neighbours, each [K, U]."""
+    candidate, random = confirmed.candidate, generator(Stream.SUBGRADIENTS, problem.settings.seed)
+    low, high = (np.full((len(problem.cotangents), wrong.size), end) for end in (np.inf, -np.inf))
+    # sqrt(eps): close to a neighbour for its corners, far above rounding for its slope.
+    share = problem.noise.coarsest ** (1 / 2)
+    steps = (share * candidate.steps.scale(wrong)).astype(candidate.steps.point.dtype)
+    for _ in range(NEIGHBOURS):
+        around = problem.exact.at(nearby(problem.exact.values, NEAR, Size.TENSOR, Draw.NORMAL, random))
+        problem.meter.add()
+        differences = Differences(
+            around,
+            candidate.number,
+            problem.cotangents,
+            problem.noise,
+            view(around.evaluate(around.values, problem.base.size)),
+            problem.meter,
+        )
+        sums = differences.of_elements(confirmed.colouring, wrong, steps, plain=False)
+        slopes = (sums.up + sums.down) / (2 * steps.astype(np.float64))
+        # fmin and fmax: a neighbour outside the domain says nothing.
+        low, high = np.fmin(low, slopes), np.fmax(high, slopes)
+    return low, high
+
+
+def together(problem: Problem, examined: Sequence[Examined]) -> list[list[Opinion]]:
+    """For each variable, the kinks where the tape's slope along a direction that keeps ties is wrong."""
+    found: list[list[Opinion]] = [[] for _ in examined]
+    kinks = [one.judgement.having(ElementVerdict.KINK) for one in examined]
+    if not any(where.size for where in kinks):
+        return found
+    for tie in TIES.values():
+        directions = [_direction(*pair, tie) for pair in zip(examined, kinks, strict=True)]
+        if any(direction.any() for direction in directions) and _contradicts(problem, directions):
+            for opinions, where, direction in zip(found, kinks, directions, strict=True):
+                wrong = where[direction.reshape(-1)[where] != 0]
+                opinions.append(Opinion(Source.TIES_TOGETHER, wrong, ElementVerdict.MISMATCH))
+    return found
+
+
+def _direction(examined: Examined, kinks: Array, tie: Callable[[Array], Array]) -> Array:
     """A direction on the corner elements of one variable, in its shape."""
-    point = examination.steps.point.astype(np.float64)
+    point = examined.confirmed.candidate.steps.point.astype(np.float64)
     direction = np.zeros(point.size)
-    values = point.reshape(-1)[kinks]
-    direction[kinks] = {"ones": np.ones(kinks.size), "signs": np.sign(values), "scaling": values}[kind]
+    direction[kinks] = tie(point.reshape(-1)[kinks])
     return direction.reshape(point.shape)
 
 
-def _contradicts(
-    examinations: list[Examination], directions: list[Array], cotangents: Array, rtol: float
-) -> bool:
-    first = examinations[0].differences
-    base = first.base
-    reach = max(float(np.abs(direction).max()) for direction in directions)
-    scale = min(e.steps.typical for e in examinations)
-    # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
-    precision = first.weights.precision
-    step = precision.coarsest**0.5 * scale / reach
-    up, down = (_along(examinations, directions, side * step) for side in (1.0, -1.0))
-    rise, fall = (up - base) / step, (base - down) / step
-    rounding = 4 * precision.noise / step
+def _contradicts(problem: Problem, directions: list[Array]) -> bool:
+    """Whether tape and difference disagree along the directions, on the outputs that are smooth there."""
+    rise, fall, rounding = _slopes(problem, directions)
     size = (np.abs(rise) + np.abs(fall)) / 2
     with np.errstate(invalid="ignore"):
-        smooth = (size > 0) & (np.abs(rise - fall) <= 1e-4 * size + 2 * rounding)
+        smooth = (size > 0) & (np.abs(rise - fall) <= SMOOTH * size + 2 * rounding)
     if not smooth.any():
         return False
-    masked = cotangents * smooth
-    gradients = record(first.forward, masked).gradients
+    masked = problem.cotangents * smooth
+    gradients = record(problem.exact, masked).gradients
+    allowed = np.where(smooth, rounding + (SMOOTH + problem.settings.rtol) * size, 0.0)
     for k, cotangent in enumerate(masked):
         slope = sum(float((g[k] * d).sum()) for g, d in zip(gradients, directions, strict=True))
         central = float((cotangent * np.where(smooth, (rise + fall) / 2, 0.0)).sum())
-        slack = float((np.abs(cotangent) * np.where(smooth, rounding + (1e-4 + rtol) * size, 0.0)).sum())
-        if not abs(slope - central) <= slack:
+        if not abs(slope - central) <= float((np.abs(cotangent) * allowed).sum()):
             return True
     return False
 
 
-def _along(examinations: list[Examination], directions: list[Array], step: float) -> Array:
-    differences = examinations[0].differences
-    values = list(differences.forward.values)
-    for examination, direction in zip(examinations, directions, strict=True):
-        number = examination.differences.variable
-        values[number] = values[number] + tf.constant(step * direction, values[number].dtype)
-    outputs: Array = differences.at(values).numpy()
-    return outputs
-
-
-def look_around(examination: Examination, cotangents: Array, seed: int) -> None:
-    """Turn corner mismatches into kinks where the slopes at neighbouring points reach the tape's value."""
-    wrong = np.flatnonzero((examination.verdicts == ElementVerdict.MISMATCH) & examination.corner)
-    if wrong.size == 0:
-        return
-    differences = examination.differences
-    generator = np.random.default_rng([seed, 3])
-    low, high = (np.full((len(cotangents), wrong.size), end) for end in (np.inf, -np.inf))
-    # sqrt(eps): close to a neighbour for its corners, far above rounding for its slope.
-    share = differences.weights.precision.coarsest ** (1 / 2)
-    steps = (share * examination.steps.scale(wrong)).astype(examination.steps.point.dtype)
-    for _ in range(NEIGHBOURS):
-        values = []
-        for value in differences.forward.values:
-            move = NEAR * typical(value.numpy()) * generator.standard_normal(tuple(value.shape))
-            values.append(value + tf.constant(move, value.dtype))
-        around = Differences(differences.forward.at(values), differences.variable, differences.weights)
-        sums = around.sweep(examination.grouping, wrong, steps, plain=False)
-        low, high = (  # fmin and fmax: a neighbour outside the domain says nothing
-            end(kept, (sums.up + sums.down) / (2 * steps.astype(np.float64)))
-            for end, kept in ((np.fmin, low), (np.fmax, high))
-        )
-        differences.evaluation.count += around.evaluations
-    tape = examination.tape[:, wrong]
-    with np.errstate(invalid="ignore"):
-        slack = 1e-3 * (examination.size[wrong] + np.abs(high - low))
-        inside = (tape >= low - slack) & (tape <= high + slack)
-        reached = inside.all(axis=0) & (inside & (high - low > slack)).any(axis=0)
-    examination.verdicts[wrong[reached]] = ElementVerdict.KINK
-    error = np.abs(examination.tape[0] - examination.difference)
-    examination.tolerance[wrong[reached]] = error[wrong[reached]]
+def _slopes(problem: Problem, directions: list[Array]) -> tuple[Array, Array, Array]:
+    """Slopes of all outputs to both sides along the directions, and what rounding can do to them."""
+    reach = max(float(np.abs(direction).max()) for direction in directions)
+    scale = min(typical(view(value)) for value in problem.exact.values)
+    # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
+    step = problem.noise.coarsest**0.5 * scale / reach
+    ray = Ray(problem.exact, problem.base, dict(enumerate(directions)), problem.meter)
+    up, down = ray.sides(step)
+    return (up - problem.base) / step, (problem.base - down) / step, 4 * problem.noise.noise / step

@@ -1,8 +1,9 @@
-"""Budgets: how they are read, and what is left out where they are too small."""
+"""Budgets: what is left out where they are too small."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from click.testing import CliRunner
 
 from gradcheck import ElementVerdict, Report, Verdict, check
 from gradcheck.arrays.types import Array
+from gradcheck.checks.elementwise import _colouring
 from gradcheck.cli import main
-from gradcheck.errors import SettingError
-from gradcheck.settings import Budget, read_memory
+from tests.corpus.case import Function, distorted
+from tests.posed import posed, variable
 from tests.saying import lines, normal
 
 ROWS, COLUMNS = 5, 40
@@ -36,38 +38,6 @@ def mask(report: Report) -> Array:
     return np.asarray(report.variables[0].verdicts != ElementVerdict.UNCHECKED)
 
 
-@pytest.mark.parametrize(
-    ("text", "amount", "unit"), [("60s", 60, "s"), ("0.5s", 0.5, "s"), ("5000", 5000, ""), ("1e3", 1000, "")]
-)
-def test_budgets_are_seconds_or_evaluations(text: str, amount: float, unit: str) -> None:
-    assert Budget.of(text) == Budget(amount, unit)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "s", "0", "0s", "-1", "-3s", "10m", "nan", "inf", "infs", "much", "1,000"]
-)
-def test_what_is_no_budget_is_refused_with_the_rule(text: str) -> None:
-    with pytest.raises(SettingError, match="seconds, such as 60s, or evaluations, such as 5000"):
-        check(tf.sin, {"x": 1.0}, budget=text)
-    result = CliRunner().invoke(main, ["dense", "--x", "1.0", "--w", "1.0", f"--budget={text}"])
-    assert result.exit_code == 2
-    assert "is no budget" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "amount"),
-    [("2GiB", 2 << 30), ("500MB", 500 << 20), ("4g", 4 << 30), ("1.5K", 1536), ("4096", 4096)],
-)
-def test_memory_is_read_in_units_of_1024(text: str, amount: int) -> None:
-    assert read_memory(text) == amount
-
-
-@pytest.mark.parametrize("text", ["", "0", "-1GB", "lots", "GiB", "3 apples"])
-def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
-    with pytest.raises(SettingError, match="500MB or 2GiB"):
-        check(tf.sin, {"x": 1.0}, memory=text)
-
-
 def test_a_budget_that_is_large_enough_changes_nothing() -> None:
     inputs = {"x": normal(ROWS, COLUMNS), "w": normal(COLUMNS, 3, seed=1)}
     whole, within = check(product, inputs, wrt="x"), sampled("3600s")
@@ -77,31 +47,31 @@ def test_a_budget_that_is_large_enough_changes_nothing() -> None:
 
 
 def test_the_sample_is_whole_groups_as_many_as_the_budget_pays_for() -> None:
-    report = sampled(16)
-    # 16 evaluations are 8 groups.
+    report = sampled(32)
+    # 32 evaluations are 8 groups, each planned with the usual four.
     assert mask(report).all(axis=0).sum() == 8
     assert mask(report).sum() == 8 * ROWS
     assert report.variables[0].coverage == pytest.approx(8 / COLUMNS)
     assert report.verdict is Verdict.PASS
-    assert "within the budget of 16 evaluations: checked 20 % of 200 elements one by one" in lines(report)
+    assert "within the budget of 32 evaluations: checked 20 % of 200 elements one by one" in lines(report)
 
 
 def test_the_seed_decides_on_the_sample() -> None:
-    first, again, other = sampled(16), sampled(16), sampled(16, seed=1)
+    first, again, other = sampled(32), sampled(32), sampled(32, seed=1)
     assert (mask(first) == mask(again)).all()
-    assert [c.to_dict() for c in first.comparisons] == [c.to_dict() for c in again.comparisons]
+    assert first.comparisons == again.comparisons != other.comparisons
     assert (mask(first) != mask(other)).any()
 
 
 def test_nothing_is_claimed_of_what_was_left_out() -> None:
     """Errors are those of elements that were checked; a difference that was not taken is no 0."""
-    report = sampled(16)
+    report = sampled(32)
     (variable,) = report.variables
     assert np.isnan(variable.difference[~mask(report)]).all()
     assert np.isfinite(variable.difference[mask(report)]).all()
     assert variable.max_abs_error < 1e-6
     assert variable.max_rel_error < 1e-6
-    assert variable.worst_share < 1
+    assert variable.worst_ratio < 1
     assert all(mask(report)[index] for limit in (0, 3, 100) for index in variable.rows(limit))
     assert "20 of 40 checked elements shown" in str(report)
 
@@ -111,14 +81,101 @@ def test_coverage_is_in_json(tmp_path: Path) -> None:
     np.save(tmp_path / "w.npy", normal(COLUMNS, 3, seed=1))
     tensors = ["--x", str(tmp_path / "x.npy"), "--w", str(tmp_path / "w.npy"), "--wrt", "x"]
     result = CliRunner().invoke(
-        main, ["dense", *tensors, "--budget", "16", "--limit", "0", "--format", "json"]
+        main, ["dense", *tensors, "--budget", "32", "--limit", "0", "--format", "json"]
     )
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert found["settings"]["budget"] == "16"
+    assert found["settings"]["budget"] == "32"
     (variable,) = found["variables"]
     assert variable["coverage"] == pytest.approx(0.2)
     assert len(variable["elements"]) == 40
     assert {element["verdict"] for element in variable["elements"]} == {"match"}
     (comparison,) = found["comparisons"]
     assert (comparison["what"], comparison["verdict"]) == ("tape along random directions", "match")
+
+
+# A leak of row 0 into row 1 that is 0 at the point and vanishes but within 1 % of it: probes see nothing.
+
+LEAKY = normal(24, 40)
+MIXING = normal(40, 6, seed=1)
+
+
+def leaking(known: bool) -> Function:
+    """tanh(0.3 x M) and the leak, which the tape does not know of unless it is `known`"""
+
+    def function(x: Any) -> Any:
+        near = tf.reduce_max(tf.abs(x[0] / LEAKY[0] - 1)) < 0.01
+        row = x[0] if known else tf.stop_gradient(x[0])
+        leak = tf.cast(near, x.dtype) * tf.tanh(tf.reduce_sum(row - LEAKY[0]))
+        return tf.tanh(0.3 * x @ MIXING) + tf.one_hot([1], 24, axis=0, dtype=x.dtype) * leak
+
+    return function
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_colouring_that_falls_under_a_budget_leaves_nothing_behind(known: bool) -> None:
+    """The elements that were checked have the verdicts of a check without a budget, and only those count."""
+    function, x = leaking(known), {"x": LEAKY}
+    problem = posed(function, x=LEAKY)
+    assert _colouring(problem, variable(problem)).periods == (1, 40), "the probes see the leak"
+
+    whole, within = check(function, x), check(function, x, budget=40)
+
+    (full,), (part,) = whole.variables, within.variables
+    assert full.coverage == 1
+    assert full.counts["mismatch"] == (0 if known else 40)
+    checked = part.verdicts != ElementVerdict.UNCHECKED
+    assert 10 <= checked.sum() < 40
+    assert (part.verdicts[checked] == full.verdicts[checked]).all()
+    assert part.counts["mismatch"] == (0 if known else checked.sum())
+    assert np.isnan(part.difference[~checked]).all()
+    np.testing.assert_allclose(part.difference[checked], full.difference[checked], rtol=1e-4)
+    assert part.coverage == checked.sum() / 960
+    assert f"checked {100 * part.coverage:.3g} % of 960 elements one by one" in lines(within)
+
+
+# What a budget of 20 may cost where directions disagree.
+
+
+def wrong_everywhere(x: Array, total: Callable[[Any], Any]) -> Function:
+    """`total` of sines of a product, each element of the gradient off by a factor of its own"""
+    mixing, off = normal(*x.shape[1:], 30, seed=2), 1 + 0.5 * np.abs(normal(*x.shape, seed=3))
+    return distorted(lambda x: total(tf.sin(x @ mixing)), lambda g: g * off)
+
+
+SMOOTH = 1_300
+"""Eight directions of up to 33 pairs of steps, two of them blamed, six elements looked at closely, and a look
+for stairs at one element, 234 evaluations; measured 1,036."""
+ROUGH = SMOOTH + 3 * 936
+"""Where third differences do not shrink, stairs are looked for at three elements; measured 3,999."""
+
+
+@pytest.mark.parametrize(
+    ("shape", "total", "most"),
+    [
+        ((10, 30), tf.reduce_sum, SMOOTH),
+        ((300, 30), tf.reduce_sum, SMOOTH),
+        ((300, 70), tf.reduce_sum, SMOOTH),
+        ((10, 30), tf.square, SMOOTH),
+        ((300, 30), tf.square, SMOOTH),
+        ((300, 70), tf.square, ROUGH),
+    ],
+)
+def test_a_budget_of_20_spends_a_bounded_number_where_directions_disagree(
+    shape: tuple[int, int], total: Callable[[Any], Any], most: int
+) -> None:
+    """Whatever the size, and however many elements of a group are wrong."""
+    x = 0.3 * normal(*shape)
+
+    report = check(wrong_everywhere(x, total), {"x": x}, budget=20)
+
+    assert report.comparisons[0].verdict is ElementVerdict.MISMATCH
+    assert report.variables[0].counts["mismatch"] >= 4
+    assert report.evaluations <= most
+
+
+def test_a_leak_within_a_budget_of_20_spends_a_bounded_number() -> None:
+    report = check(leaking(known=False), {"x": LEAKY}, budget=20)
+
+    assert report.comparisons[0].verdict is ElementVerdict.MISMATCH
+    assert report.evaluations <= ROUGH

@@ -26,7 +26,6 @@ ALL: dict[str, Any] = {
 }
 KINDS = [
     "forward mode",
-    "forward mode, <r, J u>",
     "graph tape",
     "graph output",
     "XLA tape",

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck import ElementVerdict, Verdict, check
-from gradcheck.report.report import Report
+from gradcheck import ElementVerdict, Report, Verdict, check
 from tests.saying import normal
 
 SHAPE = 30, 40

@@ -11,24 +11,23 @@ import tensorflow as tf
 
 from gradcheck import ElementVerdict, ExitCode, GradcheckError, Report, Verdict, check
 from gradcheck.arrays.types import Array
-from gradcheck.checks.forward_mode import UNSEEN, Line
-from gradcheck.function.problem import Point
-from gradcheck.report.comparison import Comparison
-from gradcheck.settings import Settings
-from gradcheck.targets.target import Target
+from gradcheck.checks.forward_mode import _Line
+from gradcheck.verdicts.comparison import Comparison
 from tests.corpus import RIGHT, Case
 from tests.parameters import named
+from tests.posed import posed
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-def against(report: Report, other: str) -> Comparison:
-    """Forward mode of the first variable against differences or reverse mode."""
-    return next(c for c in report.comparisons if c.what.startswith("forward") and other in c.against)
+def against_differences(report: Report) -> Comparison:
+    """Forward mode of the first variable."""
+    return next(c for c in report.comparisons if (c.what, c.against) == SIDES)
 
 
+SIDES = "forward mode", "differences along u"
 SQUARE = normal(3, 3) + 3 * np.eye(3)
 OPERATIONS: dict[str, tuple[Any, Array]] = {
     "sin": (tf.sin, normal(5)),
@@ -71,52 +70,55 @@ def test_right_operations_pass_in_forward_mode(name: str) -> None:
     report = check(function, {"x": x}, mode="both")
 
     assert report.verdict is Verdict.PASS, str(report)
-    assert [c.against for c in report.comparisons] == ["differences along u", "reverse mode, <Jᵀ r, u>"]
+    assert [(c.what, c.against) for c in report.comparisons] == [SIDES]
+    assert [v.label for v in report.variables] == ["x"]
 
 
 def test_tangent_is_the_jacobian_times_the_direction() -> None:
     a, x, u = normal(4, 3), normal(3, 2, seed=1), normal(3, 2, seed=2)
-    point = Point(Target("product", lambda x: tf.constant(a) @ x, {"x": x}), Settings(), ("x",), None)
+    problem = posed(lambda x: tf.constant(a) @ x, x=x)
 
-    line = Line(point, 0, u)
-    tangent, known = line.tangent(line.forward.values)
+    line = _Line(problem, 0, u)
+    tangent = line.tangent(problem.exact.values)
 
-    assert known
+    assert tangent is not None
     np.testing.assert_allclose(tangent.reshape(4, 2), a @ u, rtol=1e-12)
-    right, half = line.judge(tangent)
+    right = line.judge(tangent)
     assert (right.verdicts == ElementVerdict.MATCH).all()
-    assert not half.any()
+    assert not right.corner.any()
 
 
 @pytest.mark.parametrize("factor", [1.0001, -1.0, 0.0, np.nan])
 def test_one_wrong_entry_of_a_tangent_is_found(factor: float) -> None:
     x = normal(50)
-    point = Point(Target("sin", tf.sin, {"x": x}), Settings(), ("x",), None)
-    line = Line(point, 0, normal(50, seed=1))
-    tangent, _ = line.tangent(line.forward.values)
+    problem = posed(tf.sin, x=x)
+    line = _Line(problem, 0, normal(50, seed=1))
+    tangent = line.tangent(problem.exact.values)
+    assert tangent is not None
     tangent[7] *= factor
 
-    judged, _ = line.judge(tangent)
+    judged = line.judge(tangent)
 
     assert np.flatnonzero(judged.verdicts >= ElementVerdict.MISMATCH).tolist() == [7]
 
 
 def test_a_tangent_between_the_slopes_of_a_corner_is_valid_and_one_beyond_is_not() -> None:
-    point = Point(Target("abs", tf.abs, {"x": np.zeros(3)}), Settings(), ("x",), None)
-    line = Line(point, 0, np.ones(3))
+    line = _Line(posed(tf.abs, x=np.zeros(3)), 0, np.ones(3))
 
-    judged, half = line.judge(np.array([0.5, -1.0, 1.5]))
+    judged = line.judge(np.array([0.5, -1.0, 1.5]))
 
-    np.testing.assert_allclose(half, 1.0)
+    assert judged.corner.all()
+    np.testing.assert_allclose(judged.difference, 0.0, atol=1e-9)
+    # Half of the width of [−1, 1], and the tolerance of a smooth slope.
+    np.testing.assert_allclose(judged.tolerance, 1.0, rtol=1e-5)
     assert judged.verdicts.tolist() == [ElementVerdict.KINK, ElementVerdict.KINK, ElementVerdict.MISMATCH]
 
 
 def test_a_tie_does_not_count_as_rounding() -> None:
     """A rounding of the inputs moves J u by 2 there, which may not be taken for what rounding does to it."""
-    point = Point(Target("max", tf.reduce_max, {"x": np.ones(2)}), Settings(), ("x",), None)
-    line = Line(point, 0, np.array([1.0, -1.0]))
+    line = _Line(posed(tf.reduce_max, x=np.ones(2)), 0, np.array([1.0, -1.0]))
 
-    verdicts = [int(line.judge(np.array([slope]))[0].verdicts[0]) for slope in (1.0, -1.0, 0.0, 3.0)]
+    verdicts = [int(line.judge(np.array([slope])).verdicts[0]) for slope in (1.0, -1.0, 0.0, 3.0)]
 
     assert verdicts == [ElementVerdict.KINK] * 3 + [ElementVerdict.MISMATCH]
 
@@ -128,25 +130,26 @@ def broken_sine(x: Any) -> Any:
 
 
 def test_a_wrong_custom_gradient_inside_a_tf_function_spoils_forward_mode() -> None:
-    """ForwardAccumulator differentiates the call by its backward pass; the identity holds all the same."""
+    """ForwardAccumulator differentiates the call by its backward pass, so that the tape is wrong as well."""
     function = tf.function(lambda x: broken_sine(x))
 
     alone = check(lambda x: function(x), {"x": normal(4)}, mode="forward")
     both = check(lambda x: function(x), {"x": normal(4)}, mode="both")
 
     assert alone.verdict is both.verdict is Verdict.FAIL
-    assert against(alone, "differences").verdict is ElementVerdict.MISMATCH
-    assert against(both, "reverse").verdict is ElementVerdict.MATCH
+    assert against_differences(alone).verdict is ElementVerdict.MISMATCH
+    assert against_differences(both).verdict is ElementVerdict.MISMATCH
+    assert both.variables[0].counts["mismatch"] == 4
 
 
-def test_a_wrong_custom_gradient_called_eagerly_breaks_the_identity() -> None:
+def test_a_wrong_custom_gradient_called_eagerly_is_seen_by_the_tape_alone() -> None:
     """There ForwardAccumulator differentiates the operations inside, and never sees the wrong gradient."""
     both = check(lambda x: broken_sine(x), {"x": normal(4)}, mode="both")
     alone = check(lambda x: broken_sine(x), {"x": normal(4)}, mode="forward")
 
-    assert against(both, "differences").verdict is ElementVerdict.MATCH
-    assert against(both, "reverse").verdict is ElementVerdict.MISMATCH
-    assert against(both, "reverse").note == UNSEEN
+    assert against_differences(both).verdict is ElementVerdict.MATCH
+    assert both.variables[0].counts["mismatch"] == 4
+    assert both.verdict is Verdict.FAIL
     assert alone.verdict is Verdict.PASS
     assert any("does not look at a gradient written by hand" in line for line in alone.warnings)
 
@@ -156,7 +159,7 @@ def test_forward_mode_that_is_silently_missing_is_found() -> None:
     report = check(lambda x: tf.image.resize(x, [4, 4]), {"x": normal(1, 3, 3, 1)}, mode="both")
 
     assert report.verdict is Verdict.FAIL
-    assert against(report, "differences").note == "forward mode returned None"
+    assert against_differences(report).note == "forward mode returned None"
 
 
 def test_forward_mode_that_is_refused_could_not_be_judged() -> None:
@@ -165,7 +168,7 @@ def test_forward_mode_that_is_refused_could_not_be_judged() -> None:
     report = check(function, {"x": normal(3)}, mode="both")
 
     assert report.exit_code is ExitCode.INCONCLUSIVE
-    assert "NotImplementedError" in against(report, "differences").note
+    assert "NotImplementedError" in against_differences(report).note
 
 
 def test_forward_mode_alone_shows_no_tape() -> None:
@@ -195,7 +198,8 @@ def test_every_variable_is_compared() -> None:
     )
 
     assert report.verdict is Verdict.PASS
-    assert [c.variable for c in report.comparisons] == ["x", "x", "kernel", "kernel", "bias", "bias"]
+    assert [c.variable for c in report.comparisons] == ["x", "kernel", "bias"]
+    assert [v.name for v in report.variables] == ["x", "kernel", "bias"]
 
 
 SILENT = "low precision: resized image"

@@ -5,27 +5,38 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.checks.sampling import plan
+from gradcheck.checks.sampling import USUAL, Cost, plan
 from gradcheck.settings import Budget
-from gradcheck.sparsity.probing import Grouping
+from gradcheck.sparsity.colouring import Colouring
+
+COSTS = [Cost(2, 0.5), Cost(2, 2.0)]
 
 
-def grouping(groups: int) -> Grouping:
-    return Grouping((groups, 3), (groups, 1), ((None, None),))
+def colouring(groups: int) -> Colouring:
+    """So many groups of three elements"""
+    return Colouring((groups, 3), (groups, 1), ((None, None),))
 
 
 def test_without_a_budget_everything_is_looked_at() -> None:
-    planned = plan([grouping(7), grouping(5)], [0.5, 2.0], None, 0)
+    planned = plan([colouring(7), colouring(5)], COSTS, None, 0)
 
     assert planned.groups == (None, None)
-    assert planned.evaluations == 2 * (7 + 5)
-    assert planned.seconds == 7 * 0.5 + 5 * 2.0
+    assert planned.ahead.evaluations == 2 * (7 + 5)
+    assert planned.ahead.seconds == 7 * 0.5 + 5 * 2.0
+    assert planned.ahead.elements == 3 * (7 + 5)
     assert not planned.sampled
 
 
 @pytest.mark.parametrize("budget", ["24", "1000", "13.5s", "1e9s"])
 def test_a_budget_that_suffices_changes_nothing(budget: str) -> None:
-    assert not plan([grouping(7), grouping(5)], [0.5, 2.0], Budget.of(budget), 0).sampled
+    whole = plan([colouring(7), colouring(5)], COSTS, None, 0)
+
+    assert plan([colouring(7), colouring(5)], COSTS, Budget.of(budget), 0) == whole
+
+
+@pytest.mark.parametrize("budget", ["23", "13.4s"])
+def test_one_evaluation_less_does_not_suffice(budget: str) -> None:
+    assert plan([colouring(7), colouring(5)], COSTS, Budget.of(budget), 0).sampled
 
 
 @pytest.mark.parametrize(
@@ -33,19 +44,35 @@ def test_a_budget_that_suffices_changes_nothing(budget: str) -> None:
 )
 def test_a_small_budget_is_shared_in_proportion(budget: str, counts: list[int]) -> None:
     """500 and 100 groups: 1,200 evaluations, 600 seconds; never less than one group of each."""
-    planned = plan([grouping(500), grouping(100)], [1.0, 1.0], Budget.of(budget), 0)
+    planned = plan([colouring(500), colouring(100)], [Cost(2, 1.0)] * 2, Budget.of(budget), 0)
 
     chosen = [found for found in planned.groups if found is not None]
     assert [found.size for found in chosen] == counts
-    assert planned.planned == 2 * sum(counts)
+    assert planned.ahead.evaluations == 2 * sum(counts)
+    assert planned.ahead.seconds == sum(counts)
+    assert planned.ahead.elements == 3 * sum(counts)
     for found, count in zip(chosen, (500, 100), strict=True):
         assert (np.diff(found) > 0).all()
         assert 0 <= found.min() <= found.max() < count
 
 
+def test_a_group_that_costs_more_counts_for_more() -> None:
+    """100 groups of 10 evaluations and 100 of 2 are 1,200: half of that are 50 groups of each."""
+    planned = plan([colouring(100)] * 2, [Cost(10), Cost(2)], Budget.of("600"), 0)
+
+    assert [None if found is None else found.size for found in planned.groups] == [50, 50]
+    assert planned.ahead.evaluations == 600
+
+
+def test_a_group_without_a_pilot_has_the_usual_cost() -> None:
+    """Two pairs of evaluations."""
+    assert USUAL == 4
+    assert plan([colouring(7)], [Cost()], None, 0).ahead.evaluations == 28
+
+
 def test_the_sample_is_seeded() -> None:
     def chosen(seed: int) -> list[int]:
-        (found,) = plan([grouping(500)], [1.0], Budget.of("40"), seed).groups
+        (found,) = plan([colouring(500)], [Cost(2)], Budget.of("40"), seed).groups
         assert found is not None
         return [int(group) for group in found]
 

@@ -18,8 +18,7 @@ from click.testing import CliRunner, Result
 import gradcheck
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
-from gradcheck.cli.options import Common, common
-from gradcheck.settings import Method, Settings
+from gradcheck.cli.options import Common
 from tests.hand_made import ALL
 
 TIE = "[[[1,3,4,2,5,2],[4,2,5,6,8,3],[5,3,7,8,9,3]]]"
@@ -141,22 +140,6 @@ def test_the_options_of_pooling_reach_it(command: str) -> None:
 
 
 # Options of every check.
-
-
-def test_every_common_option_reaches_the_settings() -> None:
-    seen: list[Common] = []
-
-    @click.command()
-    @common
-    def command(**values: Any) -> None:
-        seen.append(Common.take(values))
-        assert values == {}
-
-    arguments = "--wrt x,w --rtol 1e-3 --atol 1e-4 --step 1e-5 --seed 7 --strict --allow-nondeterministic 0.1"
-    CliRunner().invoke(command, [*arguments.split(), "--method", "elementwise"], catch_exceptions=False)
-    CliRunner().invoke(command, [], catch_exceptions=False)
-    assert seen[0].settings == Settings(1e-3, 1e-4, 1e-5, 7, ("x", "w"), True, 0.1, Method.ELEMENTWISE)
-    assert seen[1].settings == Settings()
 
 
 @pytest.mark.parametrize(
@@ -478,6 +461,7 @@ def test_the_report_decides_the_exit_code(
             70,
             "error: this is a bug in gradcheck, not in your gradient (KeyError: 'x'). --traceback",
         ),
+        (click.exceptions.Exit(0), 70, "error: this is a bug in gradcheck, not in your gradient (Exit: 0)."),
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
     ],
 )

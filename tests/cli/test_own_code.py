@@ -233,6 +233,14 @@ def test_whole_numbers_for_an_embedding() -> None:
     assert "become float32" not in result.stderr
 
 
+def test_what_became_of_a_tensor_is_said_where_the_layer_cannot_be_built_too() -> None:
+    result = run("layer", "Dense", "--config", '{"unit": 2}', "--x", "[[1,2]]", code=2)
+
+    note, error = result.stderr.splitlines()
+    assert note == "note: --x [[1,2]]: integers become float32."
+    assert error.startswith("error: Dense does not take the config")
+
+
 def test_several_inputs_and_a_layer_that_is_made() -> None:
     assert "x2" in run("layer", "Add", "--x", "x.npy", "--x", "normal:4x3").stdout
     assert "kernel" in run("layer", "layers.py:made", "--x", "x.npy").stdout

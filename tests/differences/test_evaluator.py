@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.differences import evaluator
-from gradcheck.differences.evaluator import Evaluation, evaluate
-from gradcheck.function.primal import Forward
-from gradcheck.sparsity.probing import Grouping, elementwise
+from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.group_evaluator import GroupEvaluator
+from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Primal
+from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.targets.target import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
@@ -21,13 +23,15 @@ from tests.saying import normal
 X = normal(3, 4)
 
 
-def forward(function: Function, x: Array = X) -> Forward:
-    return Forward(Target("f", function, {"x": x}), ["x"], "float64")
+def primal(function: Function, x: Array = X) -> Primal:
+    return Primal(Target("f", function, {"x": x}), ["x"], "float64")
 
 
-def made(function: Function, x: Array = X, memory: int | None = None) -> Evaluation:
-    whole = forward(function, x)
-    return Evaluation(whole, 0, whole.at_point().numpy(), memory)
+def made(
+    function: Function, x: Array = X, memory: int | None = None, meter: Meter | None = None
+) -> Evaluator:
+    whole = primal(function, x)
+    return Evaluator(whole, 0, whole.at_point().numpy(), meter or Meter(), memory)
 
 
 def untraceable(x: Any) -> Any:
@@ -63,36 +67,40 @@ FUNCTIONS: dict[str, tuple[Function, Callable[[Array], Array]]] = {
 def test_elements_moved_one_by_one(name: str, many: int, plain: bool) -> None:
     """Few are evaluated eagerly, many in a graph where there is one."""
     function, truth = FUNCTIONS[name]
-    tested = made(function)
+    meter = Meter()
+    tested = made(function, meter=meter)
     flat, steps = np.arange(many) % X.size, np.linspace(-1, 1, many)
 
-    found, base = tested.elements(flat, steps, plain)
+    found, base = tested.elements(flat, steps, plain=plain)
 
     np.testing.assert_allclose(base, truth(X).reshape(-1), rtol=1e-12)
     for number in range(many):
         moved = X.copy()
         moved.reshape(-1)[flat[number]] += steps[number]
         np.testing.assert_allclose(found[number], truth(moved).reshape(-1), rtol=1e-12, atol=1e-12)
-    assert tested.count == many + 1
+    assert meter.count == many + 1
 
 
 @pytest.mark.parametrize("periods", [(1, 1), (1, 4), (3, 4), (2, 3), (3, 1)])
 def test_groups_moved_together(periods: tuple[int, int]) -> None:
     """An index belongs to the group of its residues."""
-    grouping, end = Grouping(X.shape, periods, ((None, None),)), X + 10
-    tested = made(lambda x: tf.sin(x))
+    colouring, end = Colouring(X.shape, periods, ((None, None),)), X + 10
+    meter = Meter()
+    groups = GroupEvaluator(made(lambda x: tf.sin(x), meter=meter))
 
-    (found, again), base = tested.groups(grouping, list(range(grouping.groups)), (end, X - 10))
+    (found, again), base = groups(colouring, list(range(colouring.groups)), (end, X - 10))
 
     assert np.array_equal(base, np.sin(X).reshape(1, -1))
-    for group in range(grouping.groups):
+    # Elements alone are batched, with the point itself beside them in both batches.
+    assert meter.count == 2 * colouring.groups + (2 if periods == X.shape else 0)
+    for group in range(colouring.groups):
         moved, other = X.copy(), X.copy()
         for i, j in np.ndindex(*X.shape):
             if (i % periods[0]) * periods[1] + j % periods[1] == group:
                 moved[i, j], other[i, j] = end[i, j], X[i, j] - 10
         np.testing.assert_allclose(found[group], np.sin(moved).reshape(-1), rtol=1e-14)
         np.testing.assert_allclose(again[group], np.sin(other).reshape(-1), rtol=1e-14)
-        (alone,), _ = tested.groups(grouping, [group], (end,))
+        (alone,), _ = groups(colouring, [group], (end,))
         np.testing.assert_allclose(alone[0], np.sin(moved).reshape(-1), rtol=1e-14)
 
 
@@ -130,22 +138,23 @@ def test_a_scalar_variable() -> None:
 
     assert base.tolist() == [3.0, 9.0]
     assert found.tolist() == [[4.0, 16.0]]
-    assert tested.groups(elementwise((), 1), [0], (np.array(5.0),))[0][0].tolist() == [[5.0, 25.0]]
+    (found,), _ = GroupEvaluator(tested)(elementwise((), 1), [0], (np.array(5.0),))
+    assert found.tolist() == [[5.0, 25.0]]
 
 
 def test_where_the_function_refuses_there_is_nan() -> None:
     matrix = np.array([[2.0, 0.0], [0.0, 1.0]])
-    whole = forward(lambda x: tf.linalg.inv(x), matrix)
+    whole = primal(lambda x: tf.linalg.inv(x), matrix)
 
-    assert np.isfinite(evaluate(whole, whole.values, 4).numpy()).all()
-    assert np.isnan(evaluate(whole, [tf.constant(0 * matrix)], 4).numpy()).all()
+    assert np.isfinite(whole.evaluate(whole.values, 4).numpy()).all()
+    assert np.isnan(whole.evaluate([tf.constant(0 * matrix)], 4).numpy()).all()
 
 
 def test_another_number_of_outputs_is_nan() -> None:
-    whole = forward(lambda x: tf.boolean_mask(x, x > 0), np.array([1.0, -1.0]))
+    whole = primal(lambda x: tf.boolean_mask(x, x > 0), np.array([1.0, -1.0]))
 
-    assert evaluate(whole, whole.values, 1).numpy().tolist() == [1.0]
-    assert np.isnan(evaluate(whole, [tf.constant([1.0, 1.0], tf.float64)], 1).numpy()).all()
+    assert whole.evaluate(whole.values, 1).numpy().tolist() == [1.0]
+    assert np.isnan(whole.evaluate([tf.constant([1.0, 1.0], tf.float64)], 1).numpy()).all()
 
 
 def test_other_errors_are_raised() -> None:
@@ -153,7 +162,7 @@ def test_other_errors_are_raised() -> None:
         raise KeyError("of the user")
 
     with pytest.raises(KeyError, match="of the user"):
-        evaluate(forward(function), [tf.constant(X)], 12)
+        primal(function).evaluate([tf.constant(X)], 12)
 
 
 @pytest.mark.parametrize("memory", [1, 10_000, 10**7, 10**12])
@@ -168,7 +177,9 @@ def test_memory_bounds_a_batch(memory: int) -> None:
 def test_the_tensors_are_left_alone() -> None:
     tested = made(lambda x: tf.sin(x))
     tested.elements(np.arange(5), np.ones(5), plain=False)
-    tested.groups(elementwise(X.shape, 1), [3], (X + 1,))
+    groups = GroupEvaluator(tested)
+    groups(elementwise(X.shape, 1), [3], (X + 1,))
+    groups(elementwise(X.shape, 1), [3, 5], (X + 1,))
 
     assert np.array_equal(tested.point.numpy(), X)
     assert np.array_equal(X, normal(3, 4))

@@ -1,4 +1,4 @@
-"""Copies side by side: whatever is joined, each copy comes out as it does alone, or there are no copies."""
+"""Joined copies: whatever is joined, each copy comes out as it does alone, or there are no copies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import tensorflow as tf
 
 import gradcheck
 from gradcheck.arrays.shared_memory import LARGE, Movable, view
-from gradcheck.differences.evaluator import Evaluation
-from gradcheck.differences.joined import Copies, Lane, lanes
-from gradcheck.function.primal import Forward
-from gradcheck.sparsity.probing import Grouping, find
+from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.group_evaluator import GroupEvaluator
+from gradcheck.differences.joined import Axes, Joined, joinable
+from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Primal
+from gradcheck.sparsity.colouring import Colouring
+from gradcheck.sparsity.probing import colour
 from gradcheck.targets.target import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
@@ -21,13 +24,13 @@ from tests.saying import normal
 COUNT = 3
 
 
-def forward(function: Function, inputs: dict[str, Array], names: list[str]) -> Forward:
-    made = Forward(Target("f", function, inputs), names, "float64")
+def primal(function: Function, inputs: dict[str, Array], names: list[str]) -> Primal:
+    made = Primal(Target("f", function, inputs), names, "float64")
     made.at_point()
     return made
 
 
-def groupings(whole: Forward) -> list[Grouping]:
+def colourings(whole: Primal) -> list[Colouring]:
     """By probes that do not depend on differences"""
     found, base = [], whole.at_point().numpy()
     for number, value in enumerate(whole.values):
@@ -41,16 +44,19 @@ def groupings(whole: Forward) -> list[Grouping]:
             found: Array = whole(values).numpy()
             return np.asarray(found != base)
 
-        found.append(find(point.shape, whole.outputs, changed, changed))
+        found.append(colour(point.shape, whole.outputs, changed, changed))
     return found
 
 
-def lane_that_holds(whole: Forward, number: int) -> Copies | None:
-    base = whole.at_point().numpy()
-    evaluation = Evaluation(whole, number, base)
-    for lane in lanes(whole, number, groupings(whole)):
-        copies = Copies(whole, number, lane, COUNT, compiled=False)
-        if copies.holds(base, evaluation.moved):
+def evaluator(whole: Primal, number: int = 0) -> Evaluator:
+    return Evaluator(whole, number, whole.at_point().numpy(), Meter())
+
+
+def joined_that_hold(whole: Primal, number: int) -> Joined | None:
+    alone = evaluator(whole, number)
+    for along in joinable(whole, number, colourings(whole)):
+        copies = Joined(whole, number, along, COUNT, compiled=False)
+        if copies.holds(alone.base, alone.moved):
             return copies
     return None
 
@@ -85,19 +91,19 @@ JOINED: dict[str, tuple[Function, dict[str, Array], list[str], dict[str, int]]] 
 @pytest.mark.parametrize("name", JOINED)
 def test_each_copy_comes_out_as_it_does_alone(name: str) -> None:
     function, inputs, names, joined = JOINED[name]
-    whole = forward(function, inputs, names)
+    whole = primal(function, inputs, names)
 
-    copies = lane_that_holds(whole, 0)
+    copies = joined_that_hold(whole, 0)
 
     assert copies is not None
-    assert dict(copies.lane.inputs) == joined
+    assert dict(copies.along.inputs) == joined
     point = whole.values[0].numpy()
-    grouping = Grouping(point.shape, (2,) * point.ndim, (((None,) * point.ndim),))
-    found = copies.groups(grouping, [1, 3], point + 1)
+    colouring = Colouring(point.shape, (2,) * point.ndim, (((None,) * point.ndim),))
+    found = copies.groups(colouring, [1, 3], point + 1)
     assert found is not None
     for number, group in enumerate((1, 3)):
         moved = point.copy()
-        moved[grouping.slices(group)] += 1
+        moved[colouring.slices(group)] += 1
         alone = whole([tf.constant(moved), *whole.values[1:]]).numpy()
         np.testing.assert_allclose(found[number], alone, rtol=1e-12, atol=1e-12)
     assert np.array_equal(copies(), copies.base), "the copies are not back at the point"
@@ -123,45 +129,44 @@ APART: dict[str, Function] = {
 
 @pytest.mark.parametrize("name", APART)
 def test_where_copies_are_not_independent_there_are_none(name: str) -> None:
-    lane = lane_that_holds(forward(APART[name], {"x": X}, ["x"]), 0)
+    copies = joined_that_hold(primal(APART[name], {"x": X}, ["x"]), 0)
 
-    assert lane is None or lane.lane.inputs["x"] == 1, "the columns are independent in most of these"
+    assert copies is None or copies.along.inputs["x"] == 1, "the columns are independent in most of these"
 
 
 def test_each_copy_is_measured_from_its_own_base(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounding may depend on the place in a batch; here it is much larger than that"""
-    monkeypatch.setattr("gradcheck.differences.evaluator.JOINED", 7 * 2 * X.size)
+    monkeypatch.setattr("gradcheck.differences.group_evaluator.JOINED", 7 * 2 * X.size)
 
     def function(x: Any) -> Any:
         return tf.cumsum(x, 1) + 1e-9 * tf.cast(tf.range(tf.shape(x)[0])[:, None], x.dtype)
 
-    whole = forward(function, {"x": X}, ["x"])
-    evaluation = Evaluation(whole, 0, whole.at_point().numpy())
-    (grouping,) = groupings(whole)
-    evaluation.join(grouping, lanes(whole, 0, [grouping]))
-    groups = list(range(grouping.groups))
+    whole = primal(function, {"x": X}, ["x"])
+    groups = GroupEvaluator(evaluator(whole))
+    (colouring,) = colourings(whole)
+    groups.join(colouring, joinable(whole, 0, [colouring]))
 
-    (found,), base = evaluation.groups(grouping, groups, (X + 1,))
+    (found,), base = groups(colouring, list(range(colouring.groups)), (X + 1,))
 
-    assert (evaluation.copies, grouping.groups) == (7, 20)
-    for group in groups:
+    assert (groups.copies, colouring.groups) == (7, 20)
+    for group in range(colouring.groups):
         moved = X.copy()
-        moved[grouping.slices(group)] += 1
+        moved[colouring.slices(group)] += 1
         rise = np.cumsum(moved, 1) - np.cumsum(X, 1)
         np.testing.assert_allclose((found - base)[group], rise.reshape(-1), atol=1e-13)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_single_copy_needs_no_lane(compiled: bool) -> None:
+def test_a_single_copy_needs_no_axis(compiled: bool) -> None:
     """Nor do the outputs have to answer to an axis; those of a graph come from the graph."""
-    whole = forward(lambda x: tf.linalg.matvec(tf.constant(W), x, transpose_a=True), {"x": normal(20)}, ["x"])
+    whole = primal(lambda x: tf.linalg.matvec(tf.constant(W), x, transpose_a=True), {"x": normal(20)}, ["x"])
     base = whole.at_point().numpy()
-    copies = Copies(whole, 0, Lane(), 1, compiled)
+    copies = Joined(whole, 0, Axes(), 1, compiled=compiled)
 
-    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+    assert copies.holds(base, evaluator(whole).moved)
     moved = normal(20)
     moved[7] = 3.0
-    found = copies.groups(Grouping((20,), (20,), ((None,),)), [7], np.full(20, 3.0))
+    found = copies.groups(Colouring((20,), (20,), ((None,),)), [7], np.full(20, 3.0))
     assert found is not None
     np.testing.assert_allclose(found, [moved @ W], rtol=1e-12)
 
@@ -226,17 +231,17 @@ def test_a_function_that_does_not_trace_is_called_eagerly() -> None:
     def function(x: Any) -> Any:
         return tf.sin(x) if float(x[0, 0]) < 100 else x
 
-    whole = forward(function, {"x": X}, ["x"])
+    whole = primal(function, {"x": X}, ["x"])
     base = whole.at_point().numpy()
-    copies = Copies(whole, 0, Lane({"x": 0}, (0,)), COUNT, compiled=True)
+    copies = Joined(whole, 0, Axes({"x": 0}, (0,)), COUNT, compiled=True)
 
-    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+    assert copies.holds(base, evaluator(whole).moved)
     assert not copies.compiled
     assert np.array_equal(copies.base, [base] * COUNT)
 
 
 def test_what_does_not_trace_in_a_single_copy_is_said_to_be_slower(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradcheck.differences.evaluator.JOINED", 1)
+    monkeypatch.setattr("gradcheck.differences.group_evaluator.JOINED", 1)
 
     def function(w: Any) -> Any:
         return tf.matmul(normal(2, 40), w) if float(w[0, 0]) < 100 else w
@@ -256,31 +261,31 @@ def refusing(x: Any) -> Any:
 @pytest.mark.parametrize("joined", [10**6, 2 * X.size])
 def test_a_copy_that_is_refused(joined: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are evaluated in another way, also one by one in a graph; the refused one is NaN."""
-    monkeypatch.setattr("gradcheck.differences.evaluator.JOINED", joined)
-    monkeypatch.setattr("gradcheck.differences.evaluator.THIN", 0)
-    monkeypatch.setattr("gradcheck.differences.evaluator.WORTH_TRACING", 0)
-    whole = forward(refusing, {"x": X}, ["x"])
-    evaluation = Evaluation(whole, 0, whole.at_point().numpy())
-    (grouping,) = groupings(whole)
-    evaluation.join(grouping, lanes(whole, 0, [grouping]))
-    assert evaluation.copies == (1 if joined == 2 * X.size else 20)
+    monkeypatch.setattr("gradcheck.differences.group_evaluator.JOINED", joined)
+    monkeypatch.setattr("gradcheck.differences.group_evaluator.THIN", 0)
+    monkeypatch.setattr("gradcheck.differences.group_evaluator.WORTH_TRACING", 0)
+    whole = primal(refusing, {"x": X}, ["x"])
+    groups = GroupEvaluator(evaluator(whole))
+    (colouring,) = colourings(whole)
+    groups.join(colouring, joinable(whole, 0, [colouring]))
+    assert groups.copies == (1 if joined == 2 * X.size else 20)
 
-    (found,), base = evaluation.groups(grouping, list(range(grouping.groups)), (X + 9,))
+    (found,), base = groups(colouring, list(range(colouring.groups)), (X + 9,))
 
     assert np.flatnonzero(np.isnan(found).any(axis=1)).tolist() == [2]
     moved = X.copy()
-    moved[grouping.slices(7)] += 9
+    moved[colouring.slices(7)] += 9
     np.testing.assert_allclose((found - base)[7], (np.cumsum(moved, 1) - np.cumsum(X, 1)).reshape(-1))
 
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_another_number_of_outputs_is_nan(compiled: bool) -> None:
-    whole = forward(lambda x: tf.boolean_mask(x, x[:, 0] > 0), {"x": np.abs(X)}, ["x"])
+    whole = primal(lambda x: tf.boolean_mask(x, x[:, 0] > 0), {"x": np.abs(X)}, ["x"])
     base = whole.at_point().numpy()
-    copies = Copies(whole, 0, Lane(), 1, compiled)
-    assert copies.holds(base, Evaluation(whole, 0, base).moved)
+    copies = Joined(whole, 0, Axes(), 1, compiled=compiled)
+    assert copies.holds(base, evaluator(whole).moved)
 
-    found = copies.groups(Grouping(X.shape, X.shape, ((None, None),)), [20], -np.abs(X))
+    found = copies.groups(Colouring(X.shape, X.shape, ((None, None),)), [20], -np.abs(X))
 
     assert found is not None
     assert np.isnan(found).all()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.differences.stencils import Level, Slopes, one_level, two_levels
+from gradcheck.differences.contraction import Sums
+from gradcheck.differences.stencils import Estimate, Level, central, richardson
 from gradcheck.differences.step_selection import settle
 from gradcheck.differences.steps import Steps
-from gradcheck.differences.weights import Sums
 
 Scalar = Callable[[Array], Array]
 EPS = float(np.finfo(np.float64).eps)
@@ -30,11 +30,11 @@ def level(function: Scalar, point: Array, step: Array) -> Level:
     return Level(Sums(cotangents * rise, cotangents * fall, gap, size, noise, EPS * size), step, step)
 
 
-def settled(function: Scalar, *points: float, levels: int = 28) -> Slopes:
-    """The slopes of a full sweep"""
+def settled(function: Scalar, *points: float) -> Estimate:
+    """The slopes of a full ladder"""
     point = np.array(points)
     steps = Steps(point, EPS, None, 0)
-    ladder = steps.ladder(np.arange(point.size), levels)
+    ladder = steps.ladder(np.arange(point.size))
     return settle([level(function, point, step) for step in ladder], steps.scale(np.arange(point.size)))
 
 
@@ -129,22 +129,22 @@ def test_noise_that_nobody_told_of_is_in_the_bound(noise: float) -> None:
     assert np.median(slopes.bound[0]) <= 100 * noise ** (2 / 3)
 
 
-def test_two_levels_extrapolate() -> None:
+def test_richardson_extrapolates() -> None:
     """The error of a central difference of x⁵ is x³ · 10 h²; Richardson leaves one of order h⁴."""
     point, h = np.array([1.0]), np.array([1e-2])
     coarse, fine = (level(lambda x: x**5, point, step) for step in (h, h / 2))
 
-    slopes = two_levels(coarse, fine)
+    slopes = richardson(coarse, fine)
 
     assert abs(fine.central[0, 0] - 5) > 1e-4
     assert abs(slopes.value[0, 0] - 5) < 1e-7
     assert slopes.bound[0, 0] >= abs(slopes.value[0, 0] - 5)
 
 
-def test_one_level_is_exact_for_a_line_and_open_for_a_corner() -> None:
+def test_one_pair_of_steps_is_exact_for_a_line_and_open_for_a_corner() -> None:
     point, h = np.array([0.0]), np.array([1e-5])
 
-    line, corner = (one_level(level(f, point, h)) for f in (lambda x: 3 * x, np.abs))
+    line, corner = (central(level(f, point, h)) for f in (lambda x: 3 * x, np.abs))
 
     assert line.value[0, 0] == pytest.approx(3)
     assert line.resolved(1e-6, 0.0).all()

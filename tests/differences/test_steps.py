@@ -35,8 +35,8 @@ def test_typical_size(values: list[float], truth: float) -> None:
 
 def all_ladders(made: Steps, flat: Array) -> list[list[Array]]:
     return [
-        list(made.ladder(flat, 28)),
-        list(made.ladder(flat, 28, beyond=8)),
+        list(made.ladder(flat)),
+        list(made.ladder(flat, beyond=8)),
         list(made.short_ladder(flat)),
         list(made.far_ladder(flat)),
     ]
@@ -61,7 +61,7 @@ def test_steps_are_exactly_representable_and_ordered(dtype: Any) -> None:
 
 def test_a_ladder_goes_from_the_scale_to_the_last_digits() -> None:
     flat = np.arange(POINT.size)
-    ladder = list(steps().ladder(flat, 28))
+    ladder = list(steps().ladder(flat))
     scale = np.maximum(np.abs(POINT), np.sqrt(np.mean(POINT**2)))
 
     assert len(ladder) == 28
@@ -73,7 +73,7 @@ def test_a_ladder_goes_from_the_scale_to_the_last_digits() -> None:
 
 def test_a_ladder_from_beyond_starts_at_a_hundred_million_times_the_scale() -> None:
     made = steps(np.array([2.0]))
-    ladder = [float(h[0]) for h in made.ladder(np.array([0]), 28, beyond=8)]
+    ladder = [float(h[0]) for h in made.ladder(np.array([0]), beyond=8)]
 
     assert len(ladder) == 8 + 28
     assert 0.8 <= ladder[0] / 2e8 <= 1.2
@@ -81,7 +81,7 @@ def test_a_ladder_from_beyond_starts_at_a_hundred_million_times_the_scale() -> N
 
 def test_a_zero_is_followed_down_to_its_own_scale() -> None:
     """Steps from 0 are exact however small."""
-    ladder = [float(h[0]) for h in steps(np.array([0.0, 1.0])).ladder(np.array([0]), 28, beyond=8)]
+    ladder = [float(h[0]) for h in steps(np.array([0.0, 1.0])).ladder(np.array([0]), beyond=8)]
 
     assert len(ladder) == 8 + 28 + 9
     assert 0 < ladder[-1] < 1e-28
@@ -121,7 +121,7 @@ def test_the_point_next_to_it_is_up_by_the_first_step() -> None:
 
 def test_the_same_seed_takes_the_same_steps() -> None:
     def taken(seed: int) -> list[float]:
-        return [float(h[0]) for h in steps(seed=seed).ladder(np.array([0]), 28)]
+        return [float(h[0]) for h in steps(seed=seed).ladder(np.array([0]))]
 
     assert taken(3) == taken(3) != taken(4)
 

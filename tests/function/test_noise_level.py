@@ -9,17 +9,18 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import eps_of
-from gradcheck.function.noise_level import Precision, known, measure, nudged, rounded
-from gradcheck.function.primal import Forward
+from gradcheck.function.meter import Meter
+from gradcheck.function.noise_level import NoiseLevel, known, measure
+from gradcheck.function.primal import Primal
 from gradcheck.targets.target import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
 
 
-def measured(function: Function, x: Array) -> tuple[Precision, Array]:
-    forward = Forward(Target("f", function, {"x": x}), ["x"], "float64")
-    base = forward.at_point().numpy()
-    return measure(forward, base, 0, 0.0), base
+def measured(function: Function, x: Array) -> tuple[NoiseLevel, Array]:
+    primal = Primal(Target("f", function, {"x": x}), ["x"], "float64")
+    base = primal.at_point().numpy()
+    return measure(primal, base, 0, 0.0, Meter()), base
 
 
 def through(dtype: str) -> Function:
@@ -40,7 +41,7 @@ SMOOTH: dict[str, Function] = {
 def test_float64_is_seen_as_it_is(name: str) -> None:
     found, base = measured(SMOOTH[name], normal(40))
 
-    assert found.name == "float64"
+    assert found.dtype == "float64"
     assert found.coarsest <= 16 * eps_of("float64")
     # The sine of 1e5 · x is off by as much as 1e5 · x is.
     rounding = (1e6 if name == "fast oscillation" else 16) * eps_of("float64")
@@ -85,25 +86,8 @@ def test_sums_that_cancel_are_noise_and_no_coarser_dtype() -> None:
     assert 1e-11 <= np.median(found.noise) <= 1e-9
 
 
-def test_a_known_precision() -> None:
+def test_a_known_noise_level() -> None:
     found = known(1e-3, np.array([2.0, -4.0]))
 
     assert found.noise.tolist() == [2e-3, 4e-3]
     assert found.finest == found.coarsest == 1e-3
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_a_tensor_moved_by_a_rounding(dtype: str) -> None:
-    """By half to a whole one, up and down."""
-    x = normal(100)
-    share = rounded(tf.constant(x), dtype, 0).numpy() / x - 1
-
-    assert ((np.abs(share) >= 0.49 * eps_of(dtype)) & (np.abs(share) <= 1.01 * eps_of(dtype))).all()
-    assert 20 < (share > 0).sum() < 80
-
-
-def test_a_tensor_moved_to_a_point_next_to_it() -> None:
-    x = normal(100)
-    moved = np.abs(nudged(tf.constant(x), 0).numpy() - x)
-
-    assert 0 < moved.max() < 1e-6

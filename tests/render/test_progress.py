@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from gradcheck.checks.sampling import Plan
 from gradcheck.cli import document
+from gradcheck.progress import Forecast
 from gradcheck.render import progress
 
-LONG = Plan(3000, 600.0, (None,))
-SHORT = Plan(20, 0.1, (None,))
+LONG = Forecast(elements=1500, evaluations=3000, seconds=600.0)
+SHORT = Forecast(elements=10, evaluations=20, seconds=0.1)
 
 
 class Terminal(io.StringIO):
@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_nothing_within_a_second(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     terminal = watching(monkeypatch)
     with progress.Bar() as bar:
-        bar.start(SHORT, 10)
+        bar.start(SHORT)
         for _ in range(5):
             clock[0] += 0.15
             bar.advance(2, 4)
@@ -54,7 +54,7 @@ def test_a_bar_after_a_second_which_is_taken_away(
 ) -> None:
     terminal = watching(monkeypatch)
     with progress.Bar() as bar:
-        bar.start(SHORT, 1200)
+        bar.start(Forecast(elements=1200, evaluations=2400, seconds=0.1))
         bar.advance(400, 1000)
         before = terminal.getvalue()
         clock[0] += 1.5
@@ -69,7 +69,7 @@ def test_a_bar_after_a_second_which_is_taken_away(
 def test_what_is_long_is_announced_at_once(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     terminal = watching(monkeypatch)
     with progress.Bar() as bar:
-        bar.start(LONG, 1500)
+        bar.start(LONG)
     assert terminal.getvalue().strip() == (
         "about 3,000 evaluations of the function, 1,500 elements one by one, 600 s"
     )

@@ -1,7 +1,7 @@
 """Tables, JSON and arrays of reports written by hand, against literal text.
 
 tests/render/cases/ holds what each report is printed as: in a pipe (.txt), at 80 columns (.80.txt)
-and as JSON (.json). `python -m tests.render.test_render` writes them anew: read the difference.
+and as JSON (.json). `python -m tests.render.test_render` writes them: read the difference.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Report, __version__
+from gradcheck.notes import Kind, Note
 from gradcheck.render.json import to_json
 from gradcheck.render.npz import to_npz
 from gradcheck.render.table import to_terminal, to_text
@@ -94,7 +95,7 @@ def wide() -> Report:
     shape = (1, 1, 1, 1, 1, 1, 2)
     numbers = np.array([-1.2345678901234567e-123, 9.876543210123456e-300]).reshape(shape)
     made = variable(np.full(shape, X), name=LONG, tape=numbers, difference=-numbers, closed_form=numbers)
-    return report(made, target="layer" * 10, warnings=("word " * 60,))
+    return report(made, target="layer" * 10, notes=(Note(Kind.WARNING, "word " * 60),))
 
 
 def test_in_a_pipe_no_digit_is_cut_and_no_column_dropped() -> None:

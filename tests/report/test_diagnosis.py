@@ -68,6 +68,25 @@ def test_nothing_to_see_has_no_sensitivity() -> None:
     assert passes(lambda x: tf.ones_like(x), x=normal(3)).sensitivity is None
 
 
+def test_what_could_not_be_seen_counts_in_the_sensitivity() -> None:
+    """tanh(20) is 1 but for 4e-18: whatever the tape says there, no difference sees it."""
+    few = passes(tf.tanh, x=np.array([20.0, 0.3, 0.5]))
+    most = passes(tf.tanh, x=np.array([20.0, 21.0, 22.0, 0.5]))
+
+    for report, count in ((few, 1), (most, 3)):
+        assert f"{count} elements are below what differences can resolve" in lines(report)
+        assert report.sensitivity is not None
+        assert report.sensitivity[1] == np.inf
+        assert report.to_dict()["sensitivity"] == {
+            "median": "inf" if report is most else report.sensitivity[0],
+            "worst": "inf",
+        }
+    assert few.sensitivity is not None
+    assert few.sensitivity[0] < 1e-5
+    assert "would have been seen (none in the least sensitive one)" in str(few)
+    assert "no error in most of the elements would have been seen" in str(most)
+
+
 # Warnings.
 
 
@@ -201,3 +220,61 @@ def test_a_line_for_each_failing_variable() -> None:
     report = fails(function, x=normal(4), y=normal(4, seed=1), z=normal(4, seed=2))
 
     assert [line.split(":")[0] for line in report.diagnosis] == ["x", "z"]
+
+
+# Names of variables.
+
+
+def slope_off_by(factor: float) -> Function:
+    """x³ with a right gradient, whose own gradient by x is off by a factor"""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def cube(x: Any) -> Any:
+        def backward(r: Any) -> Any:
+            @tf.custom_gradient  # type: ignore[untyped-decorator]
+            def slope(r: Any, x: Any) -> Any:
+                return 3 * r * x**2, lambda d: (3 * d * x**2, factor * 6 * d * r * x)
+
+            return slope(r, x)
+
+        return x**3, backward
+
+    def function(x: Any) -> Any:
+        return cube(x)
+
+    return function
+
+
+@pytest.mark.parametrize("name", ["weight:a", "a: b", "x (order 2)", ":"])
+def test_a_name_with_a_colon_is_said_once(name: str) -> None:
+    """The reason of a failure stands in its diagnosis, and nowhere else."""
+    report = check(lambda x: tf.stop_gradient(x) ** 2, {name: normal(4)})
+
+    text = str(report)
+    assert report.diagnosis == (f"{name}: the tape returned no gradient (None) (4 of 4 elements fail)",)
+    assert text.count("the tape returned no gradient") == 1
+    assert "\nreason" not in text
+
+
+@pytest.mark.parametrize("name", ["weight:a", "x"])
+def test_a_higher_order_keeps_its_diagnosis(name: str) -> None:
+    """A second derivative that is off by a constant factor."""
+    report = check(slope_off_by(1.5), {name: normal(5)}, order=2)
+
+    line = f"{name} (order 2): off by a constant factor: tape = 1.5 × difference (5 of 5 elements fail)"
+    assert report.diagnosis == (line,)
+    assert str(report).count("off by a constant factor") == 1
+
+
+def test_names_that_begin_alike_are_kept_apart() -> None:
+    """`a` fails for a reason and `a: b` is off by a factor: each has a line of its own."""
+    report = check(
+        lambda a, b: tf.stop_gradient(a) * 3 + distorted(tf.sin, scaled(2.0))(b),
+        {"a": normal(4), "a: b": normal(4, seed=1)},
+    )
+
+    assert report.diagnosis == (
+        "a: the tape returned no gradient (None) (4 of 4 elements fail)",
+        "a: b: off by a constant factor: tape = 2 × difference (4 of 4 elements fail)",
+    )
+    assert str(report).count("no gradient (None)") == 1

@@ -104,12 +104,12 @@ def test_what_was_not_checked_has_no_part_in_errors_and_rows() -> None:
     )
     assert made.max_abs_error == 0.5
     assert made.max_rel_error == 0.2
-    assert made.worst_share == 0.5
+    assert made.worst_ratio == 0.5
     assert made.rows(0) == made.rows(3) == [(1,), (3,), (4,)]
     assert made.rows(2) == [(3,), (4,)]
 
 
-def test_worst_first_goes_by_verdict_and_then_by_share_of_the_tolerance() -> None:
+def test_worst_first_goes_by_verdict_and_then_by_ratio_to_the_tolerance() -> None:
     made = variable(
         [M, X, M, N, Q, X, K, U],
         tape=[2.5, 3, 2.1, np.nan, 2, 9, 2.5, 2],

@@ -1,4 +1,4 @@
-"""A grouping that is wrong about some elements falls as soon as one of them looks unsettled."""
+"""A colouring that is wrong about some elements falls as soon as one of them looks unsettled."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
-from gradcheck.sparsity.bands import EMPTY, Window
-from gradcheck.sparsity.probing import Grouping
+from gradcheck.function.output import Output
+from gradcheck.sparsity.bands import EMPTY, Band
+from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.verification import stands
 
 SIZE = 40
@@ -19,12 +19,12 @@ SIZE = 40
 def asked(
     leaks: list[tuple[int, int]], unsettled: list[int], low: int = 0, period: int = 1
 ) -> tuple[bool, int]:
-    """Whether windows [o + low, o] stand where each (j, o) is one dependence more, and the number of calls"""
+    """Whether bands [o + low, o] stand where each (j, o) is one dependence more, and the number of calls"""
     o, j = np.indices((SIZE, SIZE))
     depends = (j <= o) & (j >= o + low)
     for source, output in leaks:
         depends[output, source] = True
-    window = Window(0, Fraction(1), Fraction(low), Fraction(0))
+    band = Band(0, Fraction(1), Fraction(low), Fraction(0))
     calls = 0
 
     def near(axis: int, indices: Array) -> Array:
@@ -32,14 +32,14 @@ def asked(
         calls += 1
         return np.asarray(depends[:, indices].any(axis=1))
 
-    grouping = Grouping((SIZE,), (period,), ((window,),))
-    found = stands(grouping, (Output("output", (SIZE,), "float64"),), np.array(unsettled), near)
+    colouring = Colouring((SIZE,), (period,), ((band,),))
+    found = stands(colouring, (Output("output", (SIZE,), "float64"),), np.array(unsettled), near)
     return found, calls
 
 
 @pytest.mark.parametrize(("low", "period"), [(0, 1), (-2, 3)])
 @pytest.mark.parametrize("unsettled", [[3], [0, 39], list(range(0, SIZE, 5)), list(range(SIZE))])
-def test_a_right_grouping_stands(unsettled: list[int], low: int, period: int) -> None:
+def test_a_right_colouring_stands(unsettled: list[int], low: int, period: int) -> None:
     found, calls = asked([], unsettled, low, period)
 
     assert found
@@ -65,17 +65,17 @@ def test_all_that_move_all_are_seen() -> None:
 
 
 def test_an_output_that_nothing_was_seen_to_move() -> None:
-    grouping = Grouping((SIZE,), (1,), ((EMPTY,),))
+    colouring = Colouring((SIZE,), (1,), ((EMPTY,),))
     outputs = (Output("output", (1,), "float64"),)
 
-    assert not stands(grouping, outputs, np.array([3]), lambda *_: np.array([True]))
-    assert stands(grouping, outputs, np.array([3]), lambda *_: np.array([False]))
+    assert not stands(colouring, outputs, np.array([3]), lambda *_: np.array([True]))
+    assert stands(colouring, outputs, np.array([3]), lambda *_: np.array([False]))
 
 
 def test_dense_axes_are_not_asked() -> None:
-    grouping = Grouping((3, SIZE), (3, SIZE), ((None, None),))
+    colouring = Colouring((3, SIZE), (3, SIZE), ((None, None),))
 
     def near(axis: int, indices: Array) -> Array:
         raise AssertionError
 
-    assert stands(grouping, (Output("output", (1,), "float64"),), np.array([3]), near)
+    assert stands(colouring, (Output("output", (1,), "float64"),), np.array([3]), near)

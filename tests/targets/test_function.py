@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -71,6 +73,98 @@ def test_a_custom_gradient_is_looked_at_with_constants_too() -> None:
 
     assert gradcheck.check(tripled, {"x": X}, constants={"factor": 2.0}).verdict is Verdict.FAIL
     assert gradcheck.check(tripled, {"x": X}, constants={"factor": 3.0}).verdict is Verdict.PASS
+
+
+class Scale:
+    """Its method and its call multiply"""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def method(self, x: Any, y: Any) -> Any:
+        return self.factor * x + y**2
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return self.method(x, y)
+
+
+def positional_only(x: Any, /, y: Any) -> Any:
+    return 2 * x + y**2
+
+
+def keyword_only(x: Any, y: Any, *, factor: float) -> Any:
+    return factor * x + y**2
+
+
+def starred(*x: Any) -> Any:
+    return 2 * x[0] + (x[1] ** 2 if len(x) > 1 else 0)
+
+
+def rest(x: Any, *y: Any, factor: float = 2.0) -> Any:
+    return factor * x + sum(part**2 for part in y)
+
+
+def defaults(x: Any, y: Any = 3.0, factor: float = 2.0) -> Any:
+    return factor * x + y**2
+
+
+def between(factor: float, x: Any, y: Any) -> Any:
+    return factor * x + y**2
+
+
+BOTH = {"x": [2.0, 2.0], "y": [6.0, 10.0]}
+
+
+@pytest.mark.parametrize(
+    ("function", "names", "constants", "expected"),
+    [
+        (positional_only, "xy", {}, BOTH),
+        (positional_only, "yx", {}, BOTH),
+        (positional_only, "y", {"x": 7.0}, {"y": BOTH["y"]}),
+        (keyword_only, "yx", {"factor": 2.0}, BOTH),
+        (starred, "x", {}, {"x": BOTH["x"]}),
+        (starred, "xy", {}, BOTH),
+        (rest, "xy", {}, BOTH),
+        (rest, "yx", {}, BOTH),
+        (rest, "x", {}, {"x": BOTH["x"]}),
+        (rest, "yx", {"factor": 3.0}, {"x": [3.0, 3.0], "y": BOTH["y"]}),
+        (rest, "x", {"y": 7.0}, {"x": BOTH["x"]}),
+        (defaults, "x", {}, {"x": BOTH["x"]}),
+        (defaults, "yx", {}, BOTH),
+        (Scale(2.0).method, "yx", {}, BOTH),
+        (Scale(2.0), "yx", {}, BOTH),
+        (functools.partial(between, 2.0), "yx", {}, BOTH),
+        (functools.partial(between, factor=2.0), "xy", {}, None),
+        (functools.partial(keyword_only, factor=2.0), "yx", {}, BOTH),
+        (functools.partial(Scale.method, Scale(2.0)), "yx", {}, BOTH),
+    ],
+)
+def test_inputs_reach_every_kind_of_parameter(
+    function: Any, names: str, constants: dict[str, Any], expected: dict[str, list[float]] | None
+) -> None:
+    inputs = {name: {"x": X, "y": Y}[name] for name in names}
+    if expected is None:  # Python makes the parameters behind `factor` keyword-only
+        with pytest.raises(TargetError, match="'x' of partial is keyword-only"):
+            target(function, inputs, constants, names_must_match=True)
+        return
+    found = slopes(function, inputs, constants=constants)
+    assert found == expected
+    made = target(function, inputs, constants, names_must_match=True)
+    assert list(made.inputs) == (list(expected) if function is not starred else list(names))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda *, x: x, "'x' of <lambda> is keyword-only, and tensors are passed by position"),
+        (lambda **x: x["x"], "'x' of <lambda> is keyword-only, and tensors are passed by position"),
+        (lambda x, y, /: x, "<lambda> needs a value for its parameter 'y'"),
+        (lambda x, *, y: x, "<lambda> needs a value for its parameter 'y'"),
+    ],
+)
+def test_what_no_tensor_reaches_is_refused(function: Any, words: str) -> None:
+    with pytest.raises(TargetError, match=re.escape(words)):
+        gradcheck.check(function, {"x": X})
 
 
 def test_any_number_of_tensors() -> None:

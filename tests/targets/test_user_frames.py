@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck.targets.user_frames import message, own_lines, where
+from gradcheck.targets.user_frames import message, own_lines, refusal, where
 
 
 class Fussy(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
@@ -68,6 +68,17 @@ def test_an_error_from_no_line_of_the_user() -> None:
     assert message(error) == "(no message)."
     assert own_lines(error) == ""
     assert where(error, "Look elsewhere.") == "Look elsewhere."
+
+
+def test_the_sentence_for_a_function_that_raised() -> None:
+    with pytest.raises(ValueError) as caught:
+        inner(0)
+
+    lines = str(refusal("layer", caught.value, "when it was built")).splitlines()
+    assert lines[:2] == ["layer raised ValueError when it was built: not like that.", "It happened here:"]
+    assert lines[-1] == '    raise ValueError("not like that")'
+    otherwise = "Call it by itself with the same tensors to see the cause."
+    assert str(refusal("f", KeyError("x"), "when it was called")).endswith(otherwise)
 
 
 def test_frames_of_numpy_are_left_out() -> None:

@@ -1,8 +1,9 @@
-"""Stairs are told from everything else that is not straight; what they hide is judged anew, and no looser."""
+"""Stairs are told from all else that is not straight; what they hide is judged once more, and no looser."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ import tensorflow as tf
 import gradcheck
 from gradcheck import ElementVerdict, Verdict
 from gradcheck.arrays.types import Array
-from gradcheck.verdicts.findings import Findings
-from gradcheck.verdicts.inner_rounding import FEWEST, INTERVALS, MOST, height, reconcile
+from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.inner_rounding import FEWEST, INTERVALS, MOST, height, reconciled
+from gradcheck.verdicts.judgement import Judgement
+from gradcheck.verdicts.stages import Confirmed, Examined
 from tests.corpus.case import Function, distorted
+from tests.posed import posed, variable
 
 MATCH, KINK = ElementVerdict.MATCH, ElementVerdict.KINK
 MISMATCH, INCONCLUSIVE = ElementVerdict.MISMATCH, ElementVerdict.INCONCLUSIVE
@@ -148,11 +152,18 @@ def test_within_a_budget() -> None:
     assert sum("Within the budget" in warning for warning in report.warnings) == 1
 
 
-def looked_at(verdicts: list[int], tolerance: float) -> Findings:
-    found = Findings((len(verdicts),))
-    found.verdicts[:] = verdicts
-    found.tolerance[:], found.size[:], found.difference[:] = tolerance, 1.0, tolerance
-    return found
+def looked_at(verdicts: list[int], tolerance: float) -> Examined:
+    """One variable with these verdicts, and the same numbers for every element"""
+    shape = (len(verdicts),)
+    full = np.full(shape, tolerance)
+    judged = replace(
+        Judgement.none(len(verdicts)),
+        verdicts=np.array(verdicts, np.uint8),
+        tolerance=full,
+        difference=full,
+        size=np.ones(shape),
+    )
+    return Examined(Confirmed(variable(posed(tf.sin, x=np.ones(shape))), elementwise(shape, 1), judged))
 
 
 @pytest.mark.parametrize(("tolerance", "accepted"), [(1e-3, MATCH), (0.1, INCONCLUSIVE)])
@@ -162,10 +173,10 @@ def test_a_second_look_judges_only_what_the_first_did_not_accept(
     first = looked_at([MATCH, MISMATCH, MISMATCH, INCONCLUSIVE, KINK], 1e-6)
     again = looked_at([MISMATCH, MATCH, MISMATCH, MATCH, MISMATCH], tolerance)
 
-    reconcile(first, again)
+    found = reconciled(first, again).judgement
 
-    assert again.verdicts.tolist() == [MATCH, accepted, MISMATCH, accepted, KINK]
-    assert again.difference.tolist() == [1e-6, tolerance, tolerance, tolerance, 1e-6]
+    assert found.verdicts.tolist() == [MATCH, accepted, MISMATCH, accepted, KINK]
+    assert found.difference.tolist() == [1e-6, tolerance, tolerance, tolerance, 1e-6]
 
 
 def test_the_report_says_what_rounds() -> None:

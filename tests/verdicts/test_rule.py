@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.differences.stencils import Slopes
-from gradcheck.verdicts.findings import KEPT
-from gradcheck.verdicts.rule import Judgement, Rule, judge, judge_most
+from gradcheck.differences.stencils import Estimate
+from gradcheck.verdicts.judgement import Judgement
+from gradcheck.verdicts.rule import Rule, judge, judge_most
 from gradcheck.verdicts.verdict import ElementVerdict
 
 MATCH, KINK, MISMATCH = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH
 OPEN, NONFINITE = ElementVerdict.INCONCLUSIVE, ElementVerdict.NONFINITE
 INF, NAN = float("inf"), float("nan")
+FIELDS = [field.name for field in fields(Judgement)]
 RULE = Rule(rtol=1e-6, atol=0.0, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
 
 
@@ -30,7 +33,7 @@ def several(tapes: list[float], values: list[float], bound: float, half: float, 
     def full(number: float) -> Array:
         return np.full((len(tapes), 1), number)
 
-    slopes = Slopes(
+    estimate = Estimate(
         np.array(values)[:, None],
         full(bound),
         full(half),
@@ -40,8 +43,8 @@ def several(tapes: list[float], values: list[float], bound: float, half: float, 
         np.zeros(1, bool),
     )
     tape = np.array(tapes)[:, None]
-    found, short = judge(slopes, tape, RULE), judge_most(slopes, tape, RULE)
-    for name in KEPT:
+    found, short = judge(estimate, tape, RULE), judge_most(estimate, tape, RULE)
+    for name in FIELDS:
         assert np.array_equal(getattr(found, name), getattr(short, name), equal_nan=True), name
     return found
 
@@ -108,8 +111,8 @@ def test_the_numbers_are_those_of_the_cotangent_that_is_shown() -> None:
 
     assert judged.difference.tolist() == [2.5]
     assert judged.tolerance.tolist() == [4e-6]
-    # The share is the worst of all.
-    assert judged.share.tolist() == [6.0 / 4e-6]
+    # The ratio is the worst of all.
+    assert judged.error_ratio.tolist() == [6.0 / 4e-6]
 
 
 def test_tolerance_follows_the_sum_of_the_sizes() -> None:
@@ -121,9 +124,9 @@ def test_tolerance_follows_the_sum_of_the_sizes() -> None:
 def test_atol_alone() -> None:
     loose = Rule(rtol=0.0, atol=0.1, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
     zeros = np.zeros((1, 2))
-    slopes = Slopes(np.ones((1, 2)), zeros, zeros, np.ones(2), zeros[0], zeros[0], zeros[0] > 0)
+    estimate = Estimate(np.ones((1, 2)), zeros, zeros, np.ones(2), zeros[0], zeros[0], zeros[0] > 0)
 
-    judged = judge(slopes, np.array([[1.09, 1.11]]), loose)
+    judged = judge(estimate, np.array([[1.09, 1.11]]), loose)
 
     assert judged.verdicts.tolist() == [MATCH, MISMATCH]
 
@@ -147,7 +150,7 @@ def test_the_short_way_is_the_same_way() -> None:
         return np.where(generator.random(shape) < 0.05, generator.choice(odd, shape), sizes)
 
     value = scattered(-4, (0.0, NAN, INF), (3, count)) * generator.choice([-1, 1], (3, count))
-    slopes = Slopes(
+    estimate = Estimate(
         value,
         np.where(generator.random(count) < 0.5, 0.0, scattered(-12, (0.0, NAN, INF), (3, count))),
         np.where(generator.random((3, count)) < 0.05, scattered(-4, (0.0,), (3, count)), 0.0),
@@ -158,8 +161,8 @@ def test_the_short_way_is_the_same_way() -> None:
     )
     tape = np.where(generator.random((3, count)) < 0.9, value, value + scattered(-12, (0.0, NAN), (3, count)))
     for rule in (RULE, Rule.of(1e-6, 1e-3, 1e-16), Rule.of(1e-4, 0.0, 1e-7)):
-        found, short = judge(slopes, tape, rule), judge_most(slopes, tape, rule)
+        found, short = judge(estimate, tape, rule), judge_most(estimate, tape, rule)
 
-        for name in KEPT:
+        for name in FIELDS:
             assert np.array_equal(getattr(found, name), getattr(short, name), equal_nan=True), name
         assert {*found.verdicts} == {MATCH, KINK, MISMATCH, OPEN, NONFINITE}

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 
-from gradcheck.report.comparison import Comparison
+from gradcheck import Report
+from gradcheck.settings import Settings
+from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.verdict import ElementVerdict
 
 SIDES = "one way", "another way", "x"
 
 
-def test_the_entry_shown_has_the_largest_share_of_its_tolerance() -> None:
+def in_json(comparison: Comparison) -> dict[str, Any]:
+    """What a report says of a comparison"""
+    found = Report("f", (), Settings(), 0, 0.0, "", comparisons=(comparison,)).to_dict()
+    (document,) = json.loads(json.dumps(found, allow_nan=False))["comparisons"]
+    return dict(document)
+
+
+def test_the_entry_shown_has_the_largest_error_ratio() -> None:
     error = np.array([[1.0, 2.0], [0.5, 0.0]])
     tolerance = np.array([[10.0, 10.0], [0.6, 0.0]])
 
@@ -35,7 +45,7 @@ def test_nan_is_a_mismatch() -> None:
     found = Comparison.of(*SIDES, np.array([0.0, np.nan]), np.ones(2))
 
     assert (found.verdict, found.where) == (ElementVerdict.MISMATCH, (1,))
-    assert found.to_dict()["error"] == "nan"
+    assert in_json(found)["error"] == "nan"
 
 
 def test_an_exact_zero_needs_no_tolerance() -> None:
@@ -54,6 +64,6 @@ def test_what_was_not_compared_has_no_numbers() -> None:
 
     assert not found.made
     assert found.verdict is ElementVerdict.UNCHECKED
-    document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    document = in_json(found)
     assert (document["error"], document["tolerance"], document["where"]) == (None, None, None)
     assert (document["verdict"], document["note"]) == ("unchecked", "why not")

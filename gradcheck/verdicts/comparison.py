@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.render.values import number_or_word
 from gradcheck.verdicts.verdict import ElementVerdict
 
 
@@ -50,11 +49,11 @@ class Comparison:
                 agrees = error <= tolerance
             verdicts = np.where(agrees, ElementVerdict.MATCH, ElementVerdict.MISMATCH)
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(error == 0, 0.0, error / tolerance)
-        share = np.where(np.isnan(share), np.inf, share)
+            ratio = np.where(error == 0, 0.0, error / tolerance)
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
         if not error.size:
             return Comparison(what, against, variable, 0.0, 0.0, ElementVerdict.MATCH, None, note)
-        worst = int(np.lexsort((-share.reshape(-1), -verdicts.reshape(-1).astype(int)))[0])
+        worst = int(np.lexsort((-ratio.reshape(-1), -verdicts.reshape(-1).astype(int)))[0])
         index = tuple(int(i) for i in np.unravel_index(worst, error.shape))
         return Comparison(
             what,
@@ -78,16 +77,3 @@ class Comparison:
     def made(self) -> bool:
         """Whether there were two sides to compare."""
         return not (np.isnan(self.tolerance) and np.isnan(self.error))
-
-    def to_dict(self) -> dict[str, object]:
-        """The comparison as JSON values; null for numbers that do not exist."""
-        return {
-            "what": self.what,
-            "against": self.against,
-            "variable": self.variable,
-            "error": number_or_word(self.error) if self.made else None,
-            "tolerance": number_or_word(self.tolerance) if self.made else None,
-            "where": None if self.where is None else list(self.where),
-            "verdict": self.verdict.label,
-            "note": self.note,
-        }

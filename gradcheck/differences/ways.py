@@ -1,0 +1,83 @@
+"""Ways of evaluating a family of points: one by one, in a compiled loop, or all at once.
+
+Each is a value: it gives the outputs of all points, or None where the function does not allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.types import Array
+from gradcheck.differences.points import Points
+from gradcheck.runtime import quiet
+
+At = Callable[[dict[int, Any]], Any]
+"""f with some variables elsewhere, flat; NaN where f refuses."""
+
+
+class Way(Protocol):
+    """A way of evaluating points."""
+
+    def __call__(self, points: Points) -> Array | None:
+        """f at every point, [points, outputs]; None where the function cannot be evaluated in this way."""
+
+
+class OneByOne:
+    """Eager calls, one a point: slow, and possible for every function."""
+
+    def __init__(self, at: At) -> None:
+        self._at = at
+
+    def __call__(self, points: Points) -> Array:
+        """f at every point, [points, outputs]."""
+        return np.stack([view(self._at(points.variables(number))) for number in range(points.count)])
+
+
+class Compiled:
+    """One graph for each family of points; `all_at_once` with `tf.vectorized_map`, else in a loop."""
+
+    def __init__(self, at: At, *, all_at_once: bool) -> None:
+        self._at, self._all_at_once = at, all_at_once
+        self._graphs: dict[Hashable, Any] = {}
+
+    def __call__(self, points: Points) -> Array | None:
+        """f at every point; None where the function does not trace, or does not run in a graph."""
+        if points.key not in self._graphs:
+            self._graphs[points.key] = self._graph(points)
+        rows = tuple(tf.constant(row) for row in points.rows)
+        try:
+            with quiet():
+                return view(self._graphs[points.key](rows, points.fixed))
+        except Exception:  # whatever a user's function does when it is traced
+            return None
+
+    def _graph(self, points: Points) -> Any:
+        def many(rows: Any, fixed: Any) -> Any:
+            def one(row: Any) -> Any:
+                return self._at(points.place(*row, *fixed))
+
+            return tf.vectorized_map(one, rows) if self._all_at_once else _loop(one, rows)
+
+        # Not rewritten by AutoGraph: the same Python as runs eagerly.
+        return tf.function(many, reduce_retracing=True, autograph=False)
+
+
+def _loop(one: Callable[[Any], Any], rows: tuple[Any, ...]) -> Any:
+    """one(row) for every row, stacked, in a compiled loop.
+
+    Not `tf.map_fn`: where its body fails to trace it leaves the variable scope with a caching device, and
+    variables can no longer be made.
+    """
+    count = tf.shape(rows[0])[0]
+
+    def step(number: Any, found: Any) -> tuple[Any, Any]:
+        return number + 1, found.write(number, one(tuple(part[number] for part in rows)))
+
+    start = tf.constant(0), tf.TensorArray(tf.float64, count)
+    _, found = tf.while_loop(lambda number, _: number < count, step, start, parallel_iterations=1)
+    return found.stack()

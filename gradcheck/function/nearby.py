@@ -1,0 +1,76 @@
+"""Points near the point of a check: x_j + share · s_j · u_j with random u.
+
+`Size` says what s_j is and `Draw` what u is; the share is a rounding of a dtype, or a distance relative to
+the tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.scale import typical
+from gradcheck.arrays.types import Array, eps_of
+
+
+class Size(Enum):
+    """How far an element is moved, relative to what."""
+
+    ITSELF = "|x_j|: an element that is 0 stays"
+    ELEMENT = "|x_j|, and the scale of the tensor where x_j is 0"
+    TENSOR = "the scale of the tensor"
+
+
+class Draw(Enum):
+    """The distribution of the moves."""
+
+    NORMAL = "standard normal"
+    SIGNS = "−1 or +1"
+    HALF_TO_WHOLE = "−1 … −½ or ½ … 1"
+
+    def numbers(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Random numbers of the distribution."""
+        if self is Draw.NORMAL:
+            return generator.standard_normal(shape)
+        if self is Draw.SIGNS:
+            return generator.choice([-1.0, 1.0], shape)
+        uniform = generator.uniform(-1, 1, shape)
+        return np.copysign(0.5 + 0.5 * np.abs(uniform), uniform)
+
+
+def own_size(point: Array) -> Array:
+    """|x_j| of each element, and the scale of the tensor where it is 0."""
+    return np.where(point == 0, typical(point), np.abs(point))
+
+
+def nearby(
+    values: Sequence[Any],
+    share: float | Sequence[float],
+    size: Size,
+    draw: Draw,
+    generator: np.random.Generator,
+) -> list[Any]:
+    """Tensors at a random point near `values`; `share` is one for all tensors, or one for each."""
+    shares = [share] * len(values) if isinstance(share, float) else list(share)
+    return [_moved(*pair, size, draw, generator) for pair in zip(values, shares, strict=True)]
+
+
+def _moved(value: Any, share: float, size: Size, draw: Draw, generator: np.random.Generator) -> Any:
+    point = tf.cast(value, tf.float64).numpy()
+    moves = share * _scale(point, size) * draw.numbers(generator, point.shape)
+    return tf.cast(tf.constant(point + moves), value.dtype)
+
+
+def _scale(point: Array, size: Size) -> Array | float:
+    if size is Size.TENSOR:
+        return typical(point)
+    return np.abs(point) if size is Size.ITSELF else own_size(point)
+
+
+def roundings(dtypes: Sequence[str]) -> list[float]:
+    """The relative roundings of some dtypes, as shares for `nearby`."""
+    return [eps_of(dtype) for dtype in dtypes]

@@ -1,0 +1,67 @@
+"""The order of the checks: a target and its settings → the outcomes of all that was asked for → one
+report."""
+
+from __future__ import annotations
+
+from gradcheck.arrays.types import Array
+from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor
+from gradcheck.errors import GradcheckError
+from gradcheck.function.meter import Meter
+from gradcheck.function.problem import Problem, pose
+from gradcheck.notes import Kind, Note
+from gradcheck.progress import Progress
+from gradcheck.report.assemble import assemble
+from gradcheck.report.findings import Findings
+from gradcheck.settings import Mode, Settings
+from gradcheck.targets.target import Target
+from gradcheck.verdicts.comparison import Comparison
+
+ONLY = (
+    "Only forward mode was checked, which does not look at a gradient written by hand (tf.custom_gradient) "
+    "that is called eagerly; mode both also checks the tape."
+)
+
+
+def run(
+    target: Target, settings: Settings, names: tuple[str, ...], upstream: Array | None, progress: Progress
+) -> Findings:
+    """Check the tape, forward mode, or both, then the executions, the Jacobians and the higher orders.
+
+    Raises `GradcheckError` where the check cannot run, or where the settings leave it nothing to do.
+    """
+    problem = pose(target, settings, names, upstream, Meter())
+    if settings.mode is Mode.FORWARD:
+        return _forward_alone(problem)
+    first = elementwise.check(problem, progress)
+    comparisons: list[Comparison] = []
+    notes: list[Note] = []
+    if settings.mode is Mode.BOTH:
+        comparisons += forward_mode.check(problem)
+    asked = [execution.check] if settings.execution else []
+    for check in [*asked, *([pfor.check] if settings.check_pfor else [])]:
+        found, said = check(first)
+        comparisons += found
+        notes += said
+    outcomes, left_out = orders.climb(first, elementwise.check, progress)
+    return assemble(outcomes, comparisons, [*notes, *left_out])
+
+
+def _forward_alone(problem: Problem) -> Findings:
+    """What forward mode alone found, which has no variables since no tape gradient is judged."""
+    settings = problem.settings
+    if settings.order > 1 or settings.execution or settings.check_pfor:
+        raise GradcheckError(
+            "Mode forward checks no tape gradient, so there is none for order, execution or pfor.",
+            "Use mode both (--mode both), or leave the other options out.",
+        )
+    comparisons = tuple(forward_mode.check(problem))
+    return Findings(
+        problem.target.name,
+        (),
+        settings,
+        problem.meter.count,
+        0.0,
+        f"forward mode and differences in {problem.precision_in_words()}",
+        notes=(*problem.notes, Note(Kind.WARNING, ONLY)),
+        comparisons=comparisons,
+    )

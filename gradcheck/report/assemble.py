@@ -1,0 +1,130 @@
+"""Outcomes → findings: variables as they are shown, what explains failures, and what would have been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.streams import Stream, generator
+from gradcheck.arrays.types import Array, eps_of
+from gradcheck.function import tape
+from gradcheck.function.nearby import Draw, Size, nearby
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Note
+from gradcheck.report.blame import blamed_outputs
+from gradcheck.report.diagnosis import Evidence, diagnose
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.outcome import Outcome, VariableOutcome
+
+
+def assemble(
+    outcomes: Sequence[Outcome], comparisons: Sequence[Comparison], notes: Sequence[Note]
+) -> Findings:
+    """The findings of one check: outcomes of orders 1, 2 …, and the comparisons and notes that belong to
+    none.
+
+    Differences that a diagnosis takes are counted as well.
+    """
+    first = outcomes[0].problem
+    variables: list[Variable] = []
+    said: list[Note] = []
+    compared = [*outcomes[0].comparisons, *comparisons]
+    sensitivities = []
+    for order, outcome in enumerate(outcomes, start=1):
+        found = [_variable(outcome.problem, *pair, order) for pair in enumerate(outcome.variables)]
+        variables += found
+        said += _of_order(_explained(outcome, found), order)
+        sensitivities.append(_sensitivity(outcome))
+        compared += outcome.comparisons if order > 1 else ()
+    return Findings(
+        first.target.name,
+        tuple(variables),
+        first.settings,
+        first.meter.count,
+        0.0,
+        outcomes[0].problem.in_words(),
+        (*said, *notes),
+        _least(sensitivities),
+        comparisons=tuple(compared),
+    )
+
+
+def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: int) -> Variable:
+    judged, name = outcome.judgement, outcome.name
+    checked = judged.checked
+    difference = judged.difference if checked.all() else np.where(checked, judged.difference, np.nan)
+    return Variable(
+        name,
+        problem.target.inputs[name].dtype.name,
+        problem.exact_tape.gradients[number][0],
+        difference.reshape(outcome.shape),
+        judged.tolerance.reshape(outcome.shape),
+        judged.verdicts.reshape(outcome.shape),
+        problem.closed_forms.get(name),
+        outcome.reason,
+        order,
+    )
+
+
+def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:
+    """The notes of an outcome, with what can be said of its failures."""
+    problem = outcome.problem
+    notes = list(outcome.notes)
+    for number, (found, variable) in enumerate(zip(outcome.variables, variables, strict=True)):
+        diagnosis = diagnose(_evidence(problem, number, found, variable))
+        notes += [] if diagnosis is None else [diagnosis]
+        notes += blamed_outputs(problem, number, found)
+        notes += found.notes
+    return [*problem.notes, *notes]
+
+
+def _evidence(problem: Problem, number: int, outcome: VariableOutcome, variable: Variable) -> Evidence:
+    shape = problem.exact.outputs[0].shape
+
+    def neighbour() -> Array:
+        primal, random = problem.backward, generator(Stream.NEIGHBOUR, problem.settings.seed)
+        # Far from where the point is for rounding, close for its gradient.
+        shares = [eps_of(value.dtype.name) ** 0.5 for value in primal.values]
+        values = nearby(primal.values, shares, Size.TENSOR, Draw.NORMAL, random)
+        nearest = tape.record(primal.at(values), problem.cotangents[:1])
+        return np.asarray(nearest.gradients[number][0])
+
+    return Evidence(
+        variable,
+        problem.exact_tape.gradients[number],
+        view(problem.exact.values[number]).astype(np.float64, copy=False),
+        outcome.judgement.corner.reshape(variable.shape),
+        shape[0] if shape else 1,
+        neighbour,
+    )
+
+
+def _of_order(notes: Sequence[Note], order: int) -> list[Note]:
+    """Notes that say which order they are about."""
+    if order == 1:
+        return list(notes)
+    return [
+        replace(note, text=f"Order {order}: {note.text}")
+        if note.variable is None
+        else replace(note, variable=f"{note.variable} (order {order})")
+        for note in notes
+    ]
+
+
+def _sensitivity(outcome: Outcome) -> tuple[float, float] | None:
+    """Smallest error, as a share of S, that would have been seen: median and worst element."""
+    every = np.concatenate([variable.judgement.sensitivity() for variable in outcome.variables])
+    return (float(np.median(every, overwrite_input=True)), float(every.max())) if every.size else None
+
+
+def _least(found: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+    """The worse of several sensitivities."""
+    known = [pair for pair in found if pair is not None]
+    if not known:
+        return None
+    return max(median for median, _ in known), max(worst for _, worst in known)

@@ -1,0 +1,102 @@
+"""Everything that a check found out, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradcheck.errors import ExitCode
+from gradcheck.notes import Kind, Note
+from gradcheck.report.variable import Variable
+from gradcheck.settings import Settings
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.verdict import ElementVerdict, Verdict
+
+EXIT_CODES = {
+    Verdict.PASS: ExitCode.PASS,
+    Verdict.FAIL: ExitCode.FAIL,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a target; `gradcheck.Report` adds how it is shown."""
+
+    target: str
+    variables: tuple[Variable, ...]
+    settings: Settings
+    evaluations: int
+    """How often the function was evaluated."""
+    seconds: float
+    precision: str
+    """The dtypes that tape and differences were computed in, in words."""
+    notes: tuple[Note, ...] = ()
+    sensitivity: tuple[float, float] | None = None
+    """Smallest relative error that would have been a mismatch: (median, worst) over the elements that
+    match."""
+    limit: int = 20
+    """Rows of elements shown per variable; 0 for all."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Other ways to the same gradients (modes, executions, Jacobians), each held against another."""
+    only_failing: bool = False
+    """Show the elements of those variables only that did not pass, and list the worst variable first."""
+
+    def said(self, kind: Kind) -> tuple[str, ...]:
+        """The notes of a kind, a line each."""
+        return tuple(str(note) for note in self.notes if note.kind is kind)
+
+    @property
+    def diagnosis(self) -> tuple[str, ...]:
+        """What the failing elements have in common, a line per failing variable."""
+        return self.said(Kind.DIAGNOSIS)
+
+    @property
+    def involved(self) -> tuple[str, ...]:
+        """For the worst elements, the outputs whose partial derivatives are wrong."""
+        return self.said(Kind.OUTPUTS)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know although nothing failed."""
+        return self.said(Kind.WARNING)
+
+    @property
+    def listed(self) -> tuple[Variable, ...]:
+        """The variables in the order to show them."""
+        return self.worst_variables if self.only_failing else self.variables
+
+    @property
+    def worst_variables(self) -> tuple[Variable, ...]:
+        """The worst verdict first, and within one the largest error as a share of its tolerance."""
+        return tuple(sorted(self.variables, key=lambda v: (v.verdict, v.worst_ratio), reverse=True))
+
+    @property
+    def detailed(self) -> tuple[Variable, ...]:
+        """The variables whose elements are shown."""
+        harmless = ElementVerdict.KINK
+        return tuple(v for v in self.listed if not self.only_failing or v.verdict > harmless)
+
+    @property
+    def verdict(self) -> Verdict:
+        """fail if anything disagrees, else inconclusive if anything could not be judged, else pass."""
+        verdicts = [variable.verdict for variable in self.variables]
+        verdicts += [comparison.verdict for comparison in self.comparisons]
+        worst = max(verdicts, default=ElementVerdict.UNCHECKED)
+        if worst >= ElementVerdict.MISMATCH or (self.settings.strict and self._any_kink()):
+            return Verdict.FAIL
+        # A report of which nothing was checked has seen nothing agree.
+        judged = worst in (ElementVerdict.MATCH, ElementVerdict.KINK)
+        return Verdict.PASS if judged else Verdict.INCONCLUSIVE
+
+    def _any_kink(self) -> bool:
+        return any(variable.counts["kink"] for variable in self.variables)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything agrees."""
+        return self.verdict is Verdict.PASS
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How a process that made these findings should end."""
+        return EXIT_CODES[self.verdict]

@@ -1,0 +1,49 @@
+"""Functions that take the settings as keywords: signature and documentation from the fields of `Settings`."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from gradcheck.settings import DEFAULTS, OPTIONS
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+WIDTH = 104
+"""Columns of the documentation; a narrower one changes nothing but where lines are broken."""
+
+
+def takes_settings(function: Function) -> Function:
+    """A function that ends with `**settings`, with a keyword for each setting instead, and its documentation.
+
+    The docstring's section Parameters gets an entry for each setting at its end.
+    """
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    settings = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in DEFAULTS.items()
+    ]
+    vars(function)["__signature__"] = signature.replace(parameters=[*own, *settings])
+    text = inspect.getdoc(function)
+    if text is not None:  # python -OO keeps none
+        before, returns, after = text.partition("\n\nReturns\n")
+        function.__doc__ = "\n".join([before, *map(_documented, OPTIONS)]) + returns + after
+    return function
+
+
+def _documented(name: str) -> str:
+    return f"{name}\n{textwrap.indent(textwrap.fill(OPTIONS[name].doc, WIDTH), '    ')}"
+
+
+def refuse_unknown(function: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
+    """Raise TypeError that names the nearest parameter where a keyword is none of a function's."""
+    known = list(inspect.signature(function).parameters)
+    for name in keywords:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Its options are: {', '.join(known)}."
+            raise TypeError(f"{function.__name__}() has no option {name!r}. {hint}")

@@ -1,0 +1,161 @@
+"""What is to be checked as a value: it can be pickled, and any process builds the target from it.
+
+Files and modules are named as from the working directory of the process that builds, where the user's code
+runs while it is imported and built.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gradcheck.arrays.types import Array, is_floating
+from gradcheck.runtime import load_tensorflow
+from gradcheck.targets import function, source
+from gradcheck.targets.dense import dense
+from gradcheck.targets.pooling import avgpool1d, maxpool1d
+from gradcheck.targets.target import Target
+
+READY: Mapping[str, Callable[..., Target]] = {"dense": dense, "maxpool1d": maxpool1d, "avgpool1d": avgpool1d}
+"""The layers with a closed form, by name."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A target, and what is to be known about how it came to be."""
+
+    target: Target
+    fresh: tuple[str, ...] = ()
+    """Weights that were freshly initialised although others were given."""
+    indices: tuple[str, ...] = ()
+    """Tensors that became whole numbers, for they are the indices of an embedding."""
+    trainable: int | None = None
+    """Number of trainable weights of a saved model."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TargetSpec(ABC):
+    """What is to be checked, at one point."""
+
+    tensors: Mapping[str, Array]
+    """The inputs by name."""
+
+    @abstractmethod
+    def build(self) -> Built:
+        """The target; what cannot be built raises `GradcheckError`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReadySpec(TargetSpec):
+    """A layer with a closed form, at `tensors`, which are its arguments."""
+
+    layer: str
+    """A key of `READY`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Its other arguments, such as `activation` or `pool_size`."""
+
+    def build(self) -> Built:
+        """Does not load TensorFlow, unless for an activation."""
+        return Built(READY[self.layer](**self.tensors, **self.options))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FunctionSpec(TargetSpec):
+    """A function of the user, or an object that can be called."""
+
+    function: str
+    """FILE.py:NAME or package.module:NAME."""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments that are not differentiated."""
+
+    def build(self) -> Built:
+        """Imports the file or module, which runs it."""
+        load_tensorflow()
+        found = source.load_callable(self.function)
+        name = self.function.rpartition(":")[2]
+        return Built(function.target(found, self.tensors, self.constants, name=name, names_must_match=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerSpec(TargetSpec):
+    """A Keras layer from its class, or one that a file of the user has made."""
+
+    layer: str
+    """A class of keras.layers, or FILE.py:NAME or package.module:NAME."""
+    config: Mapping[str, Any] | None = None
+    """Arguments of the class."""
+    mask: Array | None = None
+    training: bool = False
+    weights: Mapping[str, Array] | None = None
+    """Weights by name; the others are freshly initialised."""
+    dtype: str = "auto"
+    """The default dtype of Keras while the layer is made and checked; `auto` leaves it alone."""
+    seed: int = 0
+    """Seed of the weights that are freshly initialised."""
+
+    def build(self) -> Built:
+        """Imports the file or module, which runs it, and sets the seeds of Python, NumPy and TensorFlow."""
+        load_tensorflow()
+        from keras.utils import set_random_seed
+
+        from gradcheck.targets import keras, layer_class, weight_names
+
+        # A layer that a file of the user makes has the same weights in every process.
+        set_random_seed(self.seed % 2**32)
+        found = layer_class.find(self.layer)
+        within = partial(layer_class.default_dtype, self.dtype)
+        fresh: list[str] = []
+        with within():
+            layer, rebuild = layer_class.made(found, self.config, self.seed)
+            keras.build(layer, self.tensors, training=self.training, mask=self.mask)
+            if self.weights is not None:
+                fresh = weight_names.assign(layer, keras.title(layer), self.weights)
+            target = keras.target(
+                layer, self.tensors, training=self.training, mask=self.mask, rebuild=rebuild
+            )
+        return Built(replace(target, within=within), tuple(fresh), _indices(self.tensors, target))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelSpec(TargetSpec):
+    """A saved Keras model."""
+
+    path: Path
+    """A .keras file."""
+    loss: str | None = None
+    """A Keras loss of the output and `y`, by name; None checks the output itself."""
+    y: Array | None = None
+    training: bool = False
+    unsafe: bool = False
+    """Whether Lambda layers are loaded, which runs code that is in the file."""
+    code: tuple[Path, ...] = ()
+    """Files that register classes of the user's own, which are imported first."""
+
+    def build(self) -> Built:
+        """Imports the files of `code`, which runs them."""
+        load_tensorflow()
+        from gradcheck.targets import keras
+        from gradcheck.targets.model import load_model, loss_on
+
+        for file in self.code:
+            source.import_file(file)
+        model = load_model(self.path, self.unsafe)
+        name, last = None, None
+        if self.loss is not None and self.y is not None:
+            name, last = f"{self.loss}({model.name})", loss_on(self.loss, self.y)
+        target = keras.target(model, self.tensors, training=self.training, last=last, name=name)
+        weights = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
+        return Built(target, indices=_indices(self.tensors, target), trainable=weights)
+
+
+def _indices(given: Mapping[str, Array], target: Target) -> tuple[str, ...]:
+    """Names of the tensors that the target takes as integers, and that were none of that dtype."""
+    return tuple(
+        name
+        for name, array in given.items()
+        if array.dtype != target.inputs[name].dtype and not is_floating(target.inputs[name].dtype)
+    )

@@ -1,0 +1,74 @@
+"""The candidate: the tape gradient of one variable, with all that it is held against."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from gradcheck.arrays.parallel import spans
+from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.types import Array
+from gradcheck.differences.compressed import Differences
+from gradcheck.differences.steps import Steps
+from gradcheck.function.conditioning import Conditioning
+from gradcheck.function.problem import Problem
+from gradcheck.sparsity.colouring import Colouring
+from gradcheck.sparsity.rows import Rows
+from gradcheck.verdicts.rule import Rule, tolerance_of
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One variable of a problem."""
+
+    number: int
+    differences: Differences
+    steps: Steps
+    tape: Array
+    """[K, elements] float64."""
+    rule: Rule
+    conditioning: Conditioning
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the variable."""
+        return tuple(self.steps.point.shape)
+
+    def at_scale(self, scale: float) -> Candidate:
+        """The same candidate, with the typical S of the tensor known."""
+        return replace(self, rule=replace(self.rule, scale=scale))
+
+    def natural(self, colouring: Colouring, flat: Array) -> Array:
+        """Σ w |f| / max(|x_j|, rms(x)) over as many outputs as an element moves: a slope's natural size."""
+        width = Rows(colouring, self.differences.primal.outputs).width
+        return np.asarray(width * self._mean_output / self.steps.scale(flat))
+
+    @cached_property
+    def _mean_output(self) -> float:
+        """Mean of w |f| over all outputs."""
+        shown, base = self.differences.weighted.shown, self.differences.base
+        return math.fsum(float(np.sum(shown[p] * np.abs(base[p]))) for p in spans(base.size)) / base.size
+
+
+def candidate(problem: Problem, number: int) -> Candidate:
+    """Variable `number` before any of its elements is looked at."""
+    settings, exact = problem.settings, problem.exact
+    differences = Differences(
+        exact, number, problem.cotangents, problem.noise, problem.base, problem.meter, settings.memory
+    )
+    steps = Steps(view(exact.values[number]), problem.noise.finest, settings.step, settings.seed)
+    rtol = settings.rtol
+    if problem.backward is problem.own and exact is not problem.own:
+        # The only tape there is has the tensors' own dtype.
+        rtol = max(rtol, tolerance_of(problem.own.values[number].dtype.name))
+    return Candidate(
+        number,
+        differences,
+        steps,
+        problem.exact_tape.columns(number),
+        Rule.of(rtol, settings.atol, problem.noise.coarsest),
+        Conditioning(problem.backward, problem.exact_tape, problem.cotangents, number),
+    )

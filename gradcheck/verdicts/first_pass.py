@@ -1,0 +1,128 @@
+"""First pass: every element by the two or four evaluations of its group.
+
+Where the function is nearly straight, one pair of evaluations settles the elements of a group; elsewhere a
+second pair at half the step allows Richardson's extrapolation. An output that moves and has no owner refutes
+the colouring: then there is no first pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from gradcheck.arrays.parallel import each
+from gradcheck.arrays.types import Array
+from gradcheck.differences.compressed import Moved
+from gradcheck.differences.contraction import Sums
+from gradcheck.differences.groups import Part
+from gradcheck.differences.stencils import Estimate, Level, central, richardson
+from gradcheck.function.meter import Meter
+from gradcheck.progress import Progress
+from gradcheck.sparsity.colouring import Colouring, Slices, flat_indices
+from gradcheck.verdicts.candidate import Candidate
+from gradcheck.verdicts.judgement import Record
+from gradcheck.verdicts.rule import judge_most, unsettled
+from gradcheck.verdicts.stages import FirstPass
+
+CURVED = 0.02
+"""Share of a group that must be open for a second pair of evaluations to be worth more than a ladder."""
+
+
+def first_pass(
+    candidate: Candidate, colouring: Colouring, chosen: Array | None, progress: Progress, meter: Meter
+) -> FirstPass | None:
+    """Judge the elements of all groups, or of those `chosen`; None where an output without an owner moved."""
+    differences, ends = candidate.differences, candidate.steps.moved(1.0)
+    pass_ = _Pass(candidate, colouring, ends, Record(candidate.shape))
+    nearer = None
+    for groups in differences.batches(colouring, chosen):
+        coarse = differences.of_groups(colouring, groups, *ends)
+        if any(moved.leak for moved in coarse):
+            return None
+        progress.advance(len(groups) * colouring.members, meter.count)
+        curved = [moved for moved in coarse if not pass_.straight(moved)]
+        if curved:
+            nearer = nearer or candidate.steps.moved(0.5)
+            again = [group for moved in curved for group in moved.groups]
+            fine = differences.of_groups(colouring, again, *nearer)
+            for far, near in zip(curved, fine, strict=True):
+                pass_.curved(far, near, nearer)
+    left = np.concatenate(pass_.left) if pass_.left else np.zeros(0, np.int64)
+    return FirstPass(candidate, colouring, pass_.record, left)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One pass over the groups of a colouring."""
+
+    candidate: Candidate
+    colouring: Colouring
+    ends: tuple[Array, Array]
+    """The variable with every element moved up, and moved down."""
+    record: Record
+    left: list[Array] = field(default_factory=list)
+    """Elements that are not settled, part by part."""
+
+    def straight(self, moved: Moved) -> bool:
+        """Judge by one pair of evaluations; False where that leaves too many of the elements open."""
+        size = self.record.so_far.verdicts.size
+        allowed = CURVED * size * len(moved.groups) / self.colouring.groups
+        first, *others = moved.parts
+        found = [self._once(first)]
+        # Most functions are as curved in one place as in another.
+        if found[0].size > allowed / len(moved.parts):
+            return False
+        found += each(self._once, others)
+        if sum(part.size for part in found) > allowed:
+            return False
+        self.left.extend(found)
+        return True
+
+    def curved(self, far: Moved, near: Moved, nearer: tuple[Array, Array]) -> None:
+        """Judge by two pairs of evaluations."""
+        pairs = list(zip(far.parts, near.parts, strict=True))
+        self.left.extend(each(partial(self._twice, nearer), pairs))
+
+    def _once(self, part: Part) -> Array:
+        return self._record(part.where, central(self._level(part, self.ends)))
+
+    def _twice(self, nearer: tuple[Array, Array], parts: tuple[Part, Part]) -> Array:
+        far, near = parts
+        coarse = self._level(far, self.ends)
+        estimate = richardson(coarse, self._level(near, nearer))
+        if isinstance(far.where, np.ndarray):
+            # Of several groups some may be straight, and finer steps tell less of them.
+            once, rule = central(coarse), self.candidate.rule
+            estimate = estimate.where(once.resolved(rule.rtol, rule.atol), once)
+        return self._record(far.where, estimate)
+
+    def _level(self, part: Part, ends: tuple[Array, Array]) -> Level:
+        places = (*ends, self.candidate.steps.point)
+        higher, lower, point = (_picked(values, part.where) for values in places)
+        sums = Sums.of(part.rows(), self.candidate.differences.count)
+        return Level(sums, higher - point, point - lower)
+
+    def _record(self, where: Slices | Array, estimate: Estimate) -> Array:
+        """Judge the elements; return the flat indices of those that are not settled."""
+        tape = self._tape(where)
+        judged = judge_most(estimate, tape, self.candidate.rule)
+        self.record.write(where, judged)
+        left = unsettled(estimate, judged, tape, self.candidate.rule)
+        if isinstance(where, np.ndarray):
+            return np.asarray(where[left])
+        return flat_indices(where, self.candidate.shape, left)
+
+    def _tape(self, where: Slices | Array) -> Array:
+        tape = self.candidate.tape
+        if isinstance(where, np.ndarray):
+            return tape[:, where]
+        return tape.reshape(-1, *self.candidate.shape)[..., *where].reshape(len(tape), -1)
+
+
+def _picked(values: Array, where: Slices | Array) -> Array:
+    """Some elements of an array of the variable's shape, flat."""
+    if isinstance(where, np.ndarray):
+        return np.asarray(values.reshape(-1)[where])
+    return np.asarray(values[..., *where].reshape(-1))

@@ -1,0 +1,113 @@
+"""Judgements: a verdict for each element and the numbers behind the verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.arrays.columns import Columns
+from gradcheck.arrays.parallel import each, spans
+from gradcheck.arrays.scale import typical
+from gradcheck.arrays.types import Array
+from gradcheck.sparsity.colouring import Slices
+from gradcheck.verdicts.verdict import ElementVerdict
+
+
+@dataclass(frozen=True)
+class Judgement(Columns):
+    """Verdicts of U elements, and the numbers behind them for the cotangent that is shown; all are [U]."""
+
+    verdicts: Array
+    """`ElementVerdict` codes, uint8: the worst over all cotangents."""
+    difference: Array
+    tolerance: Array
+    error_ratio: Array
+    """Error as a share of the tolerance, the worst over all cotangents."""
+    bound: Array
+    """How far the difference can be off."""
+    size: Array
+    """S, the sum of the sizes of the contributions."""
+    corner: Array
+    """Where the one-sided slopes differ."""
+    one_sided: Array
+    """Where only one side of the point lies in the function's domain."""
+
+    @staticmethod
+    def none(count: int = 0) -> Judgement:
+        """The judgement of elements that nothing is known of yet."""
+        return Judgement(
+            np.full(count, ElementVerdict.UNCHECKED, np.uint8),
+            np.zeros(count),
+            np.zeros(count),
+            # Only ever compared with one another.
+            np.zeros(count, np.float32),
+            np.zeros(count),
+            np.zeros(count),
+            np.zeros(count, bool),
+            np.zeros(count, bool),
+        )
+
+    def having(self, verdict: ElementVerdict) -> Array:
+        """Flat indices of the elements with a verdict."""
+        return np.flatnonzero(self.verdicts == verdict)
+
+    @property
+    def checked(self) -> Array:
+        """Mask of the elements that were judged."""
+        return np.asarray(self.verdicts != ElementVerdict.UNCHECKED)
+
+    def worst_first(self) -> Array:
+        """Flat indices of the mismatches, those that are off by most of their tolerances first."""
+        wrong = self.having(ElementVerdict.MISMATCH)
+        return np.asarray(wrong[np.argsort(-self.error_ratio[wrong], kind="stable")])
+
+    def scale(self) -> float:
+        """Typical S of the elements that were judged; 0 where all are 0."""
+        known = np.isfinite(self.size) & self.checked
+        return typical(self.size, known) if (known & (self.size != 0)).any() else 0.0
+
+    def faint(self, limit: float) -> Array:
+        """Flat indices of elements that agree only because their derivative is too small for differences to
+        resolve: those with a bound above a share `limit` of S."""
+
+        def found(part: slice) -> Array:
+            bound = self.bound[part]
+            agrees = (self.verdicts[part] == ElementVerdict.MATCH) & (bound > 0)
+            return np.asarray(part.start + np.flatnonzero(agrees & (bound > limit * self.size[part])))
+
+        return np.concatenate(each(found, spans(self.verdicts.size)))
+
+    def sensitivity(self) -> Array:
+        """For the elements that match and move something, the smallest error that would have been a mismatch
+        as a share of S; infinite where nothing would have been seen."""
+
+        def found(part: slice) -> Array:
+            size, bound = self.size[part], self.bound[part]
+            seen = (self.verdicts[part] == ElementVerdict.MATCH) & ((size > 0) | (bound > 0))
+            with np.errstate(divide="ignore"):
+                return np.asarray(np.maximum(self.tolerance[part], bound)[seen] / size[seen])
+
+        return np.concatenate(each(found, spans(self.verdicts.size)))
+
+
+class Record:
+    """The judgement of a whole variable while it is gathered; `finished` hands it on, read-only."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """Nothing is known yet of a variable of `shape`."""
+        self.shape = shape
+        self.so_far = Judgement.none(math.prod(shape))
+
+    def write(self, where: Slices | Array, judged: Judgement) -> None:
+        """Keep the judgement of some elements: a strided view of the variable, or flat indices."""
+        self.so_far.write(where, judged, self.shape)
+
+    def bound_by(self, flat: Array, bounds: Array) -> None:
+        """Widen what is known of the differences at `flat` to a bound."""
+        self.so_far.bound[flat] = bounds
+
+    def finished(self) -> Judgement:
+        """The judgement, read-only."""
+        return self.so_far.read_only()

@@ -1,0 +1,145 @@
+"""The outcome of a check of tape gradients: what is known of every element, read-only, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.arrays.types import Array
+from gradcheck.function import tape
+from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
+from gradcheck.verdicts import own_dtype, repeatability
+from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.judgement import Judgement
+from gradcheck.verdicts.opinions import Opinion, Source, combined, reason
+from gradcheck.verdicts.rule import ROUNDED
+from gradcheck.verdicts.stages import Examined
+from gradcheck.verdicts.verdict import ElementVerdict
+
+
+@dataclass(frozen=True)
+class VariableOutcome:
+    """What is known of one variable."""
+
+    name: str
+    shape: tuple[int, ...]
+    judgement: Judgement
+    """Flat over the elements."""
+    reason: str | None
+    """Why the variable as a whole fails, such as `the tape returned no gradient`."""
+    limit: float
+    """Bound on a difference, as a share of S, up to which the element is resolved."""
+    said: tuple[Note, ...] = ()
+    """What the opinions say of the variable."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What a user should know of the variable."""
+        return (*self.said, *_notes(self.name, self.shape, self.judgement, self.limit))
+
+    @property
+    def verdict(self) -> ElementVerdict:
+        """The worst verdict of any element."""
+        return ElementVerdict(int(self.judgement.verdicts.max()))
+
+    def revised(self, opinions: Sequence[Opinion]) -> VariableOutcome:
+        """The same variable after further opinions, which overrule what it was."""
+        judgement = combined(self.judgement, opinions)
+        fails = bool((judgement.verdicts >= ElementVerdict.MISMATCH).any())
+        return replace(self, judgement=judgement, reason=self.reason if fails else None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check of one problem found."""
+
+    problem: Problem
+    variables: tuple[VariableOutcome, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """What is said of the check as a whole."""
+
+    @property
+    def verdict(self) -> ElementVerdict:
+        """The worst verdict of any variable or comparison."""
+        verdicts = [variable.verdict for variable in self.variables]
+        verdicts += [comparison.verdict for comparison in self.comparisons]
+        return max(verdicts, default=ElementVerdict.UNCHECKED)
+
+
+def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutcome:
+    """All opinions on one variable, combined."""
+    confirmed, base = examined.confirmed, examined.judgement
+    candidate, name = confirmed.candidate, problem.names[number]
+    natural = candidate.natural(confirmed.colouring, np.arange(base.size.size))
+    nonfinite = np.flatnonzero(~np.isfinite(candidate.tape).all(axis=0))
+    opinions = [Opinion(Source.NONFINITE_TAPE, nonfinite, ElementVerdict.NONFINITE)]
+    unusable = problem.own_tape.reasons[number]
+    notes: list[Note] = []
+    if unusable is None and problem.exact_tape is not problem.own_tape:
+        found, said = own_dtype.opinions(problem, number, base.size, natural)
+        opinions, notes = opinions + found, notes + said
+    elif unusable is not None:
+        # A gradient of None is a gradient of 0, which differences judge; what has no place fails everywhere.
+        everywhere = np.arange(0 if unusable is tape.NO_GRADIENT else base.size.size)
+        opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
+    found, said = repeatability.opinions(problem, number, base.size, natural)
+    opinions, notes = opinions + found, notes + said
+    closed = problem.closed_forms.get(name)
+    if closed is not None:
+        opinions.append(_closed_form(problem, base, closed.reshape(-1), natural))
+    judgement = combined(base, opinions)
+    return VariableOutcome(
+        name,
+        candidate.shape,
+        judgement,
+        reason(judgement, opinions),
+        candidate.rule.limit,
+        tuple(notes),
+    )
+
+
+def _closed_form(problem: Problem, base: Judgement, closed: Array, natural: Array) -> Opinion:
+    """The elements whose difference is off the textbook's gradient."""
+    # Where the function has saturated the formula still knows a slope that no difference can see.
+    unseen = ROUNDED * problem.noise.coarsest * natural
+    apart = np.abs(closed - base.difference)
+    wrong = np.flatnonzero(base.checked & ~(apart <= base.tolerance + unseen))
+    return Opinion(Source.CLOSED_FORM, wrong, ElementVerdict.MISMATCH)
+
+
+def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -> list[Note]:
+    """What a user should know of a variable's elements."""
+
+    def index(flat: Array) -> list[int]:
+        return [int(i) for i in np.unravel_index(int(flat[0]), shape)]
+
+    said = []
+    kinks = judged.having(ElementVerdict.KINK)
+    if kinks.size:
+        said.append(
+            f"{kinks.size:,} of {judged.verdicts.size:,} elements are at a kink (first: {index(kinks)}), a "
+            "corner, where there is no single derivative and the tape's value is a valid one."
+        )
+    one_sided = int(judged.one_sided.sum())
+    if one_sided:
+        said.append(
+            f"{one_sided:,} elements at the edge of the function's domain were differenced on one side only, "
+            "by a one-sided formula of second order."
+        )
+    untold = judged.having(ElementVerdict.INCONCLUSIVE)
+    if untold.size:
+        said.append(
+            f"{untold.size:,} elements could not be judged (first: {index(untold)}): the difference there is "
+            f"known to ± {float(judged.bound[untold[0]]):.2g} only."
+        )
+    faint = judged.faint(limit)
+    if faint.size:
+        said.append(
+            f"{faint.size:,} elements are below what differences can resolve (an error up to "
+            f"{float(judged.bound[faint].max()):.2g} could not be seen)."
+        )
+    return [Note(Kind.WARNING, text, name) for text in said]

@@ -1,0 +1,61 @@
+"""Elements that move nothing: is the slope 0, or has the function saturated?
+
+Where elu is −1 but for less than a rounding, its slope is beyond any difference. Large steps show it: they
+move the output by ever less, much faster than in proportion. A maximum that is not reached, or a relu that is
+off, moves by nothing at once.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from gradcheck.arrays.streams import Stream, generator
+from gradcheck.arrays.types import Array
+from gradcheck.differences.stencils import Level
+from gradcheck.sparsity.colouring import Colouring
+from gradcheck.verdicts.candidate import Candidate
+from gradcheck.verdicts.judgement import Record
+from gradcheck.verdicts.verdict import ElementVerdict
+
+FADING = 1e-3
+"""Share by which a slope shrinks from one large step to the next where a function has saturated."""
+MANY = 4096
+"""Elements up to which all that move nothing are looked at; of more, a sample, and all if one has faded."""
+SAMPLE = 256
+"""Elements of such a sample, from one group: eight evaluations."""
+
+
+def bound_saturated(candidate: Candidate, colouring: Colouring, record: Record) -> None:
+    """Give a bound to the elements that match and move nothing because the function has saturated."""
+    found = record.so_far
+    still = np.flatnonzero((found.verdicts == ElementVerdict.MATCH) & (found.size == 0) & (found.bound == 0))
+    if (
+        still.size > MANY
+        and not _resolution(candidate, colouring, _sample(candidate, colouring, still)).any()
+    ):
+        return
+    for start in range(0, still.size, MANY):
+        flat = still[start : start + MANY]
+        record.bound_by(flat, _resolution(candidate, colouring, flat))
+
+
+def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
+    """Some of the elements, of the group that has the most of them."""
+    groups, _ = colouring.place(still)
+    among = still[groups == np.bincount(groups).argmax()]
+    random = generator(Stream.STANDING_STILL, candidate.steps.seed, candidate.number)
+    return np.sort(random.choice(among, min(SAMPLE, among.size), replace=False))
+
+
+def _resolution(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
+    """The slope below which nothing could be seen of the elements at `still`, [U]; 0 where it really is 0."""
+    far = [
+        Level(candidate.differences.of_elements(colouring, still, step, plain=False), step, step)
+        for step in candidate.steps.far_ladder(still)
+    ]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fading = [(near.size > 0) & (near.size < FADING * level.size) for level, near in pairwise(far)]
+    noise = np.fmax.reduce([level.sums.noise for level in far])
+    return np.where(np.any(fading, axis=0), noise / candidate.steps.scale(still), 0.0)

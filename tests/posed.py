@@ -1,0 +1,21 @@
+"""Problems and candidates for tests of one stage of a check, made as the check makes them."""
+
+from __future__ import annotations
+
+from gradcheck.function.meter import Meter
+from gradcheck.function.problem import Problem, pose
+from gradcheck.settings import Settings
+from gradcheck.targets.target import Target
+from gradcheck.verdicts.candidate import Candidate, candidate
+from tests.corpus.case import Array, Function
+
+
+def posed(function: Function, settings: Settings | None = None, **inputs: Array) -> Problem:
+    """A function at a point, all inputs variables"""
+    target = Target("f", function, inputs)
+    return pose(target, settings or Settings(), tuple(inputs), None, Meter())
+
+
+def variable(problem: Problem, number: int = 0) -> Candidate:
+    """One variable of a problem"""
+    return candidate(problem, number)

@@ -43,8 +43,8 @@ Where to begin: checking.check → procedure.run → checks/elementwise.check �
 Invariants, each held by a test in tests/test_house.py
 ------------------------------------------------------
 1.  A folder imports lower floors only, also inside functions and for types, and no folders form a cycle.
-2.  The arrays of an `Outcome` are read-only, and nothing assigns to an attribute of anything but `self`: a
-    verdict changes only by an `Opinion`, which makes a new value.
+2.  No verdict is edited at a distance: the arrays of an `Outcome` are read-only, an `Opinion` makes a new
+    judgement, and a check assigns to attributes of `self` alone.
 3.  From function/ to report/ no attribute is read or set by a computed name.
 4.  A note is a value (kind, variable, text); nothing searches or cuts its text.
 5.  Every random number comes from arrays/streams.py and the seed, each purpose with a key of its own.

@@ -61,7 +61,7 @@ def _forward_alone(problem: Problem) -> Findings:
         settings,
         problem.meter.count,
         0.0,
-        problem.in_words().replace("tape", "forward mode", 1).partition(", tape")[0],
+        f"forward mode and differences in {problem.precision_in_words()}",
         notes=(*problem.notes, Note(Kind.WARNING, ONLY)),
         comparisons=comparisons,
     )

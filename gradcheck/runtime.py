@@ -46,17 +46,24 @@ def held_back() -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as held:
         if sys.stderr is not None:  # a process started without standard error has none
             sys.stderr.flush()
-        try:
-            kept = os.dup(2)
-        except OSError:  # nothing to hold back either
+        with redirected(2, held.fileno()):
             yield held
-            return
-        try:
-            os.dup2(held.fileno(), 2)
-            yield held
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+
+
+@contextlib.contextmanager
+def redirected(descriptor: int, to: int) -> Iterator[None]:
+    """What is written to a file descriptor goes to another one meanwhile, if there are both."""
+    try:
+        kept = os.dup(descriptor)
+        os.dup2(to, descriptor)
+    except OSError:  # a process without these streams has nothing to keep apart
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 @contextlib.contextmanager

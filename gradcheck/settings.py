@@ -64,8 +64,11 @@ class Budget:
     """`s` for seconds, else evaluations."""
 
     @staticmethod
-    def of(text: str) -> Budget:
-        """Read `60s` or `5000`; ValueError states the rule."""
+    def of(value: Budget | str | float) -> Budget:
+        """A budget, `60s`, `5000`, or a number of evaluations; ValueError states the rule."""
+        if isinstance(value, Budget):
+            return value
+        text = str(value)
         number, unit = (text[:-1], "s") if text.endswith("s") else (text, "")
         try:
             amount = float(number)
@@ -76,11 +79,6 @@ class Budget:
                 f"{text!r} is no budget: give seconds, such as 60s, or evaluations, such as 5000."
             )
         return Budget(amount, unit)
-
-    @staticmethod
-    def given(value: Budget | str | float) -> Budget:
-        """A budget as users write it: text, or a number of evaluations; ValueError states the rule."""
-        return value if isinstance(value, Budget) else Budget.of(str(value))
 
     def share(self, evaluations: float, seconds: float) -> float:
         """The share of a check that the budget pays for, by its estimate."""
@@ -173,7 +171,7 @@ class Settings(Options):
     )
     budget: Budget | None = setting(
         None,
-        Amount(Budget.given),
+        Amount(Budget.of),
         "Seconds or evaluations; where that is too little, a sample is checked.",
         'What the check may cost: seconds as text, such as `"60s"`, or a number of evaluations. Where that '
         "is too little, a seeded sample of elements is checked one by one and the whole tensor along random "
@@ -204,7 +202,7 @@ class Settings(Options):
         Word(Mode),
         "reverse is the tape, forward tf.autodiff.ForwardAccumulator.",
         "`reverse` checks the tape; `forward` checks `tf.autodiff.ForwardAccumulator` against differences "
-        "along random directions instead; `both` does both, and holds them against each other. Where a "
+        "along random directions instead; `both` does both. Where a "
         "custom gradient is called eagerly, forward mode differentiates the operations inside it and never "
         "looks at the gradient written by hand.",
     )

@@ -112,7 +112,8 @@ def model(options: Common, x: tuple[str, ...], y: str | None, loss: str | None, 
             "which can be set.",
             options.quiet,
         )
-    return Check(built.target, options, only_failing=not _is_given("limit"))
+    limit = click.get_current_context().get_parameter_source("limit")
+    return Check(built.target, options, only_failing=limit is click.core.ParameterSource.DEFAULT)
 
 
 @main.command(epilog=CODES)
@@ -128,12 +129,6 @@ def layers(traceback: bool) -> ExitCode:
     width = max(map(len, classes))
     write_out("".join(f"{name:{width}}  {line}\n" for name, line in classes.items()))
     return ExitCode.PASS
-
-
-def _is_given(parameter: str) -> bool:
-    """Whether the user has set a parameter, on the command line or in the environment."""
-    source = click.get_current_context().get_parameter_source(parameter)
-    return source is not click.core.ParameterSource.DEFAULT
 
 
 def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:

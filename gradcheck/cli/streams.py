@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import click
 
+from gradcheck.runtime import redirected
+
 
 def note(text: str, quiet: bool = False) -> None:
     """Say something about the check that is no part of the report."""
@@ -21,18 +23,8 @@ def note(text: str, quiet: bool = False) -> None:
 def aside() -> Iterator[None]:
     """Send what the user's code prints to standard error."""
     sys.stdout.flush()
-    try:
-        kept = os.dup(1)
-        os.dup2(2, 1)
-    except OSError:  # a process without these streams has nothing to keep apart
-        kept = None
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if kept is not None:
-            os.dup2(kept, 1)
-            os.close(kept)
+    with redirected(1, 2), contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def terminal() -> tuple[int | None, bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import tensorflow as tf
 
@@ -30,11 +31,8 @@ def noting_ignored() -> Iterator[list[str]]:
             names.append(getattr(f, "__name__", "a function"))
         return original(f, args, kwargs)
 
-    module._eager_mode_decorator = noting
-    try:
+    with mock.patch.object(module, "_eager_mode_decorator", noting):
         yield names
-    finally:
-        module._eager_mode_decorator = original
 
 
 def in_words(names: list[str]) -> str:

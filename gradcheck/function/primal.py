@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -100,9 +99,7 @@ class Primal:
 
     def at(self, values: Sequence[Any]) -> Primal:
         """The same function at another point."""
-        other = copy.copy(self)
-        other.values = list(values)
-        return other
+        return _At(self, values)
 
     def locate(self, flat: int) -> str:
         """Name and index of one entry of the flat output vector."""
@@ -112,6 +109,15 @@ class Primal:
                 return f"{output.name}{index}"
             flat -= output.size
         raise IndexError(flat)
+
+
+class _At(Primal):
+    """A function at another point: everything but the values is that of the first."""
+
+    def __init__(self, primal: Primal, values: Sequence[Any]) -> None:
+        self.target, self.names, self.dtype = primal.target, primal.names, primal.dtype
+        self.inputs, self.values = primal.inputs, list(values)
+        self.outputs, self.ignored = primal.outputs, primal.ignored
 
 
 def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:

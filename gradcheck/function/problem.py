@@ -70,11 +70,17 @@ class Problem:
     def in_words(self) -> str:
         """The dtypes that tape and differences were computed in."""
         dtypes = sorted({value.dtype.name for value in self.own.values})
-        if self.exact is self.own and dtypes != ["float64"] and self.noise.dtype != "float64":
-            return f"tape and differences in {self.noise.dtype}"
-        rounded = "" if self.noise.dtype == "float64" else f" (rounded to {self.noise.dtype} inside)"
-        own = "" if dtypes == ["float64"] else f", tape also in {' and '.join(dtypes)}"
-        return f"tape and differences in float64{rounded}{own}"
+        float64 = self.exact is not self.own or self.noise.dtype == "float64"
+        own = f", tape also in {' and '.join(dtypes)}" if float64 and dtypes != ["float64"] else ""
+        return f"tape and differences in {self.precision_in_words()}{own}"
+
+    def precision_in_words(self) -> str:
+        """The dtype that differences were computed in, and the one that shows in them."""
+        only = all(value.dtype.name == "float64" for value in self.exact.values)
+        if not only and self.noise.dtype != "float64":
+            return self.noise.dtype
+        inside = "" if self.noise.dtype == "float64" else f" (rounded to {self.noise.dtype} inside)"
+        return f"float64{inside}"
 
 
 def pose(

@@ -54,18 +54,12 @@ def read_tensor(
 ) -> Reading:
     """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
 
-    Parameters
-    ----------
-    text
-        A path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
-        `stdin`, by default the process's own, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
-    option, seed
-        Such as `--x`: error sentences name the option, and random numbers follow from it and the seed.
-    dtype
-        To convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
-    keep_integers
-        With `auto`, whether integers and booleans in .npy and .npz stay what they are, such as indices;
-        written ones, as [[1,2],[3,4]], become float32 all the same.
+    `text` is a path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
+    `stdin`, by default the process's own, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
+    Error sentences name `option`, such as `--x`, and random numbers follow from it and `seed`. `dtype` is
+    what to convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
+    With `keep_integers` and `auto`, integers and booleans in .npy and .npz stay what they are, such as
+    indices; written ones, as [[1,2],[3,4]], become float32 all the same.
 
     Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
@@ -168,8 +162,7 @@ def _suggestion(path: Path) -> str:
         names = sorted(entry for entry in os.listdir(folder) if entry.lower().endswith(SUFFIXES))
     except OSError:
         return f"There is no directory {folder} either." if path.name != str(path) else FORMS
-    near = difflib.get_close_matches(path.name, names, n=3)
-    near = [str(folder / name) if path.name != str(path) else name for name in near]
+    near = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
     return f"Did you mean {' or '.join(near)}?" if near else FORMS
 
 

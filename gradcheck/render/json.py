@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gradcheck.arrays.types import number_or_word
+from gradcheck.render.npz import arrays
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.comparison import Comparison
@@ -61,18 +62,9 @@ def _of_variable(variable: Variable, limit: int) -> dict[str, object]:
 
 
 def _of_element(variable: Variable, index: tuple[int, ...]) -> dict[str, object]:
-    element: dict[str, object] = {
-        "index": list(index),
-        "tape": number_or_word(variable.tape[index]),
-        "difference": number_or_word(variable.difference[index]),
-    }
-    if variable.closed_form is not None:
-        element["closed_form"] = number_or_word(variable.closed_form[index])
-    return element | {
-        "error": number_or_word(variable.error[index]),
-        "tolerance": number_or_word(variable.tolerance[index]),
-        "verdict": ElementVerdict(int(variable.verdicts[index])).label,
-    }
+    numbers = {name: number_or_word(array[index]) for name, array in arrays(variable).items()}
+    verdict = ElementVerdict(int(variable.verdicts[index]))
+    return {"index": list(index), **numbers, "verdict": verdict.label}
 
 
 def _of_comparison(comparison: Comparison) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
@@ -29,6 +28,8 @@ STYLES = {
     ElementVerdict.NONFINITE: "bold red",
 }
 CLOSING = {Verdict.PASS: "bold green", Verdict.FAIL: "bold white on red", Verdict.INCONCLUSIVE: "bold yellow"}
+WORDS = {"index", "variable", "shape", "dtype", "where", "compared", "against", "verdict"}
+"""Headings of columns that are aligned to the left; every other column holds numbers."""
 # Wider than any table: off a terminal nothing is folded or cut.
 ENDLESS = 100_000
 INDENT = 2
@@ -39,17 +40,14 @@ FORMS = ((False, 10), (True, 10), (True, 9), (True, 8), (True, 7), (True, 6))
 
 def to_text(report: Findings) -> str:
     """Plain text as wide as it needs: no escape codes, no digit cut."""
-    return _print(report, ENDLESS, False)
+    return to_terminal(report, ENDLESS, False)
 
 
 def to_terminal(report: Findings, width: int, color: bool) -> str:
     """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut."""
-    return _print(report, width, color)
-
-
-def _print(report: Findings, width: int, color: bool) -> str:
+    written = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=written,
         width=width,
         height=ENDLESS,  # with one of the two alone, rich asks the environment for both
         force_terminal=color,
@@ -61,8 +59,6 @@ def _print(report: Findings, width: int, color: bool) -> str:
         legacy_windows=False,
     )
     console.print(document(report, width))
-    written = console.file
-    assert isinstance(written, io.StringIO)
     return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
 
 
@@ -97,31 +93,20 @@ def _heading(report: Findings, variable: Variable) -> Text:
     return heading
 
 
-@dataclass(frozen=True)
-class Row:
-    """Cells of one line, the style of all of them, and that of the last, which holds the verdict."""
-
-    cells: list[str]
-    style: str
-    verdict_style: str
-
-    @staticmethod
-    def of(cells: list[str], verdict: ElementVerdict) -> Row:
-        """A row in the colour of its verdict where there is something to look at."""
-        style = STYLES[verdict]
-        return Row(cells, style if verdict >= ElementVerdict.INCONCLUSIVE else "", style)
+Row = tuple[list[str], ElementVerdict]
+"""Cells of one line, of which the last holds the verdict, and that verdict."""
 
 
-def _table(columns: Sequence[tuple[str, bool]], width: int, forms: Iterable[tuple[bool, list[Row]]]) -> Table:
+def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[Row]]]) -> Table:
     """A table in the first form that fits into `width`, or in the last, whose cells are then folded.
 
-    A column is its heading and whether it holds numbers; a form is whether headings have two lines, and rows.
+    A column is its heading; a form is whether headings have two lines, and rows.
     """
     for tall, rows in forms:
-        headings = [heading.replace(" ", "\n") if tall else heading for heading, _ in columns]
+        headings = [heading.replace(" ", "\n") if tall else heading for heading in columns]
         widths: list[int | None] = [
             max(cell_len(line) for cell in column for line in cell.split("\n"))
-            for column in zip(headings, *(row.cells for row in rows), strict=True)
+            for column in zip(headings, *(cells for cells, _ in rows), strict=True)
         ]
         if sum(filter(None, widths)) + GAP * (len(columns) - 1) <= width:
             break
@@ -129,40 +114,38 @@ def _table(columns: Sequence[tuple[str, bool]], width: int, forms: Iterable[tupl
         widths = [None] * len(columns)
     # A width that is given saves rich from measuring every cell, several times.
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
-    for (_, number), heading, column_width in zip(columns, headings, widths, strict=True):
-        justify: Literal["left", "right"] = "right" if number else "left"
+    for column, heading, column_width in zip(columns, headings, widths, strict=True):
+        justify: Literal["left", "right"] = "left" if column in WORDS else "right"
         table.add_column(Text(heading), justify=justify, overflow="fold", width=column_width)
-    for row in rows:
-        *first, last = row.cells
-        table.add_row(*(Text(cell, row.style) for cell in first), Text(last, row.verdict_style))
+    for (*first, last), verdict in rows:
+        # A row has the colour of its verdict where there is something to look at.
+        style = STYLES[verdict] if verdict >= ElementVerdict.INCONCLUSIVE else ""
+        table.add_row(*(Text(cell, style) for cell in first), Text(last, STYLES[verdict]))
     return table
 
 
 def _elements(report: Findings, variable: Variable, width: int) -> RenderableType:
-    closed = variable.closed_form is not None
-    columns = [("index", False), ("tape", True), ("finite difference", True)]
-    columns += [("closed form", True)] if closed else []
-    columns += [("absolute error", True), ("relative error", True), ("verdict", False)]
+    columns = ["index", "tape", "finite difference"]
+    columns += [] if variable.closed_form is None else ["closed form"]
+    columns += ["absolute error", "relative error", "verdict"]
     forms = ((tall, _element_rows(report, variable, digits)) for tall, digits in FORMS)
     return Padding(_table(columns, width - INDENT, forms), (0, 0, 0, INDENT), expand=False)
 
 
 def _element_rows(report: Findings, variable: Variable, digits: int) -> list[Row]:
     relative = variable.relative_error()
-    gradients = [variable.tape, variable.difference]
-    gradients += [] if variable.closed_form is None else [variable.closed_form]
+    gradients = [g for g in (variable.tape, variable.difference, variable.closed_form) if g is not None]
     rows = []
     for index in variable.rows(report.limit):
         verdict = ElementVerdict(int(variable.verdicts[index]))
-        cells = [_index(index), *(number(gradient[index], digits) for gradient in gradients)]
+        cells = [str(list(index)), *(number(gradient[index], digits) for gradient in gradients)]
         cells += [small(variable.error[index]), small(relative[index]), verdict.label]
-        rows.append(Row.of(cells, verdict))
+        rows.append((cells, verdict))
     return rows
 
 
 def _summary(report: Findings, width: int) -> RenderableType:
-    columns = [("variable", False), ("shape", False), ("dtype", False), ("elements", True), ("checked", True)]
-    columns += [("worst error", True), ("where", False), ("verdict", False)]
+    columns = ["variable", "shape", "dtype", "elements", "checked", "worst error", "where", "verdict"]
     forms = ((tall, [_summary_row(variable, tall) for variable in report.listed]) for tall in (False, True))
     return _table(columns, width, forms)
 
@@ -177,21 +160,20 @@ def _summary_row(variable: Variable, tall: bool) -> Row:
         f"{variable.verdicts.size:,}",
         f"{100 * variable.coverage:.3g} %",
         small(variable.error[where]),
-        _index(where),
+        str(list(where)),
         (",\n" if tall else ", ").join(counts),
     ]
-    return Row.of(cells, variable.verdict)
+    return cells, variable.verdict
 
 
 def _comparisons(report: Findings, width: int) -> RenderableType:
-    columns = [("compared", False), ("against", False), ("variable", False), ("worst error", True)]
-    columns += [("tolerance", True), ("where", False), ("verdict", False)]
+    columns = ["compared", "against", "variable", "worst error", "tolerance", "where", "verdict"]
     rows = []
     for comparison in report.comparisons:
         numbers = [small(comparison.error), small(comparison.tolerance)] if comparison.made else ["", ""]
-        where = "" if comparison.where is None else _index(comparison.where)
+        where = "" if comparison.where is None else str(list(comparison.where))
         cells = [comparison.what, comparison.against, comparison.variable, *numbers, where]
-        rows.append(Row.of([*cells, comparison.verdict.label], comparison.verdict))
+        rows.append(([*cells, comparison.verdict.label], comparison.verdict))
     return _table(columns, width, ((tall, rows) for tall in (False, True)))
 
 
@@ -252,7 +234,3 @@ def number(value: float, digits: int = 10) -> str:
 def small(value: float) -> str:
     """An error: its size matters, not its digits."""
     return "0" if value == 0 else f"{value:.2e}"
-
-
-def _index(index: tuple[int, ...]) -> str:
-    return str(list(index))

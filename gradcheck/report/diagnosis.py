@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -74,7 +75,8 @@ def _patterns(e: Evidence) -> Iterator[str]:
         yield "the tape gradient is not finite"
         return
     if e.corners[failing].all():
-        yield from _ties(e)
+        how = "is counted twice, or not once in all" if e.tapes[:, failing].any() else "is not counted at all"
+        yield f"wrong only at ties or corners: a tie {how}"
         return
     if _only_closed_form(e):
         yield "tape and difference agree with one another, but not with the closed form"
@@ -106,13 +108,6 @@ def _only_closed_form(e: Evidence) -> bool:
     return bool((agree & apart)[e.failing].all())
 
 
-def _ties(e: Evidence) -> Iterator[str]:
-    if not e.tapes[:, e.failing].any():
-        yield "wrong only at ties or corners: a tie is not counted at all"
-    else:
-        yield "wrong only at ties or corners: a tie is counted twice, or not once in all"
-
-
 def _places(e: Evidence) -> Iterator[str]:
     """Patterns of where only some elements fail."""
     failing, variable = e.failing, e.variable
@@ -127,16 +122,11 @@ def _places(e: Evidence) -> Iterator[str]:
     if borders is not None:
         yield borders
     bad, good = e.point[failing], e.point[e.right]
+    factor = "".join(f", {factor}" for factor in islice(_factors(e), 1))
     if bad.size > 1 and float(bad.max()) < float(good.min()):
-        yield f"wrong only where {variable.name} < {float(good.min()):.4g}{_scaled(e)}"
+        yield f"wrong only where {variable.name} < {float(good.min()):.4g}{factor}"
     elif bad.size > 1 and float(bad.min()) > float(good.max()):
-        yield f"wrong only where {variable.name} > {float(good.max()):.4g}{_scaled(e)}"
-
-
-def _scaled(e: Evidence) -> str:
-    """What else is known of elements that share a place."""
-    factor = next(_factors(e), None)
-    return "" if factor is None else f", {factor}"
+        yield f"wrong only where {variable.name} > {float(good.max()):.4g}{factor}"
 
 
 def _factors(e: Evidence) -> Iterator[str]:
@@ -165,9 +155,8 @@ def _moves(e: Evidence) -> Iterator[str]:
         yield "the tape gradient is the transpose of the difference gradient"
     for axis, length in enumerate(tape.shape):
         for shift, sign in ((1, "−"), (-1, "+")):
-            place = np.arange(length).reshape([-1 if a == axis else 1 for a in range(tape.ndim)])
-            inside = (place >= 1) if shift == 1 else (place < length - 1)
-            inside = everywhere & inside
+            inside = everywhere.copy()
+            np.moveaxis(inside, axis, 0)[0 if shift == 1 else -1] = False
             if length >= 3 and e.same(tape, np.roll(difference, shift, axis), inside):
                 yield f"shifted by one along axis {axis}: tape[i] = difference[i {sign} 1]"
 

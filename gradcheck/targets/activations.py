@@ -28,13 +28,7 @@ _erfc = np.vectorize(math.erfc, otypes=[float])
 def _sigmoid(z: Array) -> Array:
     # exp of −|z| only: never overflows.
     e = np.exp(-np.abs(z))
-    value: Array = np.where(z >= 0, 1.0, e) / (1.0 + e)
-    return value
-
-
-def _softplus(z: Array) -> Array:
-    value: Array = np.logaddexp(0.0, z)
-    return value
+    return np.where(z >= 0, 1.0, e) / (1.0 + e)
 
 
 def _step(inside: Array, below: float = 0.0) -> Array:
@@ -57,15 +51,13 @@ def _silu(z: Array) -> Array:
 def _gelu(z: Array) -> Array:
     """½ erfc(−u) + u exp(−u²) / √π with u = z √½, for gelu(z) = z erfc(−u) / 2 (not the tanh one)."""
     u = z * ROOT_HALF
-    value: Array = 0.5 * _erfc(-u) + u * np.exp(-u * u) / math.sqrt(math.pi)
-    return value
+    return np.asarray(0.5 * _erfc(-u) + u * np.exp(-u * u) / math.sqrt(math.pi))
 
 
 def _mish(z: Array) -> Array:
     """t + z σ(z) (1 − t²) with t = tanh(softplus(z)), for mish(z) = z t."""
-    t = np.tanh(_softplus(z))
-    value: Array = t + z * _sigmoid(z) * (1.0 - t * t)
-    return value
+    t = np.tanh(np.logaddexp(0.0, z))
+    return t + z * _sigmoid(z) * (1.0 - t * t)
 
 
 def _hard_silu(z: Array) -> Array:

@@ -12,10 +12,10 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError, TensorError
 from gradcheck.targets.activations import DERIVATIVES
-from gradcheck.targets.target import ClosedForm, Target
+from gradcheck.targets.target import Target
 
 # What keras.activations exports beside activations.
-_NOT_ACTIVATIONS = ("get", "serialize", "deserialize")
+_NOT_ACTIVATIONS = {"get", "serialize", "deserialize"}
 
 
 def dense(x: Array, w: Array, b: Array | None = None, activation: str = "linear") -> Target:
@@ -29,14 +29,8 @@ def dense(x: Array, w: Array, b: Array | None = None, activation: str = "linear"
         A name that `keras.activations.get` knows. The closed form covers the elementwise ones whose
         derivative needs nothing beyond NumPy; the others, such as softmax, have none.
 
-    Raises
-    ------
-    ShapeError
-        If the shapes do not fit.
-    TensorError
-        If the dtypes differ.
-    TargetError
-        If Keras has no such activation.
+    Raises `ShapeError` if the shapes do not fit, `TensorError` if the dtypes differ, `TargetError` if Keras
+    has no such activation.
     """
     _check_shapes(x, w, b)
     inputs = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
@@ -50,7 +44,8 @@ def dense(x: Array, w: Array, b: Array | None = None, activation: str = "linear"
         y = tf.tensordot(x, w, axes=1)
         return keras.activations.get(activation)(y if b is None else y + b)
 
-    return Target("dense", function, inputs, _closed_form(activation))
+    derivative = DERIVATIVES.get(activation)
+    return Target("dense", function, inputs, derivative and partial(_gradients, derivative))
 
 
 def _check_shapes(x: Array, w: Array, b: Array | None) -> None:
@@ -98,12 +93,8 @@ def _check_activation(name: str, units: int) -> None:
     load_tensorflow()
     import keras
 
-    known = {
-        other: function
-        for other, function in vars(keras.activations).items()
-        if inspect.isfunction(function) and other not in _NOT_ACTIVATIONS
-    }
-    usable = sorted(other for other, function in known.items() if _takes_one_tensor(function))
+    functions = {key: value for key, value in vars(keras.activations).items() if inspect.isfunction(value)}
+    taking_one = {key for key, value in functions.items() if _takes_one_tensor(value)}
     try:
         function = keras.activations.get(name)
     except ValueError:
@@ -111,7 +102,7 @@ def _check_activation(name: str, units: int) -> None:
     if function is None or not _takes_one_tensor(function):
         raise TargetError(
             f"Keras {keras.__version__} has no activation of one tensor named {name!r}.",
-            f"Choose from: {', '.join(usable)}.",
+            f"Choose from: {', '.join(sorted(taking_one - _NOT_ACTIVATIONS))}.",
         )
     if name == "glu" and units % 2:
         raise ShapeError(
@@ -124,11 +115,6 @@ def _takes_one_tensor(function: Any) -> bool:
     """Whether the first parameter is the only one without a default (`threshold` needs more)."""
     parameters = inspect.signature(function).parameters.values()
     return sum(parameter.default is parameter.empty for parameter in parameters) == 1
-
-
-def _closed_form(activation: str) -> ClosedForm | None:
-    derivative = DERIVATIVES.get(activation)
-    return None if derivative is None else partial(_gradients, derivative)
 
 
 def _gradients(derivative: Any, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:

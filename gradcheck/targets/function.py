@@ -28,32 +28,32 @@ def target(
 ) -> Target:
     """A function with its inputs by name, and called `name` in the report, by default its `__name__`.
 
-    Parameters
-    ----------
-    function
-        Takes tensors by position: TensorFlow ignores a custom gradient whose arguments all come by keyword.
-    inputs
-        Arrays by name, passed in the order of the function's parameters (`*args` is one) where every name is
-        one of them, otherwise in the order given; with `names_must_match` another name raises `TargetError`.
-    constants
-        Further arguments, passed as they are and not differentiated; keyword-only parameters take these.
+    `function` takes tensors by position: TensorFlow ignores a custom gradient whose arguments all come by
+    keyword. `inputs` are passed in the order of its parameters (`*args` is one) where every name is one of
+    them, otherwise in the order given; with `names_must_match` another name is refused. `constants` are
+    passed as they are and not differentiated; keyword-only parameters take these.
 
-    Raises
-    ------
-    TargetError
-        If a name is no parameter, or a parameter without a default gets nothing.
+    Raises `TargetError` if a name is no parameter, or a parameter without a default gets nothing.
     """
     name = str(name or getattr(function, "__name__", type(function).__name__))
     constants = dict(constants or {})
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # written in C, without a signature
-        return _unmatched(name, function, inputs, constants)
+        if constants:
+            constant = next(iter(constants))
+            raise TargetError(
+                f"{name} does not tell its parameters, so the constant {constant!r} has no place.",
+                "Write a function around it that takes tensors only.",
+            ) from None
+        return Target(name, function, inputs)
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
     unknown = [key for key in [*inputs, *constants] if key not in signature.parameters]
-    if unknown and not constants and (_takes_any(signature) or not names_must_match):
+    if unknown and not constants and (takes_any or not names_must_match):
         return Target(name, function, inputs)
     if unknown:
-        known = ", ".join(map(_written, signature.parameters.values())) or "none"
+        untyped = (str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
+        known = ", ".join(untyped) or "none"
         raise TargetError(f"{name} has no parameter named {unknown[0]!r}.", f"Its parameters are: {known}.")
     return _matched(name, function, signature, inputs, constants)
 
@@ -96,24 +96,3 @@ def _matched(
         return function(*(values[key] for key in places), **keywords)
 
     return Target(name, call, ordered)
-
-
-def _unmatched(
-    name: str, function: Callable[..., Any], inputs: Mapping[str, Array], constants: Mapping[str, Any]
-) -> Target:
-    if constants:
-        raise TargetError(
-            f"{name} does not tell its parameters, so the constant {next(iter(constants))!r} has no place.",
-            "Write a function around it that takes tensors only.",
-        )
-    return Target(name, function, inputs)
-
-
-def _written(parameter: inspect.Parameter) -> str:
-    """A parameter with its default and without its type."""
-    return str(parameter.replace(annotation=parameter.empty))
-
-
-def _takes_any(signature: inspect.Signature) -> bool:
-    """Whether there is a *args for tensors of any name."""
-    return any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in signature.parameters.values())

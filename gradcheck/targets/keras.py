@@ -72,10 +72,10 @@ def build(
     `data` are arrays by name in the order of the call. Floating ones are rounded to the layer's compute
     dtype, as Keras does itself; integers are passed as they are, and so are whole numbers for an embedding.
     """
-    whole = _takes_indices(layer, list(data))
+    indices = _takes_indices(layer, list(data))
+    whole = [key for key in indices if (data[key] == np.rint(data[key].astype(np.float64))).all()]
     arrays = {
-        key: array.astype(np.int32) if key in whole and _is_whole(array) else _rounded(array, layer)
-        for key, array in data.items()
+        key: array.astype(np.int32) if key in whole else _rounded(array, layer) for key, array in data.items()
     }
     if not layer.built:
         try:
@@ -89,7 +89,7 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
     """Names of the data that are indices: those of an embedding, also where it comes first in a model."""
     if isinstance(layer, keras.layers.Embedding):
         return set(names)
-    inputs = (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
+    inputs = _inputs(layer)
     parts = [part for part in layer._flatten_layers() if isinstance(part, keras.layers.Embedding)]
     embedded = {id(tensor) for part in parts for node in part._inbound_nodes for tensor in node.input_tensors}
     by_name = {tensor.name: tensor for tensor in inputs}
@@ -101,8 +101,9 @@ def _takes_indices(layer: Any, names: Sequence[str]) -> set[str]:
     }
 
 
-def _is_whole(array: Array) -> bool:
-    return bool((np.asarray(array) == np.rint(np.asarray(array, np.float64))).all())
+def _inputs(layer: Any) -> list[Any]:
+    """The inputs that a functional model names; none for every other layer."""
+    return (getattr(layer, "inputs", None) or []) if isinstance(layer, keras.Model) else []
 
 
 def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | None) -> Call:
@@ -123,7 +124,7 @@ def _rounded(array: Array, layer: Any) -> Array:
 
 def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
     """How a layer takes several tensors: as arguments of their own, as a list or as a dict."""
-    inputs = getattr(layer, "inputs", None) if isinstance(layer, keras.Model) else None
+    inputs = _inputs(layer)
     if inputs and len(inputs) != len(names):
         wanted = ", ".join(f"{tensor.name} {tuple(tensor.shape)}" for tensor in inputs)
         raise TargetError(

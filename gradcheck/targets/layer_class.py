@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
 
 from gradcheck.errors import TargetError
-from gradcheck.targets.rebuild import widened
+from gradcheck.targets.rebuild import changed, widened
 from gradcheck.targets.source import is_source, load
 from gradcheck.targets.stateless import precision
 from gradcheck.targets.user_frames import message, where
-
-
-def layer_classes() -> dict[str, str]:
-    """The layers of keras.layers that can be checked, by name, each with the first line of its docstring.
-
-    Left out are aliases, base classes, layers whose input or output is text or integers only, and cells that
-    take a list of states: RNN checks them.
-    """
-    classes = {
-        name: value
-        for name, value in vars(keras.layers).items()
-        if inspect.isclass(value) and issubclass(value, keras.layers.Layer)
-    }
-    return {
-        name: _first_line(cls)
-        for name, cls in sorted(classes.items())
-        if name not in _NOTHING_TO_CHECK and (cls.__name__ == name or cls.__name__ not in classes)
-    }
-
 
 _NOTHING_TO_CHECK = {
     *("Layer", "Wrapper", "InputLayer", "LSTMCell", "StackedRNNCells"),
@@ -43,22 +24,32 @@ _NOTHING_TO_CHECK = {
 }
 
 
-def _first_line(cls: type) -> str:
-    paragraph = (inspect.getdoc(cls) or "").partition("\n\n")[0]
-    return " ".join(paragraph.split()).rstrip(".")
+def layer_classes() -> dict[str, str]:
+    """The layers of keras.layers that can be checked, by name, each with the first line of its docstring.
+
+    Left out are aliases, base classes, layers whose input or output is text or integers only, and cells that
+    take a list of states: RNN checks them.
+    """
+    classes = {name: value for name, value in sorted(vars(keras.layers).items()) if _is_layer_class(value)}
+    return {
+        name: " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split()).rstrip(".")
+        for name, cls in classes.items()
+        if name not in _NOTHING_TO_CHECK and (cls.__name__ == name or cls.__name__ not in classes)
+    }
+
+
+def _is_layer_class(value: Any) -> bool:
+    return inspect.isclass(value) and issubclass(value, keras.layers.Layer)
 
 
 def find(text: str) -> Any:
     """The layer class, or the layer, that a name in keras.layers or FILE.py:NAME means.
 
-    Raises
-    ------
-    TargetError
-        If it is no Keras layer.
+    Raises `TargetError` if it is no Keras layer.
     """
     if not is_source(text):
         found = getattr(keras.layers, text, None)
-        if not (inspect.isclass(found) and issubclass(found, keras.layers.Layer)):
+        if not _is_layer_class(found):
             names = {name.lower(): name for name in layer_classes()}
             near = [names[low] for low in difflib.get_close_matches(text.lower(), names, n=3)]
             hint = f"Did you mean {' or '.join(near)}? " if near else ""
@@ -68,26 +59,20 @@ def find(text: str) -> Any:
             )
         return found
     found = load(text)
-    is_class = inspect.isclass(found) and issubclass(found, keras.layers.Layer)
-    if not is_class and not isinstance(found, keras.layers.Layer):
+    if not _is_layer_class(found) and not isinstance(found, keras.layers.Layer):
         raise TargetError(f"{text} is no Keras layer.", "`gradcheck function` checks other callables.")
     return found
 
 
-@contextlib.contextmanager
-def default_dtype(dtype: str) -> Iterator[None]:
+def default_dtype(dtype: str) -> AbstractContextManager[None]:
     """Make layers at `dtype`, or as Keras does by itself for `auto`."""
-    with contextlib.nullcontext() if dtype == "auto" else precision(dtype):
-        yield
+    return nullcontext() if dtype == "auto" else precision(dtype)
 
 
 def made(found: Any, config: Mapping[str, Any] | None, seed: int) -> tuple[Any, Callable[[], Any] | None]:
     """A layer with weights that follow from the seed, and what makes it at float64.
 
-    Raises
-    ------
-    TargetError
-        If the class does not take the config, or a layer that is made already is given one.
+    Raises `TargetError` if the class does not take the config, or a layer that is made already is given one.
     """
     if not inspect.isclass(found):
         if config is not None:
@@ -102,10 +87,7 @@ def made(found: Any, config: Mapping[str, Any] | None, seed: int) -> tuple[Any, 
 def make(cls: type, config: Mapping[str, Any]) -> Any:
     """A layer of a class with a config, which may hold other layers as {"class_name": …, "config": …}.
 
-    Raises
-    ------
-    TargetError
-        If the class does not take the config.
+    Raises `TargetError` if the class does not take the config.
     """
     try:
         if any(_is_layer(value) for value in config.values()):
@@ -129,11 +111,9 @@ def _is_layer(value: Any) -> bool:
 
 def _located(config: Any) -> Any:
     """A config where layers of Keras may be named by their class alone."""
-    if isinstance(config, list):
-        return [_located(part) for part in config]
-    if not isinstance(config, Mapping):
-        return config
-    located = {key: _located(value) for key, value in config.items()}
-    if "class_name" in located and hasattr(keras.layers, str(located["class_name"])):
-        located = {"module": "keras.layers", "registered_name": None, "config": {}} | located
-    return located
+
+    def change(found: dict[str, Any]) -> dict[str, Any]:
+        named = hasattr(keras.layers, str(found.get("class_name")))
+        return {"module": "keras.layers", "registered_name": None, "config": {}} | found if named else found
+
+    return changed(config, change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import zipfile
 from collections.abc import Callable
@@ -22,10 +23,7 @@ def load_model(path: Path, unsafe: bool = False) -> Any:
     In Keras' safe mode, which `unsafe` switches off, a file cannot run code of its own: Lambda layers are
     refused. Classes of the user's own must be registered with `keras.saving.register_keras_serializable`.
 
-    Raises
-    ------
-    TargetError
-        If there is no such file, it is no Keras model, or safe mode refuses it.
+    Raises `TargetError` if there is no such file, it is no Keras model, or safe mode refuses it.
     """
     if not path.exists():
         raise TargetError(f"There is no file {str(path)!r}.", "Save one with model.save('model.keras').")
@@ -64,21 +62,13 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
 def loss_on(name: str, y: Array) -> Callable[[Any], Any]:
     """A Keras loss by name as a function of the output: the mean over the samples, as in training.
 
-    Raises
-    ------
-    TargetError
-        If Keras has no such loss.
+    Raises `TargetError` if Keras has no such loss.
     """
     try:
         keras.losses.get(name)
     except ValueError:
-        known = sorted(
-            other
-            for other, value in vars(keras.losses).items()
-            if not isinstance(value, type)
-            and callable(value)
-            and other not in ("get", "serialize", "deserialize")
-        )
+        functions = {name for name, value in vars(keras.losses).items() if inspect.isfunction(value)}
+        known = sorted(functions - {"get", "serialize", "deserialize"})
         raise TargetError(
             f"Keras {keras.__version__} has no loss named {name!r}.", f"Choose from: {', '.join(known)}."
         ) from None

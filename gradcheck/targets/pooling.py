@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from gradcheck.targets.target import Target
 
 PADDINGS = ("valid", "same")
 DATA_FORMATS = ("channels_last", "channels_first")
+Gradient = Callable[[Array, Array, Array], Array]
+"""(x, upstream, places of the windows) → gradient of x, all with the steps on the last axis."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +65,10 @@ def maxpool1d(
     padding
         `valid`: only windows that lie inside; `same`: ceil(steps / strides) windows, padding never wins.
 
-    Raises
-    ------
-    ShapeError
-        If x has not three axes, or no window fits.
-    TargetError
-        If an option has a value that pooling does not know.
+    Raises `ShapeError` if x has not three axes, or no window fits, `TargetError` if an option has a value
+    that pooling does not know.
     """
-    windows = _windows("maxpool1d", x, pool_size, strides, padding, data_format)
-
-    def function(x: Any) -> Any:
-        import tensorflow as tf
-
-        return _pooled(tf.nn.max_pool1d, x, windows)
-
-    def closed_form(inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
-        return {"x": _scatter_to_maximum(inputs["x"], upstream, windows)}
-
-    return Target("maxpool1d", function, {"x": x}, closed_form)
+    return _pooling("maxpool1d", _scatter_to_maximum, x, pool_size, strides, padding, data_format)
 
 
 def avgpool1d(
@@ -94,60 +82,58 @@ def avgpool1d(
 
     Takes and raises what `maxpool1d` does; with `same` padding a window averages its real elements only.
     """
-    windows = _windows("avgpool1d", x, pool_size, strides, padding, data_format)
+    return _pooling("avgpool1d", _share_evenly, x, pool_size, strides, padding, data_format)
+
+
+def _pooling(
+    name: str, gradient: Gradient, x: Array, pool_size: int, strides: int | None, padding: str, layout: str
+) -> Target:
+    """The pooling layer `name`, whose gradient is known for the steps on the last axis."""
+    windows = _windows(name, x, pool_size, strides, padding, layout)
 
     def function(x: Any) -> Any:
         import tensorflow as tf
 
-        return _pooled(tf.nn.avg_pool1d, x, windows)
+        pool = tf.nn.max_pool1d if name == "maxpool1d" else tf.nn.avg_pool1d
+        arguments = (windows.pool_size, windows.strides, padding.upper())
+        if layout == "channels_last":
+            return pool(x, *arguments)
+        # On the CPU TensorFlow pools channels_last only.
+        return tf.transpose(pool(tf.transpose(x, (0, 2, 1)), *arguments), (0, 2, 1))
 
     def closed_form(inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
-        return {"x": _share_evenly(inputs["x"], upstream, windows)}
+        steps_last = windows.steps_last(inputs["x"])
+        places = windows.places(steps_last.shape[-1])
+        return {"x": windows.steps_last(gradient(steps_last, windows.steps_last(upstream), places))}
 
-    return Target("avgpool1d", function, {"x": x}, closed_form)
-
-
-def _pooled(pool: Any, x: Any, windows: Windows) -> Any:
-    """Apply a pooling of TensorFlow, which on the CPU knows channels_last only."""
-    import tensorflow as tf
-
-    arguments = (windows.pool_size, windows.strides, windows.padding.upper())
-    if windows.data_format == "channels_last":
-        return pool(x, *arguments)
-    return tf.transpose(pool(tf.transpose(x, (0, 2, 1)), *arguments), (0, 2, 1))
+    return Target(name, function, {"x": x}, closed_form)
 
 
-def _scatter_to_maximum(x: Array, upstream: Array, windows: Windows) -> Array:
-    """Each window's upstream gradient goes to its first largest element (the one-hot of its argmax)."""
-    x, r = windows.steps_last(x), windows.steps_last(upstream)
-    places = windows.places(x.shape[-1])
+def _scatter_to_maximum(x: Array, r: Array, places: Array) -> Array:
+    """Each window's upstream gradient r goes to its first largest element (the one-hot of its argmax)."""
     # Running maximum over the places of a window: strict >, so that the first of equals keeps the gradient.
     best = np.full(r.shape, -np.inf)
     where = np.zeros(r.shape, np.intp)
     for place in places.T:
         real = (place >= 0) & (place < x.shape[-1])
         value = np.where(real, x[..., np.clip(place, 0, x.shape[-1] - 1)], -np.inf)
-        larger = value > best
-        best = np.where(larger, value, best)
-        where = np.where(larger, place, where)
+        where = np.where(value > best, place, where)
+        best = np.maximum(value, best)
     # bincount adds up where windows overlap and choose the same element.
     row = np.arange(r.shape[0] * r.shape[1]).reshape(*r.shape[:2], 1) * x.shape[-1]
     total = np.bincount((row + where).reshape(-1), weights=r.reshape(-1), minlength=x.size)
-    return windows.steps_last(total.reshape(x.shape))
+    return total.reshape(x.shape)
 
 
-def _share_evenly(x: Array, upstream: Array, windows: Windows) -> Array:
+def _share_evenly(x: Array, r: Array, places: Array) -> Array:
     """Each real element of a window gets r / (number of real elements in the window)."""
-    r = windows.steps_last(upstream)
-    shape = windows.steps_last(x).shape
-    places = windows.places(shape[-1])
-    real = (places >= 0) & (places < shape[-1])
+    real = (places >= 0) & (places < x.shape[-1])
     share = r / real.sum(axis=1)
-    total = np.zeros(shape)
+    total = np.zeros(x.shape)
     for place, inside in zip(places.T, real.T, strict=True):
         # Within one place of all windows each step occurs once, since strides are at least 1.
         total[..., place[inside]] += share[..., inside]
-    return windows.steps_last(total)
+    return total
 
 
 def _windows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -29,38 +29,46 @@ def at_float64(layer: Any) -> Any:
     return keras.saving.deserialize_keras_object(config, custom_objects=known, safe_mode=False)
 
 
-def _with_functions(config: Any, parts: Mapping[str, Any], known: dict[str, Any]) -> Any:
+def _with_functions(config: Any, parts: Mapping[Any, Any], known: dict[str, Any]) -> Any:
     """A config with the functions that the layers have, such as a user's activation, in place.
 
     Keras would look for a function by its name, or make one from its code without what that refers to. Lambda
     takes names only: its functions are added to `known`.
     """
-    if isinstance(config, (list, tuple)):
-        return type(config)(_with_functions(part, parts, known) for part in config)
-    if not isinstance(config, Mapping):
-        return config
-    found = {key: _with_functions(value, parts, known) for key, value in config.items()}
-    if isinstance(found.get("config"), Mapping):
-        part = parts.get(found["config"].get("name"))
-        for key in found["config"]:
+
+    def change(found: dict[str, Any]) -> dict[str, Any]:
+        inner = found.get("config")
+        if not isinstance(inner, dict):
+            return found
+        part = parts.get(inner.get("name"))
+        for key in inner:
             own = getattr(part, key, None)
             if isinstance(own, FunctionType) and not own.__module__.startswith("keras."):
-                name = f"{part.name}.{key}" if isinstance(part, keras.layers.Lambda) else None
-                found["config"][key] = own if name is None else name
-                known |= {} if name is None else {name: own}
-    return found
+                inner[key] = own
+                if isinstance(part, keras.layers.Lambda):
+                    inner[key] = f"{part.name}.{key}"
+                    known[inner[key]] = own
+        return found
+
+    return changed(config, change)
 
 
 def widened(config: Any) -> Any:
     """A config with every floating dtype in it, nested ones too, replaced by float64."""
+
+    def change(found: dict[str, Any]) -> dict[str, Any]:
+        return found | {"dtype": "float64"} if _policy(found.get("dtype")) in _FLOATING else found
+
+    return changed(config, change)
+
+
+def changed(config: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """A copy of a config in which every dict, the innermost first, is what `change` makes of it."""
     if isinstance(config, (list, tuple)):
-        return type(config)(widened(part) for part in config)
+        return type(config)(changed(part, change) for part in config)
     if not isinstance(config, Mapping):
         return config
-    return {
-        key: "float64" if key == "dtype" and _policy(value) in _FLOATING else widened(value)
-        for key, value in config.items()
-    }
+    return change({key: changed(value, change) for key, value in config.items()})
 
 
 def _policy(dtype: Any) -> Any:

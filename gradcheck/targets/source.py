@@ -12,8 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck.errors import TargetError
-from gradcheck.targets.user_frames import message, where
+from gradcheck.targets.user_frames import message, refusal
 
+IMPORTED = ("when it was imported", "Import it by itself to see the cause.")
+"""What `refusal` says of code that raised: when, and the remedy without lines of the user's own."""
 FORMS = "Write FILE.py:NAME or package.module:NAME."
 
 
@@ -23,15 +25,14 @@ def load(text: str) -> Any:
     The folder of a file, or the working directory for a dotted module, comes first on sys.path, as when
     Python runs the file; a file in a package is imported as a part of it, so that its relative imports work.
 
-    Raises
-    ------
-    TargetError
-        If there is no such file, module or name, or the module raises.
+    Raises `TargetError` if there is no such file, module or name, or the module raises.
     """
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
-        raise TargetError(f"{text!r} does not say which object to take.", _forms(text))
-    module = import_file(Path(place)) if place.endswith(".py") else _module(place)
+        path = Path(text)
+        choices = f" {_choices(import_file(path), '')}" if path.suffix == ".py" and path.is_file() else ""
+        raise TargetError(f"{text!r} does not say which object to take.", f"{FORMS}{choices}")
+    module = import_file(Path(place)) if place.endswith(".py") else _imported(Path.cwd(), place, place)
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -43,10 +44,7 @@ def load(text: str) -> Any:
 def load_callable(text: str) -> Any:
     """What `load` gives, if it can be called with tensors; a class that needs no arguments is made one.
 
-    Raises
-    ------
-    TargetError
-        As `load`, and if the object cannot be called.
+    Raises what `load` raises, and `TargetError` if the object cannot be called.
     """
     found = load(text)
     if not callable(found):
@@ -77,13 +75,6 @@ def is_source(text: str) -> bool:
     return ":" in text or text.endswith(".py")
 
 
-def _forms(text: str) -> str:
-    path = Path(text)
-    if path.suffix != ".py" or not path.is_file():
-        return FORMS
-    return f"{FORMS} {_choices(import_file(path), '')}"
-
-
 def import_file(path: Path) -> ModuleType:
     """Import a Python file, with its folder first on sys.path; raises what `load` raises."""
     if not path.is_file():
@@ -101,7 +92,7 @@ def import_file(path: Path) -> ModuleType:
         return _run(path)
     except ImportError as error:
         if "attempted relative import" not in str(error):
-            raise _refusal(path.name, error) from error
+            raise refusal(path.name, error, *IMPORTED) from error
     # Relative imports between files that no __init__.py makes a package: the folder's name serves as one.
     return _imported(root.parent, f"{root.name}.{path.stem}", str(path))
 
@@ -120,12 +111,8 @@ def _run(path: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, ImportError) or not isinstance(error, Exception):
             raise
-        raise _refusal(path.name, error) from error
+        raise refusal(path.name, error, *IMPORTED) from error
     return module
-
-
-def _module(dotted: str) -> ModuleType:
-    return _imported(Path.cwd(), dotted, dotted)
 
 
 def _imported(root: Path, dotted: str, shown: str) -> ModuleType:
@@ -138,7 +125,7 @@ def _imported(root: Path, dotted: str, shown: str) -> ModuleType:
             raise TargetError(
                 f"There is no module {error.name!r} in {root} or among the installed packages.", FORMS
             ) from error
-        raise _refusal(shown, error) from error
+        raise refusal(shown, error, *IMPORTED) from error
 
 
 def _first_on_path(folder: Path) -> None:
@@ -146,26 +133,16 @@ def _first_on_path(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _refusal(name: str, error: BaseException) -> TargetError:
-    return TargetError(
-        f"{name} raised {type(error).__name__} when it was imported: {message(error)}",
-        where(error, "Import it by itself to see the cause."),
-    )
-
-
 def _choices(module: ModuleType, wrong: str) -> str:
     """What the module defines and can be called, the nearest names first."""
     own = [
         name
         for name, value in vars(module).items()
-        if callable(value) and not name.startswith("_") and _is_from(value, module)
+        # An instance was made in the module, where its class is.
+        if callable(value) and not name.startswith("_")
+        if getattr(value, "__module__", module.__name__) == module.__name__
     ]
     near = difflib.get_close_matches(wrong, own, n=1)
     if near:
         return f"Did you mean {near[0]}?"
     return f"It defines: {', '.join(own)}." if own else "It defines nothing that can be called."
-
-
-def _is_from(value: Any, module: ModuleType) -> bool:
-    """Whether an object was made in a module: an instance is, where its class is."""
-    return getattr(value, "__module__", module.__name__) == module.__name__

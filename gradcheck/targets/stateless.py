@@ -20,6 +20,7 @@ from gradcheck.errors import NondeterministicError, TargetError
 from gradcheck.targets.user_frames import message
 
 EXACT = "float64"
+INCOMPLETE_CONFIG = "Its get_config must give back every argument of its __init__."
 SHOWN = 200
 """Characters of a message that a report repeats."""
 
@@ -85,22 +86,17 @@ class Stateless:
             self.call(self.layer, [tf.constant(array) for array in self.data])
             after = [scope.get_current_value(seed).numpy() for seed in seeds]
         drawn = [s for s, b, a in zip(seeds, before, after, strict=True) if not np.array_equal(a, b)]
-        owners = [self._owner(variable) for variable in drawn]
-        if owners:
+        if drawn:
+            # The innermost layer that has a seed comes last.
+            parts = self.layer._flatten_layers()
+            owners = {id(v): part for part in parts for v in part.non_trainable_variables}
+            named = [f"{type(owners[id(s)]).__name__} {owners[id(s)].name!r}" for s in drawn]
             raise NondeterministicError(
-                f"{self.name} draws random numbers in this call, in {', '.join(dict.fromkeys(owners))}.",
+                f"{self.name} draws random numbers in this call, in {', '.join(dict.fromkeys(named))}.",
                 "Check it outside training mode, or set the rate of its dropout to 0."
                 if self.call.keywords.get("training")
                 else "Only what gives the same output twice has a gradient to check.",
             )
-
-    def _owner(self, variable: Any) -> str:
-        """The innermost layer that has a variable."""
-        owner = self.layer
-        for layer in self.layer._flatten_layers():
-            if any(other is variable for other in layer.non_trainable_variables):
-                owner = layer
-        return f"{type(owner).__name__} {owner.name!r}"
 
     def _point(self) -> list[Any]:
         """Data and trainable weights as they are."""
@@ -115,12 +111,8 @@ class Stateless:
         weights = tensors[len(self.data) :]
         values = [*weights, *(variable.value for variable in self.layer.non_trainable_variables)]
         variables = [*layer.trainable_variables, *layer.non_trainable_variables]
-        return keras.StatelessScope(
-            state_mapping=[
-                (variable, tf.cast(value, variable.dtype))
-                for variable, value in zip(variables, values, strict=True)
-            ]
-        )
+        pairs = zip(variables, values, strict=True)
+        return keras.StatelessScope(state_mapping=[(v, tf.cast(value, v.dtype)) for v, value in pairs])
 
     def _run(self, layer: Any, tensors: Sequence[Any]) -> Any:
         with self._scope(layer, tensors):
@@ -136,7 +128,7 @@ class Stateless:
                     raise TargetError(
                         f"{self.name} cannot be rebuilt from its config at float64, "
                         f"{type(error).__name__}: {message(error)[:SHOWN]}",
-                        "Its get_config must give back every argument of its __init__.",
+                        INCOMPLETE_CONFIG,
                     ) from error
                 try:
                     self.call(copy, [_widened(tf.constant(array)) for array in self.data])
@@ -151,12 +143,10 @@ class Stateless:
 
     def _hold_against(self, copy: Any) -> None:
         """Refuse a copy that is another function: a get_config can leave an argument out."""
-        remedy = "Its get_config must give back every argument of its __init__."
         shapes = [[tuple(v.shape) for v in layer.trainable_variables] for layer in (self.layer, copy)]
-        if shapes[0] != shapes[1] or len(self.layer.non_trainable_variables) != len(
-            copy.non_trainable_variables
-        ):
-            raise TargetError(f"{self.name}, rebuilt from its config, has other weights.", remedy)
+        fixed = [len(layer.non_trainable_variables) for layer in (self.layer, copy)]
+        if shapes[0] != shapes[1] or fixed[0] != fixed[1]:
+            raise TargetError(f"{self.name}, rebuilt from its config, has other weights.", INCOMPLETE_CONFIG)
         point = self._point()
         own = _joined(self._run(self.layer, point))
         with precision(EXACT):
@@ -167,7 +157,7 @@ class Stateless:
         if apart > share * float(np.max(np.abs(exact), initial=0.0)):
             raise TargetError(
                 f"{self.name}, rebuilt from its config at float64, gives other outputs, {apart:.3g} apart.",
-                remedy,
+                INCOMPLETE_CONFIG,
             )
 
 

@@ -44,12 +44,15 @@ def where(error: BaseException, otherwise: str) -> str:
     return f"\nIt happened here:\n{lines}" if lines else otherwise
 
 
-def refusal(target: str, error: Exception, when: str) -> TargetError:
-    """The one sentence for a function, or a backward pass, that raised, and the user's own lines."""
-    return TargetError(
-        f"{target} raised {type(error).__name__} {when}: {message(error)}",
-        where(error, "Call it by itself with the same tensors to see the cause."),
-    )
+def refusal(
+    name: str,
+    error: BaseException,
+    when: str,
+    otherwise: str = "Call it by itself with the same tensors to see the cause.",
+) -> TargetError:
+    """The one sentence for code that raised, and the user's own lines, or what to do where there are none."""
+    sentence = f"{name} raised {type(error).__name__} {when}: {message(error)}"
+    return TargetError(sentence, where(error, otherwise))
 
 
 def own_lines(error: BaseException) -> str:

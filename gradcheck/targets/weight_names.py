@@ -49,12 +49,8 @@ def _distinct(paths: list[str]) -> list[str]:
 def assign(layer: Any, name: str, given: Mapping[str, Array]) -> list[str]:
     """Set the weights of a built layer by name; the names of those that were not given come back.
 
-    Raises
-    ------
-    TargetError
-        If the layer has no weight of a given name.
-    ShapeError
-        If a weight has another shape.
+    Raises `TargetError` if the layer has no weight of a given name, `ShapeError` if a weight has another
+    shape.
     """
     weights = names_of_weights(layer, layer.weights)
     listed = ", ".join(f"{key} {tuple(weight.shape)}" for key, weight in weights.items()) or "none"

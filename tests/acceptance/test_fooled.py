@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
 from tests.corpus.case import Broken, Function, distorted, scaled
-from tests.parameters import named
+from tests.parameters import every, named
 from tests.saying import normal
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -222,7 +222,7 @@ CASES: dict[str, tuple[Function, Array]] = {
 
 # Every mismatch costs a closer look: one case of each kind has a gradient that is wrong everywhere.
 WRONG_EVERYWHERE = ("narrow", "negative, mixed", "gate", "routed", "top k", "in NumPy", "root of difference")
-EVERY_RUN = ("narrow", "negative, mixed", "gate", "routed", "masked", "in NumPy", "by a loop", "edge of log")
+EVERY_RUN = ("narrow", "negative, mixed", "routed", "in NumPy", "edge of log")
 """Whose gradient that is wrong in one element every run tries: one for each way of being fooled."""
 TRIED = [
     (name, gradient)
@@ -234,7 +234,7 @@ TRIED = [
 
 def in_every_run(number: int, tried: tuple[str, str]) -> bool:
     name, gradient = tried
-    return gradient == "right" or (gradient == "one element by 1 %" and name in EVERY_RUN) or name == "narrow"
+    return gradient == "right" or (gradient == "one element by 1 %" and name in EVERY_RUN)
 
 
 @pytest.mark.parametrize("tried", named(TRIED, ": ".join, in_every_run))
@@ -285,7 +285,7 @@ LEAKS: dict[str, Function] = {
 }
 
 
-@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize("name", named(LEAKS, str, every(2)))
 def test_a_forward_that_leaks_where_its_gradient_does_not_fails(name: str) -> None:
     auto, alone = both(leaking(LEAKS[name]), ROWS)
 

@@ -19,6 +19,7 @@ from gradcheck import GradcheckError, Verdict
 from gradcheck.arrays.types import Array
 from gradcheck.errors import NondeterministicError, TargetError
 from gradcheck.targets.keras import target
+from tests.parameters import named
 
 L = keras.layers
 
@@ -109,7 +110,11 @@ def inputs(data: list[Array]) -> dict[str, Array]:
     return {"x": data[0]} if len(data) == 1 else {f"x{n}": array for n, array in enumerate(data, start=1)}
 
 
-@pytest.mark.parametrize("name", RIGHT)
+LONG = ("GRU", "SimpleRNN", "Bidirectional", "Conv3D", "GroupNormalization")
+"""Layers of more than half a second that are like another."""
+
+
+@pytest.mark.parametrize("name", named(RIGHT, str, lambda number, name: name not in LONG))
 def test_a_layer_of_keras_is_right(name: str) -> None:
     """The verdict, and the gradients against a tape around the layer as anybody would call it."""
     keras.utils.set_random_seed(1)

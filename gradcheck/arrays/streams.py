@@ -35,6 +35,8 @@ class Stream(IntEnum):
     UNSETTLED_HALVES = 18
     JOINED_COPIES = 19
     STANDING_STILL = 20
+    LINEARITY_WEIGHTS = 21
+    JVP_ROUNDED_INPUTS = 22
 
 
 def generator(stream: Stream, seed: int, *parts: int) -> np.random.Generator:

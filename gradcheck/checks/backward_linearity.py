@@ -39,7 +39,7 @@ def check(problem: Problem) -> list[Comparison]:
 
 def _linear(problem: Problem, number: int) -> Comparison:
     name, outputs, settings = problem.names[number], problem.base.size, problem.settings
-    random = generator(Stream.BACKWARD_LINEARITY, settings.seed, number)
+    random = generator(Stream.LINEARITY_WEIGHTS, settings.seed, number)
     drawn = draw_cotangents(outputs, None, settings.seed, 2 * PROBES, Stream.BACKWARD_LINEARITY)[1:]
     errors, sizes, note = [], [], ""
     for at, along in zip(drawn[:PROBES], drawn[PROBES:], strict=True):

@@ -157,7 +157,7 @@ class _Line:
         largest = np.zeros(size.shape)
         shares = roundings([self.problem.noise.dtype] * len(values))
         for trial in range(TRIALS):
-            random = generator(Stream.ROUNDED_INPUTS, trial)
+            random = generator(Stream.JVP_ROUNDED_INPUTS, self.problem.settings.seed, trial)
             moved = self.tangent(nearby(values, shares, Size.ITSELF, Draw.HALF_TO_WHOLE, random))
             if here is not None and moved is not None:
                 largest = np.fmax(largest, np.abs(moved - here))

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from collections import defaultdict
+from typing import Any
 
 import numpy as np
+import pytest
+import tensorflow as tf
 
+from gradcheck import check
 from gradcheck.arrays.streams import Stream, generator, generator_of_option
 from gradcheck.arrays.types import Array
+from tests.corpus.case import distorted, one_element, scaled
+from tests.saying import normal
 
 OPTIONS = ("--x", "--w", "--bias", "-x", "--upstream")
 
@@ -26,7 +34,11 @@ def test_no_key_is_the_first_byte_of_an_option() -> None:
 
 
 def test_all_streams_differ() -> None:
-    """Also by their parts, by the seed, and from the tensors of the command line."""
+    """Also by their parts, by the seed, and from the tensors of the command line.
+
+    NumPy takes a key with zeros at its end for the key without: a part of 0 gives the stream without parts,
+    so that a purpose draws either always with parts or always without.
+    """
     draws: list[tuple[int, ...]] = []
     for seed in (0, 1, 7):
         draws += [drawn(generator(stream, seed)) for stream in Stream]
@@ -50,3 +62,40 @@ def test_streams_are_not_shifted_copies_of_one_another() -> None:
     correlation = np.corrcoef(columns)
 
     assert np.abs(correlation - np.eye(len(columns))).max() < 5 / np.sqrt(count)
+
+
+def test_no_two_places_draw_with_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In checks of everything that there is, as NumPy sees the keys: without the zeros at their end."""
+    places: dict[tuple[int, ...], set[str]] = defaultdict(set)
+    original = np.random.default_rng
+
+    def noting(key: list[int]) -> Any:
+        caller = sys._getframe(2)
+        if caller.f_globals["__name__"].startswith("gradcheck."):
+            numbers = [int(number) for number in key]
+            while numbers[-1] == 0:
+                numbers.pop()
+            places[tuple(numbers)].add(f"{caller.f_globals['__name__']}:{caller.f_lineno}")
+        return original(key)
+
+    monkeypatch.setattr(np.random, "default_rng", noting)
+
+    def function(x: Any, y: Any) -> Any:
+        return tf.tanh(tf.matmul(x, y)) + tf.reduce_max(x, axis=1, keepdims=True)
+
+    def traced(x: Any) -> Any:
+        return x * x if tf.executing_eagerly() else x * tf.stop_gradient(x)
+
+    inputs = {"x": np.round(normal(6, 70), 1), "y": normal(70, 3, seed=1)}
+    check(function, inputs, order=2, mode="both", execution="graph", check_pfor=True)
+    check(distorted(function, scaled(1.01)), inputs, budget=20)
+    check(distorted(tf.sin, one_element(1.01)), {"x": normal(9)})
+    check(traced, {"x": normal(3)}, execution="graph")
+    check(distorted(tf.nn.relu, lambda g: g + 2), {"x": np.array([0.0, 1.0])})
+    check(tf.nn.elu, {"x": np.full(5000, -40.0)})
+    check(lambda x: tf.nn.relu(x) @ normal(4, 4), {"x": np.zeros((3, 4))}, order=2, mode="both")
+    check(lambda x: tf.sin(3e4 * x), {"x": normal(20).astype(np.float32)}, mode="both")
+
+    assert {key: found for key, found in places.items() if len(found) > 1} == {}
+    unseen = {stream.name for stream in Stream} - {Stream(key[1]).name for key in places if len(key) > 1}
+    assert unseen == set()

@@ -110,7 +110,7 @@ def inputs(data: list[Array]) -> dict[str, Array]:
     return {"x": data[0]} if len(data) == 1 else {f"x{n}": array for n, array in enumerate(data, start=1)}
 
 
-LONG = ("GRU", "SimpleRNN", "Bidirectional", "Conv3D", "GroupNormalization")
+LONG = ("GRU", "LSTM", "SimpleRNN masked", "Bidirectional", "Conv3D", "GroupNormalization")
 """Layers of more than half a second that are like another."""
 
 

@@ -258,7 +258,6 @@ NETWORKS = (
         made(squared_loss, x=(6, 8), w1=(8, 12), b1=(12,), w2=(12, 4), b2=(4,)),
         "w1",
         without_penalty(0.01),
-        True,
     ),
     Network(
         "loss of three rectified layers",

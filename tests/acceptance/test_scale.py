@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Verdict, check
@@ -52,6 +53,7 @@ def test_ties_of_whole_numbers_are_kinks() -> None:
     assert report.evaluations < 2000
 
 
+@pytest.mark.full
 def test_a_gradient_that_is_wrong_everywhere_ends() -> None:
     report = check(distorted(pooled, scaled(1.001)), {"x": normal(10, 1000, 10)})
 
@@ -60,6 +62,7 @@ def test_a_gradient_that_is_wrong_everywhere_ends() -> None:
     assert report.evaluations < 5000
 
 
+@pytest.mark.full
 def test_a_saturated_softmax_passes() -> None:
     """60 rows of 60 logits, nearly all so far below the largest that nothing moves: a bounded number each."""
     report = check(lambda x: tf.nn.softmax(x), {"x": 100 * normal(60, 60)})

@@ -194,6 +194,7 @@ def test_outputs_that_are_the_input_are_kept(size: int, dtype: str) -> None:
     assert (view(movable.tensor()) == 5).all()
 
 
+@pytest.mark.full
 def test_a_large_check_of_what_returns_its_input() -> None:
     """Every group is moved in the same memory, which is also that of the output"""
     mixing = tf.constant(np.eye(300) + np.eye(300, k=1))

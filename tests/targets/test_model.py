@@ -75,6 +75,7 @@ def test_a_loss_that_keras_does_not_have() -> None:
         loss_on("mze", Y)
 
 
+@pytest.mark.full
 def test_the_worst_weight_first(trained: Path) -> None:
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def doubled(x: Any) -> Any:

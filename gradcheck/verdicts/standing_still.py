@@ -42,9 +42,9 @@ def bound_saturated(candidate: Candidate, colouring: Colouring, record: Record) 
 
 
 def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
-    """Some of the elements, of the group that has the most of them."""
+    """Some of the elements: of the group that has the most of them, or of all where each is its own group."""
     groups, _ = colouring.place(still)
-    among = still[groups == np.bincount(groups).argmax()]
+    among = still if colouring.members == 1 else still[groups == np.bincount(groups).argmax()]
     random = generator(Stream.STANDING_STILL, candidate.steps.seed, candidate.number)
     return np.sort(random.choice(among, min(SAMPLE, among.size), replace=False))
 

@@ -37,6 +37,7 @@ class Stream(IntEnum):
     STANDING_STILL = 20
     LINEARITY_WEIGHTS = 21
     JVP_ROUNDED_INPUTS = 22
+    PILOT = 23
 
 
 def generator(stream: Stream, seed: int, *parts: int) -> np.random.Generator:

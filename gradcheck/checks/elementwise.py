@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.arrays.streams import Stream, generator
 from gradcheck.checks.directions import along_all
 from gradcheck.checks.sampling import Cost, plan
 from gradcheck.function.meter import Meter
@@ -31,8 +32,8 @@ from gradcheck.verdicts.stages import Examined
 
 QUICK = 64
 """Groups of a variable up to which a pilot would cost more than an estimate is worth."""
-PILOT = 3
-"""Groups that a pilot looks at."""
+PILOT = 16
+"""Groups that a pilot looks at: of fewer, none may ask for a ladder of steps where one in ten does."""
 FEW_CONFIRMED = 4
 """Mismatches of a variable that are confirmed alone within a budget."""
 UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slower."
@@ -110,7 +111,8 @@ def _pilot(candidate: Candidate, colouring: Colouring, meter: Meter) -> Cost:
     if colouring.groups <= QUICK:
         return Cost()
     count = max(PILOT, candidate.differences.copies)
-    apart = np.linspace(0, colouring.groups - 1, min(count, colouring.groups)).astype(int)
+    random = generator(Stream.PILOT, candidate.steps.seed, candidate.number)
+    apart = np.sort(random.choice(colouring.groups, min(count, colouring.groups), replace=False))
     before, started = meter.count, time.perf_counter()
     first = first_pass(candidate, colouring, apart, Progress(), meter)
     if first is not None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from gradcheck import __version__
 from gradcheck.cli.streams import silence
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.version import __version__
 
 CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
 TENSORS = (

@@ -23,30 +23,34 @@ FADING = 1e-3
 """Share by which a slope shrinks from one large step to the next where a function has saturated."""
 MANY = 4096
 """Elements up to which all that move nothing are looked at; of more, a sample, and all if one has faded."""
+GROUPS = 64
+"""The same for the groups that they are in: each takes eight evaluations."""
 SAMPLE = 256
-"""Elements of such a sample, from one group: eight evaluations."""
+"""Elements of such a sample, from one group."""
+ALONE = 32
+"""Elements of a sample where each is a group of its own."""
 
 
 def bound_saturated(candidate: Candidate, colouring: Colouring, record: Record) -> None:
     """Give a bound to the elements that match and move nothing because the function has saturated."""
     found = record.so_far
     still = np.flatnonzero((found.verdicts == ElementVerdict.MATCH) & (found.size == 0) & (found.bound == 0))
-    if (
-        still.size > MANY
-        and not _resolution(candidate, colouring, _sample(candidate, colouring, still)).any()
-    ):
-        return
+    groups, _ = colouring.place(still)
+    if still.size > MANY or np.unique(groups).size > GROUPS:
+        sample = _sample(candidate, colouring, still, groups)
+        if not _resolution(candidate, colouring, sample).any():
+            return
     for start in range(0, still.size, MANY):
         flat = still[start : start + MANY]
         record.bound_by(flat, _resolution(candidate, colouring, flat))
 
 
-def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
-    """Some of the elements: of the group that has the most of them, or of all where each is its own group."""
-    groups, _ = colouring.place(still)
+def _sample(candidate: Candidate, colouring: Colouring, still: Array, groups: Array) -> Array:
+    """Some of the elements, of the group that has the most of them where groups have several."""
     among = still if colouring.members == 1 else still[groups == np.bincount(groups).argmax()]
     random = generator(Stream.STANDING_STILL, candidate.steps.seed, candidate.number)
-    return np.sort(random.choice(among, min(SAMPLE, among.size), replace=False))
+    most = ALONE if colouring.members == 1 else SAMPLE
+    return np.sort(random.choice(among, min(most, among.size), replace=False))
 
 
 def _resolution(candidate: Candidate, colouring: Colouring, still: Array) -> Array:

@@ -123,6 +123,21 @@ def test_saturated_elements_of_many_groups(shape: tuple[int, int]) -> None:
     assert unseen(report) == np.prod(shape)
 
 
+def test_saturated_elements_of_one_output_beside_a_dead_one() -> None:
+    """A loss: each element is a group of its own, and the first, which is dead, tells nothing of the rest."""
+    kinds = np.zeros(MANY + 100, int)
+    kinds[0] = 1
+
+    def loss(x: Any) -> Any:
+        return tf.reduce_sum(tf.where(kinds == 0, tf.nn.elu(x), tf.nn.relu(x)))
+
+    report = check(loss, {"x": np.full(kinds.size, DEPTH)})
+
+    # A quarter fades into the rounding of the sum at once, and looks dead.
+    assert unseen(report) > 0.7 * kinds.size
+    assert report.sensitivity == (np.inf, np.inf)
+
+
 def test_few_evaluations_for_many_elements() -> None:
     """All elements of an elementwise function are one group: eight evaluations for each 4,096 of them."""
     small, large = (check(tf.nn.elu, {"x": np.full(count, DEPTH)}) for count in (MANY, 8 * MANY))

@@ -35,22 +35,27 @@ def bound_saturated(candidate: Candidate, colouring: Colouring, record: Record) 
     """Give a bound to the elements that match and move nothing because the function has saturated."""
     found = record.so_far
     still = np.flatnonzero((found.verdicts == ElementVerdict.MATCH) & (found.size == 0) & (found.bound == 0))
-    groups, _ = colouring.place(still)
-    if still.size > MANY or np.unique(groups).size > GROUPS:
-        sample = _sample(candidate, colouring, still, groups)
-        if not _resolution(candidate, colouring, sample).any():
-            return
+    sample = _sample(candidate, colouring, still)
+    if sample.size < still.size and not _resolution(candidate, colouring, sample).any():
+        return
     for start in range(0, still.size, MANY):
         flat = still[start : start + MANY]
         record.bound_by(flat, _resolution(candidate, colouring, flat))
 
 
-def _sample(candidate: Candidate, colouring: Colouring, still: Array, groups: Array) -> Array:
-    """Some of the elements, of the group that has the most of them where groups have several."""
-    among = still if colouring.members == 1 else still[groups == np.bincount(groups).argmax()]
+def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
+    """The elements, where they and their groups are few; else some of them, of the group that has the most
+    where groups have several."""
     random = generator(Stream.STANDING_STILL, candidate.steps.seed, candidate.number)
-    most = ALONE if colouring.members == 1 else SAMPLE
-    return np.sort(random.choice(among, min(most, among.size), replace=False))
+    some = still
+    if still.size > MANY:
+        some = still[np.unique(random.integers(0, still.size, MANY))]
+    groups, _ = colouring.place(some)
+    if some is still and np.unique(groups).size <= GROUPS:
+        return still
+    if colouring.members == 1:
+        return np.sort(random.choice(some, min(ALONE, some.size), replace=False))
+    return np.asarray(some[groups == np.bincount(groups).argmax()][:SAMPLE])
 
 
 def _resolution(candidate: Candidate, colouring: Colouring, still: Array) -> Array:

@@ -40,14 +40,14 @@ A folder imports folders of lower floors only.
 
 Where to begin: checking.check → procedure.run → checks/elementwise.check → verdicts/examination.examine.
 
-Invariants, each held by a test in tests/test_house.py
-------------------------------------------------------
+Invariants, each held by a test (tests/test_house.py; 7 and TargetSpec where settings and targets are tested)
+-------------------------------------------------------------------------------------------------------------
 1.  A folder imports lower floors only, also inside functions and for types, and no folders form a cycle.
 2.  No verdict is edited at a distance: the arrays of an `Outcome` are read-only, an `Opinion` makes a new
     judgement, and a check assigns to attributes of `self` alone.
 3.  From function/ to report/ no attribute is read or set by a computed name.
 4.  A note is a value (kind, variable, text); nothing searches or cuts its text.
-5.  Every random number comes from arrays/streams.py and the seed, each purpose with a key of its own.
+5.  Every random number comes from arrays/streams.py, each purpose with a key of its own.
 6.  From function/ to report/ no bool is passed by position.
 7.  The signature of `check`, the options of the command line and the settings in JSON are the fields of
     `Settings`.

@@ -1,7 +1,9 @@
-"""Every random draw of a check: one stream of numbers a purpose, all from the seed of the user.
+"""Every random draw of a check: one stream of numbers a purpose.
 
-Two purposes with one stream would share their draws, so that what one of them cannot see the other cannot
-see either. A stream is NumPy's `SeedSequence` of the seed, the purpose's key and further numbers.
+Two purposes with one stream would share their draws, so that what one of them cannot see the other cannot see
+either. A stream is NumPy's `SeedSequence` of a seed, the purpose's key and further numbers. The seed is that
+of the user; only the probes of sparsity/ and of joined copies, and roundings of inputs, are the same for
+each.
 """
 
 from __future__ import annotations

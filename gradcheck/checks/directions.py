@@ -1,8 +1,8 @@
 """The whole tensor along random directions: the tape's slope Σ_j T_j d_j against the difference along d.
 
 One direction takes a few evaluations whatever the size, but sees an error only as a share of all that moves:
-directions are for what a budget leaves out. Where a direction disagrees, halving the direction finds an
-element to blame: one half is measured, and the other is what is left.
+directions are for what a budget leaves out. The first directions that disagree are halved, and halved again,
+until one element is left to blame: the half that is off by more goes on.
 """
 
 from __future__ import annotations

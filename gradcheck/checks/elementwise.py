@@ -34,6 +34,8 @@ QUICK = 64
 """Groups of a variable up to which a pilot would cost more than an estimate is worth."""
 PILOT = 16
 """Groups that a pilot looks at: of fewer, none may ask for a ladder of steps where one in ten does."""
+FEW_GROUPS = 4
+"""Groups that a pilot looks at within a budget, which pays for the pilot too."""
 FEW_CONFIRMED = 4
 """Mismatches of a variable that are confirmed alone within a budget."""
 UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slower."
@@ -87,7 +89,8 @@ def _look(
     for one in candidates:
         one.differences.join(colourings)
     pairs = list(zip(candidates, colourings, strict=True))
-    costs = [_pilot(one, colouring, problem.meter) for one, colouring in pairs]
+    few = PILOT if settings.budget is None else FEW_GROUPS
+    costs = [_pilot(one, colouring, few, problem.meter) for one, colouring in pairs]
     planned = plan(colourings, costs, settings.budget, settings.seed)
     progress.start(planned.ahead)
     confirmed = FEW_CONFIRMED if planned.sampled else CONFIRMED
@@ -106,11 +109,11 @@ def _look(
     return _Look(examined, comparisons, notes)
 
 
-def _pilot(candidate: Candidate, colouring: Colouring, meter: Meter) -> Cost:
+def _pilot(candidate: Candidate, colouring: Colouring, groups: int, meter: Meter) -> Cost:
     """What a group costs, by a few that are looked at and forgotten."""
     if colouring.groups <= QUICK:
         return Cost()
-    count = max(PILOT, candidate.differences.copies)
+    count = max(groups, candidate.differences.copies)
     random = generator(Stream.PILOT, candidate.steps.seed, candidate.number)
     apart = np.sort(random.choice(colouring.groups, min(count, colouring.groups), replace=False))
     before, started = meter.count, time.perf_counter()

@@ -1,12 +1,13 @@
 """Ways of evaluating a family of points: one by one, in a compiled loop, or all at once.
 
-Each is a value: it gives the outputs of all points, or None where the function does not allow it.
+Each is a value that is called with points and gives f at all of them, [points, outputs], or None where the
+function cannot be evaluated in this way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +19,6 @@ from gradcheck.runtime import quiet
 
 At = Callable[[dict[int, Any]], Any]
 """f with some variables elsewhere, flat; NaN where f refuses."""
-
-
-class Way(Protocol):
-    """A way of evaluating points."""
-
-    def __call__(self, points: Points) -> Array | None:
-        """f at every point, [points, outputs]; None where the function cannot be evaluated in this way."""
 
 
 class OneByOne:

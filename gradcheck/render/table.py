@@ -209,7 +209,7 @@ def _sensitivity(median: float, worst: float) -> str:
     """What would have been seen, in a sentence."""
     least = "none" if math.isinf(worst) else f"{100 * worst:.2g} %"
     if math.isinf(median):
-        return "no error in most of the elements would have been seen"
+        return "no error in half of the elements or more would have been seen"
     return (
         f"an error of {100 * median:.2g} % in an element would have been seen "
         f"({least} in the least sensitive one)"

@@ -2,7 +2,8 @@
 
 Where elu is −1 but for less than a rounding, its slope is beyond any difference. Large steps show it: they
 move the output by ever less, much faster than in proportion. A maximum that is not reached, or a relu that is
-off, moves by nothing at once.
+off, moves by nothing at once. Of very many elements a random sample decides whether all are looked at: where
+few of a million have saturated, nothing is said of them.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
         return still
     if colouring.members == 1:
         return np.sort(random.choice(some, min(ALONE, some.size), replace=False))
-    return np.asarray(some[groups == np.bincount(groups).argmax()][:SAMPLE])
+    among = some[groups == np.bincount(groups).argmax()]
+    return np.sort(random.choice(among, min(SAMPLE, among.size), replace=False))
 
 
 def _resolution(candidate: Candidate, colouring: Colouring, still: Array) -> Array:

@@ -170,7 +170,8 @@ def test_a_budget_of_20_spends_a_bounded_number_where_directions_disagree(
     report = check(wrong_everywhere(x, total), {"x": x}, budget=20)
 
     assert report.comparisons[0].verdict is ElementVerdict.MISMATCH
-    assert report.variables[0].counts["mismatch"] >= 4
+    # A column of a product is a group of as many elements as there are rows.
+    assert report.variables[0].counts["mismatch"] >= (shape[0] if total is tf.square else 1)
     assert report.evaluations <= most
 
 

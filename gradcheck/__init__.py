@@ -35,8 +35,8 @@ A folder imports folders of lower floors only.
 6  checks/       the checks that a user can ask for, each from a problem or an outcome → `Outcome`
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
 7  render/       one module for each form of output, and the progress bar → text, bytes
-7  procedure.py, checking.py, result.py, assertion.py: the order of the checks, `check`, `Report` → `Report`
-8  cli/          commands and options: parse, build the target, check, write → exit code
+8  procedure.py, checking.py, result.py, assertion.py: the order of the checks, `check`, `Report` → `Report`
+9  cli/          commands and options: parse, build the target, check, write → exit code
 
 Where to begin: checking.check → procedure.run → checks/elementwise.check → verdicts/examination.examine.
 

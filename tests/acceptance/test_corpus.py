@@ -44,8 +44,8 @@ def by_label(cases: Iterable[Case]) -> list[Any]:
 
 
 def in_every_run(number: int, case: Case) -> bool:
-    """Of the plain families every sixth case, of the others every third, and all at ties and corners."""
-    return number % (6 if case.family in PLAIN else 3) == 0 or not case.smooth
+    """Of the plain families every eighth case, of the others every fourth, and half of ties and corners."""
+    return number % (8 if case.family in PLAIN else 4 if case.smooth else 2) == 0
 
 
 def told(report: gradcheck.Report) -> str:
@@ -100,7 +100,7 @@ def test_the_truth_of_a_wrong_case_has_the_same_outputs(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("size", "seed"), [pytest.param(*SMALL, marks=pytest.mark.full), LARGE])
-@pytest.mark.parametrize("case", named(RIGHT, lambda case: case.label, every(2)))
+@pytest.mark.parametrize("case", named(RIGHT, lambda case: case.label, every(4)))
 def test_right_gradients_pass(case: Case, size: int, seed: int) -> None:
     function, inputs = case.make(size, seed)
 

@@ -222,7 +222,7 @@ CASES: dict[str, tuple[Function, Array]] = {
 
 # Every mismatch costs a closer look: one case of each kind has a gradient that is wrong everywhere.
 WRONG_EVERYWHERE = ("narrow", "negative, mixed", "gate", "routed", "top k", "in NumPy", "root of difference")
-EVERY_RUN = ("narrow", "negative, mixed", "routed", "in NumPy", "edge of log")
+EVERY_RUN = ("narrow", "routed", "in NumPy", "edge of log")
 """Whose gradient that is wrong in one element every run tries: one for each way of being fooled."""
 TRIED = [
     (name, gradient)
@@ -234,7 +234,9 @@ TRIED = [
 
 def in_every_run(number: int, tried: tuple[str, str]) -> bool:
     name, gradient = tried
-    return gradient == "right" or (gradient == "one element by 1 %" and name in EVERY_RUN)
+    return (gradient == "right" and number % 2 == 0) or (
+        gradient == "one element by 1 %" and name in EVERY_RUN
+    )
 
 
 @pytest.mark.parametrize("tried", named(TRIED, ": ".join, in_every_run))
@@ -285,7 +287,7 @@ LEAKS: dict[str, Function] = {
 }
 
 
-@pytest.mark.parametrize("name", named(LEAKS, str, every(2)))
+@pytest.mark.parametrize("name", named(LEAKS, str, every(3)))
 def test_a_forward_that_leaks_where_its_gradient_does_not_fails(name: str) -> None:
     auto, alone = both(leaking(LEAKS[name]), ROWS)
 
@@ -331,7 +333,7 @@ CORNERS: dict[str, tuple[Function, Array]] = {
 }
 
 
-@pytest.mark.parametrize("name", CORNERS)
+@pytest.mark.parametrize("name", named(CORNERS, str, every(2)))
 def test_kinks_are_those_of_one_element_at_a_time(name: str) -> None:
     function, x = CORNERS[name]
 

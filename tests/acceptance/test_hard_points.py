@@ -20,7 +20,7 @@ def test_a_wrong_gradient_at_a_domain_edge_fails() -> None:
     fails(distorted(lambda x: tf.where(x < 2.0, np.nan, x**2), scaled(1.001)), x=np.array([2.0, 3.0]))
 
 
-@pytest.mark.parametrize("distance", [1e-2, 1e-6, 1e-9, 1e-12])
+@pytest.mark.parametrize("distance", named([1e-12, 1e-9, 1e-6, 1e-2], str, every(2)))
 def test_near_a_pole(distance: float) -> None:
     x = np.array([distance, -distance, 1.0])
 
@@ -28,13 +28,13 @@ def test_near_a_pole(distance: float) -> None:
     fails(distorted(lambda x: 1 / x, one_element(1.01)), x=x)
 
 
-@pytest.mark.parametrize("frequency", [1e2, 1e4, 1e6])
+@pytest.mark.parametrize("frequency", named([1e6, 1e4, 1e2], str, every(2)))
 def test_fast_oscillation(frequency: float) -> None:
     passes(lambda x: tf.sin(frequency * x), x=normal(4))
     fails(distorted(lambda x: tf.sin(frequency * x), scaled(1.001)), x=normal(4))
 
 
-@pytest.mark.parametrize("constant", [1e3, 1e6])
+@pytest.mark.parametrize("constant", named([1e6, 1e3], str, every(2)))
 def test_a_large_constant_over_a_small_signal(constant: float) -> None:
     """At 1e6 the signal has five digits left."""
     passes(lambda x: constant + tf.sin(x) / 10, x=normal(4))

@@ -114,7 +114,7 @@ LONG = ("GRU", "LSTM", "SimpleRNN masked", "Bidirectional", "Conv3D", "GroupNorm
 """Layers of more than half a second that are like another."""
 
 
-@pytest.mark.parametrize("name", named(RIGHT, str, lambda number, name: name not in LONG))
+@pytest.mark.parametrize("name", named(RIGHT, str, lambda number, name: name not in LONG and number % 2 == 0))
 def test_a_layer_of_keras_is_right(name: str) -> None:
     """The verdict, and the gradients against a tape around the layer as anybody would call it."""
     keras.utils.set_random_seed(1)

@@ -278,7 +278,7 @@ NETWORKS = (
         "d",
         one_of(20, 0.0),
     ),
-    Network("transposed convolution", made(upsampled, x=(1, 4, 4, 6), k=(3, 3, 2, 6)), "x", by(1.0001), True),
+    Network("transposed convolution", made(upsampled, x=(1, 4, 4, 6), k=(3, 3, 2, 6)), "x", by(1.0001)),
     Network("attention", made(attention, x=(2, 6, 12), q=(12, 6), k=(12, 6), v=(12, 6)), "k", by(6**0.5)),
     Network(
         "layer normalisation", made(normalised, x=(8, 24), gamma=(24,), beta=(24,)), "x", last_row_missing
@@ -320,14 +320,14 @@ NETWORKS = (
         "logs",
         one_of(11, 1.01),
     ),
-    Network("contrastive loss", made(contrastive, x=(12, 10), y=(12, 10)), "y", by(1.01), True),
+    Network("contrastive loss", made(contrastive, x=(12, 10), y=(12, 10)), "y", by(1.01)),
     Network("focal loss", made(focal, x=(16, 12), w=(12, 6)), "w", one_of(0, -1.0)),
     Network("triplet loss", made(triplet, x=(18, 12), w=(12, 5)), "x", last_row_missing),
     Network(
         "conditional random field", made(chain, x=(5, 8, 6), transitions=(6, 6)), "transitions", transposed
     ),
     Network("determinants", made(determinant, x=(6, 6, 6)), "x", one_of(50, 1.0001)),
-    Network("weights made by a layer", made(hyper, x=(5, 8), w=(8, 6), v=(6, 48)), "v", one_of(200), True),
+    Network("weights made by a layer", made(hyper, x=(5, 8), w=(8, 6), v=(6, 48)), "v", one_of(200)),
     Network(
         "keras Dense", keras_layer(lambda: layers.Dense(24, activation="gelu"), (8, 16)), "x0", one_of(5)
     ),

@@ -66,8 +66,8 @@ def test_there_are_enough_operations() -> None:
 
 
 def in_float64(number: int, operation: Operation) -> bool:
-    """A third; those that another test plants a mistake in are found right there, but for one element."""
-    return number % 3 == 1
+    """A sixth; those that another test plants a mistake in are found right there, but for one element."""
+    return number % 6 == 1
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ IN_SINGLE = tuple(
 
 @pytest.mark.parametrize(
     "operation",
-    named(IN_SINGLE, name_of, lambda number, operation: operation.dtypes == SINGLE or number % 24 == 0),
+    named(IN_SINGLE, name_of, lambda number, operation: operation.dtypes == SINGLE and number % 2 == 0),
 )
 def test_no_false_alarm_in_float32(operation: Operation) -> None:
     report = check(operation.function, inputs(operation, "float32"))
@@ -96,7 +96,7 @@ def test_no_false_alarm_in_float32(operation: Operation) -> None:
     assert report.verdict is Verdict.PASS, told(report)
 
 
-@pytest.mark.parametrize("operation", named(OPERATIONS, name_of, every(24)))
+@pytest.mark.parametrize("operation", named(OPERATIONS, name_of, every(48)))
 def test_one_wrong_element_and_no_other_fails(operation: Operation) -> None:
     """A part in ten thousand of one element, chosen at random among those that are not nearly 0."""
     arrays = inputs(operation, operation.dtypes[0])
@@ -116,7 +116,7 @@ def test_one_wrong_element_and_no_other_fails(operation: Operation) -> None:
     assert wrong == [[chosen] if number == which else [] for number in range(len(wrong))], told(report)
 
 
-@pytest.mark.parametrize("operation", named(OPERATIONS[1::4], name_of, every(20)))
+@pytest.mark.parametrize("operation", named(OPERATIONS[1::4], name_of, every(40)))
 def test_wrong_by_one_percent(operation: Operation) -> None:
     arrays = inputs(operation, operation.dtypes[0])
     function = one_output(operation.function)

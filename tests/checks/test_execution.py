@@ -131,6 +131,7 @@ def tied_with_the_mean(seed: int) -> Array:
     return x
 
 
+@pytest.mark.full
 def test_a_tie_that_eager_and_xla_break_differently_is_no_failure() -> None:
     reports = [check(centred_relu, {"x": tied_with_the_mean(seed)}, execution=BOTH) for seed in range(6)]
 

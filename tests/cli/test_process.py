@@ -39,6 +39,7 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
     return subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, check=False)
 
 
+@pytest.mark.full
 def test_a_pass_says_nothing_on_stderr() -> None:
     """Neither gradcheck nor TensorFlow, whose log lines go to file descriptor 2 on every import."""
     done = run(*DENSE)
@@ -106,6 +107,7 @@ def test_a_reader_that_has_gone_away_is_no_error(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.full
 def test_head_gets_its_line() -> None:
     big = [*COMMAND, "avgpool1d", "--x", "normal:1x4000x1", "--limit", "0"]
     with subprocess.Popen(big, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -117,7 +119,7 @@ def test_head_gets_its_line() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.full)])
 def test_a_locale_without_the_signs_still_gets_a_report(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def test_a_terminal_gets_colours_and_its_width() -> None:
     assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in text.splitlines()) <= 60
 
 
+@pytest.mark.full
 def test_no_color_takes_the_colours_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     code, text = in_terminal(*DENSE)
@@ -210,6 +213,7 @@ def test_what_tensorflow_says_is_shown_when_it_does_not_load(
     assert b"bug" not in done.stderr
 
 
+@pytest.mark.full
 def test_standard_error_is_given_back() -> None:
     done = in_python(
         "import os, sys\nfrom gradcheck.runtime import load_tensorflow\nload_tensorflow()\n"

@@ -46,6 +46,7 @@ def test_a_specification_is_light() -> None:
     assert loaded("import gradcheck.targets.spec") == [0, []]
 
 
+@pytest.mark.full
 def test_this_test_can_see_tensorflow() -> None:
     assert loaded("import tensorflow")[1] == list(HEAVY)
     assert "tensorflow" in command("dense", "--x", "[[1.0]]", "--w", "[[1.0]]")[1]

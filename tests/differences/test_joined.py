@@ -207,7 +207,7 @@ def test_a_large_check_of_what_returns_its_input() -> None:
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize("shape", [(64, 30), (500, 1200)])
+@pytest.mark.parametrize("shape", [(64, 30), pytest.param((500, 1200), marks=pytest.mark.full)])
 def test_a_wrong_element_is_found_among_copies(shape: tuple[int, int]) -> None:
     """One element of the gradient 1 % off, with the evaluations in copies or in a graph"""
     mixing = normal(2, shape[0])

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from gradcheck import ExitCode, check
 from tests.corpus.case import Array, Broken, Function, distorted, one_element, scaled
+from tests.parameters import every, named
 from tests.saying import fails, lines, normal, passes
 
 # Custom gradients.
@@ -190,7 +191,7 @@ def test_each_mistake_is_named(mistake: str) -> None:
     assert report.diagnosis[0].startswith("x: ")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", named(range(6), str, every(3)))
 def test_silent_where_nothing_fits(seed: int) -> None:
     """Random factors of every element have nothing in common."""
     factors = np.random.default_rng(seed + 10).uniform(0.3, 3.0, (3, 4))
@@ -200,7 +201,7 @@ def test_silent_where_nothing_fits(seed: int) -> None:
     assert report.diagnosis == ()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", named(range(6), str, every(3)))
 def test_silent_about_scattered_mistakes(seed: int) -> None:
     """Five of twenty elements at random places, each off by an amount of its own."""
     rng = np.random.default_rng(seed)

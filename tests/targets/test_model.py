@@ -19,6 +19,7 @@ from gradcheck.errors import TargetError
 from gradcheck.settings import Settings
 from gradcheck.targets.keras import target
 from gradcheck.targets.model import load_model, loss_on
+from tests.parameters import every, named
 
 X = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
 Y = np.random.default_rng(1).standard_normal((6, 2)).astype(np.float32)
@@ -50,7 +51,7 @@ def test_a_trained_model_is_right(trained: Path) -> None:
     assert [variable.name for variable in report.variables] == ["x", *weights]
 
 
-@pytest.mark.parametrize("loss", ["mse", "mean_squared_error", "MeanSquaredError"])
+@pytest.mark.parametrize("loss", named(["mse", "mean_squared_error", "MeanSquaredError"], str, every(3)))
 def test_with_a_loss(trained: Path, loss: str) -> None:
     """The mean of (f − y)² over samples and 2 units: its slope along a bias is the mean of f − y."""
     model = load_model(trained)

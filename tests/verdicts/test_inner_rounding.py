@@ -106,7 +106,7 @@ def test_one_output_of_two() -> None:
     assert report.verdict is Verdict.PASS, str(report)
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", named(TERMS, str, every(3)))
 def test_a_term_too_coarse_to_tell_is_no_pass(name: str) -> None:
     """Nor a failure, as long as the stairs can explain it"""
     x = np.random.default_rng(0).standard_normal(12)
@@ -140,6 +140,7 @@ def test_other_mistakes_stay_mistakes(function: Function, factor: float) -> None
     assert report.variables[0].counts["mismatch"] >= 4
 
 
+@pytest.mark.full
 def test_within_a_budget() -> None:
     """What is said of the budget is said once, though the check is made twice."""
     x = np.random.default_rng(0).standard_normal((64, 30))

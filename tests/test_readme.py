@@ -192,7 +192,7 @@ def test_every_word_of_a_report_is_explained() -> None:
 
 
 def test_numbers_in_sentences_are_those_of_the_code() -> None:
-    from gradcheck.checks import directions, elementwise, execution, order_kinks, pfor
+    from gradcheck.checks import directions, elementwise, execution, pfor
     from gradcheck.function.cotangents import draw_cotangents
     from gradcheck.report import blame
     from gradcheck.verdicts import subgradients
@@ -200,7 +200,7 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
     upstream = len(draw_cotangents(1, None, 0))
     for sentence in (
         f"the tolerance, {'a millionth' if RTOL == 1e-6 else RTOL} of S by default",
-        f"a value among those at {order_kinks.NEIGHBOURS} points nearby",
+        f"a value among those at {subgradients.NEIGHBOURS} points nearby",
         f"the slopes at {subgradients.NEIGHBOURS} points nearby",
         f"eager ones at {execution.TRIALS} points a rounding away",
         f"up to {pfor.ROWS} outputs and 2^{log2(pfor.ENTRIES):g} entries",

@@ -22,9 +22,7 @@ from gradcheck.differences.step_selection import by_ladders
 from gradcheck.function.nearby import Draw
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
-from gradcheck.sparsity.colouring import elementwise
 from gradcheck.verdicts.comparison import Comparison
-from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.ladders import look_thoroughly
 from gradcheck.verdicts.rule import Rule, judge
 from gradcheck.verdicts.stages import Confirmed
@@ -85,8 +83,7 @@ def along_all(problem: Problem, found: Sequence[Confirmed]) -> tuple[list[Confir
 def _looked_at(confirmed: Confirmed, flat: Array) -> Confirmed:
     """The same after a thorough look at some elements, each by itself."""
     candidate = confirmed.candidate
-    alone = elementwise(candidate.shape, len(confirmed.colouring.bands))
-    judged = confirmed.judgement.put(flat, look_thoroughly(candidate, alone, flat))
+    judged = confirmed.judgement.put(flat, look_thoroughly(candidate, confirmed.colouring.alone(), flat))
     return replace(confirmed, judgement=judged.read_only())
 
 
@@ -100,8 +97,16 @@ class _Directions:
 
     def judge(self, direction: Sequence[Array]) -> Along:
         """The verdict along a direction."""
-        judged = self._judge(direction)
-        error = abs(float(self._tape(direction)[0]) - float(judged.difference[0]))
+        ray, eps = self._ray(direction), self.problem.noise.finest
+        found = by_ladders(
+            1,
+            lambda _: ray.estimate(short_ladder(eps ** (1 / 3)), self.weighted, AllOutputs()),
+            lambda _: ray.estimate(full_ladder(eps), self.weighted, AllOutputs()),
+            lambda found: np.flatnonzero(~found.resolved(self.rule.rtol, self.rule.atol)),
+        )
+        tape = self._tape(direction)
+        judged = judge(found, tape[:, None], self.rule)
+        error = abs(float(tape[0]) - float(judged.difference[0]))
         return Along(error, float(judged.tolerance[0]), ElementVerdict(int(judged.verdicts[0])))
 
     def _tape(self, direction: Sequence[Array]) -> Array:
@@ -113,16 +118,6 @@ class _Directions:
     def _ray(self, direction: Sequence[Array]) -> Ray:
         problem = self.problem
         return Ray(problem.exact, problem.base, dict(enumerate(direction)), problem.meter)
-
-    def _judge(self, direction: Sequence[Array]) -> Judgement:
-        ray, eps = self._ray(direction), self.problem.noise.finest
-        found = by_ladders(
-            1,
-            lambda _: ray.estimate(short_ladder(eps ** (1 / 3)), self.weighted, AllOutputs()),
-            lambda _: ray.estimate(full_ladder(eps), self.weighted, AllOutputs()),
-            lambda found: np.flatnonzero(~found.resolved(self.rule.rtol, self.rule.atol)),
-        )
-        return judge(found, self._tape(direction)[:, None], self.rule)
 
     def blame(self, direction: Sequence[Array]) -> tuple[int, int]:
         """Variable and flat index of an element that moves the slope off: the half that is off by more, and

@@ -24,12 +24,13 @@ from gradcheck.function.conditioning import CONDITIONING
 from gradcheck.function.nearby import Draw, Size, nearby, roundings
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
-from gradcheck.function.tape import record
+from gradcheck.function.tape import record, usable
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Execution
 from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.rule import tolerance_of
+from gradcheck.verdicts.subgradients import between
 from gradcheck.verdicts.verdict import ElementVerdict
 
 TRIALS = 32
@@ -94,19 +95,11 @@ def _gradients(problem: Problem, execution: Execution) -> Values:
     traced = tf.function(gradients, jit_compile=execution is Execution.XLA)
     found = [traced(primal.values, tf.constant(cotangent, tf.float64)) for cotangent in problem.cotangents]
     rows = [
-        [_usable(gradient, value) for gradient, value in zip(row, primal.values, strict=True)]
+        [usable(gradient, value)[0] for gradient, value in zip(row, primal.values, strict=True)]
         for row, _ in found
     ]
     columns = (np.stack(column) for column in zip(*rows, strict=True))
     return (*columns, found[0][1].numpy()[None])
-
-
-def _usable(gradient: Any, value: Any) -> Array:
-    if gradient is None:
-        return np.zeros(value.shape)
-    if gradient.shape != value.shape:
-        return np.full(value.shape, np.nan)
-    return np.asarray(tf.cast(gradient, tf.float64).numpy())
 
 
 def _reading(execution: Execution, error: Exception) -> tuple[ElementVerdict, str]:
@@ -173,13 +166,10 @@ def _compared(
         wide = high - low
         # Within its range a gradient may be anything at a tie; what rounding moves, it may move further.
         tie = wide > TIE * scale
-        slack = share * scale + floor + np.where(tie, TIE * wide, CONDITIONING * wide)
-        valid = np.ones(error.shape, bool)
-        for side in (a, b):
-            valid &= (side >= low - slack) & (side <= high + slack)
-        accepted = ~close & valid
+        beyond = share * scale + floor + np.where(tie, TIE * wide, CONDITIONING * wide)
+        accepted = ~close & between(a, low, high, beyond) & between(b, low, high, beyond)
         verdicts = np.where(accepted, np.where(tie, ElementVerdict.KINK, ElementVerdict.MATCH), verdicts)
-        tolerance = np.where(accepted, wide + 2 * slack, tolerance)
+        tolerance = np.where(accepted, wide + 2 * beyond, tolerance)
     return Comparison.of(*_words(problem, number, pair), *_worst(error, tolerance, verdicts))
 
 

@@ -29,12 +29,13 @@ from gradcheck.function.conditioning import CONDITIONING, TRIALS
 from gradcheck.function.jvp import jvp
 from gradcheck.function.nearby import Draw, Size, nearby, own_size, roundings
 from gradcheck.function.problem import Problem
+from gradcheck.targets.user_frames import brief
 from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE, Rule, judge
+from gradcheck.verdicts.subgradients import NEIGHBOURS, between, slack
 from gradcheck.verdicts.verdict import ElementVerdict
 
-NEIGHBOURS = 24
 WIDE = 0.01
 """Share of the slopes next to a point that they must differ by to tell of a corner."""
 RESOLVED = 1e-3
@@ -55,8 +56,7 @@ def _compared(problem: Problem, number: int) -> Comparison:
     try:
         tangents = [line.tangent(values) for line in lines]
     except Exception as error:  # an operation without forward mode says so in its own way
-        said = " ".join(str(error).split())
-        note = f"forward mode raised {type(error).__name__}: {said[:300]}"
+        note = f"forward mode raised {brief(error)}"
         return Comparison.without(*SIDES, name, note, ElementVerdict.INCONCLUSIVE)
     known = all(tangent is not None for tangent in tangents)
     dense = [np.zeros(problem.base.size) if tangent is None else tangent for tangent in tangents]
@@ -171,8 +171,7 @@ class _Line:
         slopes = np.stack([slope[wrong] for slope in self._neighbours()])
         low, high = slopes.min(axis=0), slopes.max(axis=0)
         size = np.maximum(np.abs(low), np.abs(high))
-        slack = 1e-3 * (size + (high - low))
-        inside = (tangent[wrong] >= low - slack) & (tangent[wrong] <= high + slack)
+        inside = between(tangent[wrong], low, high, slack(low, high, size))
         # Around a point where the function is smooth all slopes are the same.
         inside &= high - low > WIDE * size
         kinks = wrong[inside]

@@ -27,9 +27,9 @@ from gradcheck.progress import Progress
 from gradcheck.targets.target import Target
 from gradcheck.verdicts.opinions import Opinion, Source
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
+from gradcheck.verdicts.subgradients import NEIGHBOURS, between, slack
 from gradcheck.verdicts.verdict import ElementVerdict
 
-NEIGHBOURS = 24
 NEAR = 1e-3
 """Distance of the neighbours relative to the tensor's scale: smooth derivatives change as little."""
 POINTS = 3
@@ -98,8 +98,8 @@ def _among_neighbours(outcome: Outcome, before: Problem, open_: list[Array], che
     variables = []
     for number, (variable, mask) in enumerate(zip(outcome.variables, open_, strict=True)):
         gradients = problem.exact_tape.columns(number)
-        slack = 1e-3 * (np.abs(gradients) + np.abs(high[number] - low[number]))
-        inside = (gradients >= low[number] - slack) & (gradients <= high[number] + slack)
+        ends = low[number], high[number]
+        inside = between(gradients, *ends, slack(*ends, np.abs(gradients)))
         kinks = np.flatnonzero(mask & inside.all(axis=0) & seen[number])
         variables.append(variable.revised([Opinion(Source.ORDER_KINK, kinks, ElementVerdict.KINK)]))
     notes = (*outcome.notes, Note(Kind.WARNING, JUMPS))

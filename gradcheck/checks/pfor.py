@@ -16,6 +16,7 @@ from gradcheck.arrays.types import Array, eps_of
 from gradcheck.function.conditioning import CONDITIONING, change
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
+from gradcheck.targets.user_frames import brief
 from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.rule import tolerance_of
@@ -64,10 +65,7 @@ def _compared(outcome: Outcome, number: int, kind: str) -> tuple[Comparison, str
     try:
         looped, vectorised = (_jacobian(problem, number, kind, pfor=pfor) for pfor in (False, True))
     except Exception as error:  # an operation that pfor has no converter for, or a backward pass in a graph
-        said = " ".join(str(error).split())
-        line = (
-            f"{kind} cannot be taken both ways ({type(error).__name__}: {said[:300]}); it was not compared."
-        )
+        line = f"{kind} cannot be taken both ways ({brief(error)}); it was not compared."
         return Comparison.without(*sides, name, ""), line
     if vectorised is None or looped is None:
         apart = np.array(0.0 if vectorised is looped else np.nan)

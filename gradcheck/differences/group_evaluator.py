@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 import numpy as np
 
@@ -26,11 +25,14 @@ class GroupEvaluator:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator, self._base = evaluator, evaluator.base
         self._joined: tuple[Colouring, Joined] | None = None
+        self._movable: Movable | None = None
 
-    @cached_property
+    @property
     def movable(self) -> Movable:
-        """The variable, whose elements are moved where they are and moved back."""
-        return Movable(view(self._evaluator.point))
+        """The variable, whose elements are moved where they are and moved back; a copy."""
+        if self._movable is None:
+            self._movable = Movable(view(self._evaluator.point))
+        return self._movable
 
     @property
     def _room(self) -> int:
@@ -78,7 +80,7 @@ class GroupEvaluator:
     def forget(self) -> None:
         """Give back the memory that only evaluations of groups need."""
         self._joined = None
-        self.__dict__.pop("movable", None)
+        self._movable = None
 
     def __call__(
         self, colouring: Colouring, chosen: list[int], ends: Sequence[Array]

@@ -58,10 +58,10 @@ def _gradients(primal: Primal, cotangent: Array) -> list[tuple[Array, str | None
             raise
         reason = f"the tape refused the custom gradient: {user_frames.message(error)}"
         return [(np.full(value.shape, np.nan), reason) for value in primal.values]
-    return [_usable(gradient, value) for gradient, value in zip(found, primal.values, strict=True)]
+    return [usable(gradient, value) for gradient, value in zip(found, primal.values, strict=True)]
 
 
-def _usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
+def usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
     """A gradient as float64 in the variable's shape, or NaN and the reason why it is none."""
     if gradient is None:
         return np.zeros(value.shape), NO_GRADIENT

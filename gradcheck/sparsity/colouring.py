@@ -45,6 +45,10 @@ class Colouring:
         """Elements of one group, those off the end included."""
         return math.prod(self.lengths)
 
+    def alone(self) -> Colouring:
+        """The same variable with one element in each group."""
+        return elementwise(self.shape, len(self.bands))
+
     def slices(self, group: int) -> Slices:
         """The elements of a group as a strided view of a tensor of `shape`."""
         residues = np.unravel_index(group, self.periods) if self.shape else ()

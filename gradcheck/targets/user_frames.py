@@ -13,6 +13,8 @@ from gradcheck.errors import TargetError
 
 # Packages whose frames say nothing about the user's code.
 _FOREIGN = ("gradcheck", "tensorflow", "keras", "numpy", "click")
+_BRIEF = 300
+"""Characters of a message that are quoted as they are."""
 _LAST = 3
 """Frames shown at most: the innermost ones."""
 
@@ -36,6 +38,12 @@ def message(error: BaseException) -> str:
         text = traced[2].partition(": ")[2]
     line = " ".join(_NODE.sub("", text).split()) or "(no message)"
     return line if line[-1] in ".!?" else f"{line}."
+
+
+def brief(error: BaseException) -> str:
+    """The type of an exception and the start of its message as it is, on one line."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:_BRIEF]}"
 
 
 def where(error: BaseException, otherwise: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.function.meter import Meter
 from gradcheck.progress import Progress
-from gradcheck.sparsity.colouring import Colouring, elementwise, flat_indices
+from gradcheck.sparsity.colouring import Colouring, flat_indices
 from gradcheck.sparsity.verification import stands
 from gradcheck.verdicts.candidate import Candidate
 from gradcheck.verdicts.first_pass import first_pass
@@ -42,13 +42,9 @@ def examine(
     if first is None or not _stands(first):
         # For the cost of a group, its first element.
         elements = None if chosen is None else np.array([_first_of(colouring, int(g)) for g in chosen])
-        first = first_pass(candidate, _alone(colouring), elements, progress, meter)
+        first = first_pass(candidate, colouring.alone(), elements, progress, meter)
     assert first is not None  # an element alone has no group to leak from
     return confirm(settle(first), confirmed)
-
-
-def _alone(colouring: Colouring) -> Colouring:
-    return elementwise(colouring.shape, len(colouring.bands))
 
 
 def _first_of(colouring: Colouring, group: int) -> int:
@@ -76,7 +72,7 @@ def settle(first: FirstPass) -> Settled:
     )
     unclear = left[~(good & (judged.verdicts[left] == ElementVerdict.MATCH))]
     record.write(unclear, look(candidate, colouring, unclear))
-    alone = _alone(colouring)
+    alone = colouring.alone()
     if colouring != alone:
         still_open = record.so_far.having(ElementVerdict.INCONCLUSIVE)
         record.write(still_open, look(candidate, alone, still_open))
@@ -86,7 +82,7 @@ def settle(first: FirstPass) -> Settled:
 def confirm(settled: Settled, most: int = CONFIRMED) -> Confirmed:
     """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""
     candidate, colouring, record = settled.candidate, settled.colouring, settled.record
-    alone = _alone(colouring)
+    alone = colouring.alone()
     wrong = record.so_far.worst_first()
     if not _stay(settled, alone, wrong[:most]):
         if colouring != alone:

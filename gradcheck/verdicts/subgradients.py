@@ -30,6 +30,9 @@ from gradcheck.verdicts.stages import Confirmed, Examined
 from gradcheck.verdicts.verdict import ElementVerdict
 
 NEIGHBOURS = 24
+"""Points around this one whose slopes are taken."""
+BEYOND = 1e-3
+"""Share of a slope by which a valid one may lie beyond those of the neighbours."""
 NEAR = 1e-4
 """Distance of the neighbours relative to the tensor's scale: smooth slopes change as little."""
 SMOOTH = 1e-4
@@ -42,6 +45,16 @@ TIES: dict[str, Callable[[Array], Array]] = {
 """Directions that keep ties, from the values at the corners."""
 
 
+def slack(low: Array, high: Array, size: Array) -> Array:
+    """How far beyond the slopes from `low` to `high` a valid one may lie, for slopes of a `size`."""
+    return np.asarray(BEYOND * (size + np.abs(high - low)))
+
+
+def between(values: Array, low: Array, high: Array, beyond: Array) -> Array:
+    """Mask of the values that lie between the slopes `low` and `high`, or no farther off than `beyond`."""
+    return np.asarray((values >= low - beyond) & (values <= high + beyond))
+
+
 def from_neighbours(problem: Problem, confirmed: Confirmed) -> list[Opinion]:
     """Corner mismatches that are kinks, since the slopes at neighbouring points reach the tape's value."""
     judged, candidate = confirmed.judgement, confirmed.candidate
@@ -51,9 +64,9 @@ def from_neighbours(problem: Problem, confirmed: Confirmed) -> list[Opinion]:
     low, high = _range(problem, confirmed, wrong)
     tape = candidate.tape[:, wrong]
     with np.errstate(invalid="ignore"):
-        slack = 1e-3 * (judged.size[wrong] + np.abs(high - low))
-        inside = (tape >= low - slack) & (tape <= high + slack)
-        reached = inside.all(axis=0) & (inside & (high - low > slack)).any(axis=0)
+        beyond = slack(low, high, judged.size[wrong])
+        inside = between(tape, low, high, beyond)
+        reached = inside.all(axis=0) & (inside & (high - low > beyond)).any(axis=0)
     kinks = wrong[reached]
     error = np.abs(candidate.tape[0, kinks] - judged.difference[kinks])
     return [Opinion(Source.NEIGHBOURING_SLOPES, kinks, ElementVerdict.KINK, tolerance=error)]

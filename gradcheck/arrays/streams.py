@@ -2,8 +2,8 @@
 
 Two purposes with one stream would share their draws, so that what one of them cannot see the other cannot see
 either. A stream is NumPy's `SeedSequence` of a seed, the purpose's key and further numbers. The seed is that
-of the user; only the probes of sparsity/ and of joined copies, and roundings of inputs, are the same for
-each.
+of the user; only the probes of sparsity/ and of joined copies, and roundings of inputs for tapes, are
+the same for each.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from enum import IntEnum, unique
 
 import numpy as np
+
+from gradcheck.arrays.types import Array
 
 
 @unique
@@ -53,3 +55,8 @@ def generator_of_option(seed: int, option: str) -> np.random.Generator:
     The bytes of an option are 45 (a hyphen) and more, and no key of `Stream` is.
     """
     return np.random.default_rng([seed, *option.encode()])
+
+
+def half_to_whole(uniform: Array) -> Array:
+    """Numbers from −1 … 1 taken to −1 … −½ and ½ … 1."""
+    return np.asarray(np.copysign(0.5 + 0.5 * np.abs(uniform), uniform))

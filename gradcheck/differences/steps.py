@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.arrays.parallel import SPAN
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.shared_memory import filled
-from gradcheck.arrays.streams import Stream, generator
+from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array, eps_of
 
 TINY = 1e-3
@@ -72,8 +72,7 @@ class Steps:
         def end(part: slice) -> Array:
             own = self.point.reshape(-1)[part]
             uniform = generator(Stream.FAR_PROBES, self.seed, part.start).uniform(-1, 1, own.size)
-            share = np.copysign(0.25 + 0.25 * np.abs(uniform), uniform)
-            return np.asarray(own + share * np.where(own == 0, self.typical, own))
+            return np.asarray(own + half_to_whole(uniform) / 2 * np.where(own == 0, self.typical, own))
 
         return filled(self.point.shape, self.point.dtype, end)
 

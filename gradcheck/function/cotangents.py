@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.arrays.streams import Stream, generator
+from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 
 
@@ -21,9 +21,7 @@ def draw_cotangents(
     drawn = np.empty((1 + count, outputs), np.float32 if shown is None else np.float64)
     drawn[0] = 1.0 if shown is None else shown.reshape(-1)
     for row in drawn[1:]:
-        # From −1 … 1 to −1 … −½ and ½ … 1.
-        uniform = 2 * random.random(outputs, np.float32) - 1
-        row[:] = np.copysign(0.5 + 0.5 * np.abs(uniform), uniform)
+        row[:] = half_to_whole(2 * random.random(outputs, np.float32) - 1)
         if shown is not None:
             row *= sizes(drawn[0])
     return drawn

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.scale import typical
+from gradcheck.arrays.streams import half_to_whole
 from gradcheck.arrays.types import Array, eps_of
 
 
@@ -38,8 +39,7 @@ class Draw(Enum):
             return generator.standard_normal(shape)
         if self is Draw.SIGNS:
             return generator.choice([-1.0, 1.0], shape)
-        uniform = generator.uniform(-1, 1, shape)
-        return np.copysign(0.5 + 0.5 * np.abs(uniform), uniform)
+        return half_to_whole(generator.uniform(-1, 1, shape))
 
 
 def own_size(point: Array) -> Array:

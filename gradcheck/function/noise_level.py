@@ -77,15 +77,9 @@ class NoiseLevel:
         return NoiseLevel(np.maximum(self.noise, np.concatenate(list(least))), eps)
 
 
-def assumed(primal: Primal, base: Array, noise: float) -> NoiseLevel:
-    """The level of a function that is run at its tensors' own dtype, coarser than float64."""
-    eps = max(eps_of(value.dtype.name) for value in primal.values)
+def known(eps: float, base: Array, noise: float = 0.0) -> NoiseLevel:
+    """The level of outputs that are known to be rounded to a share `eps` of themselves, or to `noise`."""
     return NoiseLevel(np.maximum(eps * np.abs(base), noise), np.array([eps]))
-
-
-def known(eps: float, base: Array) -> NoiseLevel:
-    """The level of outputs that are known to be rounded to a share `eps` of themselves."""
-    return NoiseLevel(eps * np.abs(base), np.array([eps]))
 
 
 def measure(primal: Primal, base: Array, seed: int, noise: float, meter: Meter) -> NoiseLevel:

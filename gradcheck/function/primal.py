@@ -32,6 +32,11 @@ class Primal:
         self.ignored: tuple[str, ...] = ()
         """Outputs of that call that are not floating, in words."""
 
+    @property
+    def in_float64(self) -> bool:
+        """Whether every variable is float64."""
+        return all(value.dtype.name == "float64" for value in self.values)
+
     def _tensor(self, array: Array) -> Any:
         # tf.constant copies: the user's array can never be reached through the tensor.
         tensor = tf.constant(array)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gradcheck.arrays.shared_memory import view
-from gradcheck.arrays.types import Array
+from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
 from gradcheck.function import ignored_gradients, noise_level, tape
 from gradcheck.function.cotangents import draw_cotangents
@@ -76,8 +76,7 @@ class Problem:
 
     def precision_in_words(self) -> str:
         """The dtype that differences were computed in, and the one that shows in them."""
-        only = all(value.dtype.name == "float64" for value in self.exact.values)
-        if not only and self.noise.dtype != "float64":
+        if not self.exact.in_float64 and self.noise.dtype != "float64":
             return self.noise.dtype
         inside = "" if self.noise.dtype == "float64" else f" (rounded to {self.noise.dtype} inside)"
         return f"float64{inside}"
@@ -154,7 +153,7 @@ def _mathematics(
     own: Primal, outputs: Array, settings: Settings, meter: Meter
 ) -> tuple[Primal, Array, list[Note]]:
     """The function in float64 where it runs there, otherwise as the user's tensors have it."""
-    if all(value.dtype.name == "float64" for value in own.values):
+    if own.in_float64:
         return own, outputs, []
     exact = Primal(own.target, own.names, "float64")
     try:
@@ -205,8 +204,8 @@ def _exact_tape(exact: Primal, cotangents: Array, own: Tape) -> tuple[Tape, list
 
 def _noise(exact: Primal, base: Array, settings: Settings, meter: Meter) -> NoiseLevel:
     noise = settings.allow_nondeterministic
-    if exact.dtype is None and any(value.dtype.name != "float64" for value in exact.values):
-        return noise_level.assumed(exact, base, noise)
+    if not exact.in_float64:
+        return noise_level.known(max(eps_of(value.dtype.name) for value in exact.values), base, noise)
     return noise_level.measure(exact, base, settings.seed, noise, meter)
 
 

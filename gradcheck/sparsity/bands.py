@@ -91,12 +91,13 @@ def _narrowest(size: int, probes: list[tuple[Array, Array]]) -> Band | None:
             continue
         hits = [(teeth, hit) for teeth, hit in hits if hit.size]
         closest = min(int(np.diff(teeth).min(initial=2**62)) for teeth, _ in hits)
+        every = np.concatenate([teeth for teeth, _ in hits])
         most = max(hit.size / len(teeth) for teeth, hit in hits)
         for stride in _strides(size, count):
             # A band shorter than half the distance of two teeth meets no more outputs than that of a tooth.
             if most > closest / (2 * stride) + 1:
                 continue
-            band = _fit(axis, size, stride, hits)
+            band = _fit(axis, size, stride, hits, every, closest)
             if band and band.length < size and (best is None or band.length < best.length):
                 best = band
     return best
@@ -122,10 +123,12 @@ def _unmet(step: int, teeth: Array, size: int) -> int:
     return int(np.diff(met, append=met[0] + step).max()) - 1 if met.size and step else max(step - 1, 0)
 
 
-def _fit(axis: int, size: int, stride: Fraction, probes: list[tuple[Array, Array]]) -> Band | None:
-    """The band around o·stride that holds a moved input for every changed output."""
+def _fit(
+    axis: int, size: int, stride: Fraction, probes: list[tuple[Array, Array]], every: Array, closest: int
+) -> Band | None:
+    """The band around o·stride that holds a moved input for every changed output; `every` are the teeth of
+    all probes, and no two of a probe are nearer than `closest`."""
     ends: list[int] = []
-    closest = math.inf
     for teeth, hit in probes:
         # In units of 1 / denominator everything is a whole number.
         scaled, marks = hit * stride.numerator, teeth * stride.denominator
@@ -133,11 +136,10 @@ def _fit(axis: int, size: int, stride: Fraction, probes: list[tuple[Array, Array
         candidates = np.stack([marks[right - 1], marks[np.minimum(right, len(marks) - 1)]]) - scaled
         offsets = np.where(np.abs(candidates[0]) <= np.abs(candidates[1]), candidates[0], candidates[1])
         ends += [int(offsets.min()), int(offsets.max())]
-        closest = min(closest, int(np.diff(teeth).min(initial=2**62)))
     low, high = Fraction(min(ends), stride.denominator), Fraction(max(ends), stride.denominator)
     step = stride.numerator // stride.denominator
     # Between the phases of the stride that were met, the band may reach further on either side.
-    unmet = _unmet(step, np.concatenate([teeth for teeth, _ in probes]), size)
+    unmet = _unmet(step, every, size)
     low, high = low - unmet, high + unmet
     # Wider than half the distance of two teeth, and it is not known which of them moved an output.
     return None if 2 * (high - low) >= closest else Band(axis, stride, low, high)

@@ -11,11 +11,9 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError, TensorError
+from gradcheck.targets import by_name
 from gradcheck.targets.activations import DERIVATIVES
 from gradcheck.targets.target import Target
-
-# What keras.activations exports beside activations.
-_NOT_ACTIVATIONS = {"get", "serialize", "deserialize"}
 
 
 def dense(x: Array, w: Array, b: Array | None = None, activation: str = "linear") -> Target:
@@ -93,16 +91,16 @@ def _check_activation(name: str, units: int) -> None:
     load_tensorflow()
     import keras
 
-    functions = {key: value for key, value in vars(keras.activations).items() if inspect.isfunction(value)}
-    taking_one = {key for key, value in functions.items() if _takes_one_tensor(value)}
     try:
         function = keras.activations.get(name)
     except ValueError:
         function = None
     if function is None or not _takes_one_tensor(function):
+        known = by_name.functions(keras.activations).items()
+        taking_one = sorted(key for key, value in known if _takes_one_tensor(value))
         raise TargetError(
             f"Keras {keras.__version__} has no activation of one tensor named {name!r}.",
-            f"Choose from: {', '.join(sorted(taking_one - _NOT_ACTIVATIONS))}.",
+            f"Choose from: {', '.join(taking_one)}.",
         )
     if name == "glu" and units % 2:
         raise ShapeError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import zipfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
+from gradcheck.targets import by_name
 from gradcheck.targets.user_frames import message
 
 
@@ -67,8 +67,7 @@ def loss_on(name: str, y: Array) -> Callable[[Any], Any]:
     try:
         keras.losses.get(name)
     except ValueError:
-        functions = {name for name, value in vars(keras.losses).items() if inspect.isfunction(value)}
-        known = sorted(functions - {"get", "serialize", "deserialize"})
+        known = sorted(by_name.functions(keras.losses))
         raise TargetError(
             f"Keras {keras.__version__} has no loss named {name!r}.", f"Choose from: {', '.join(known)}."
         ) from None

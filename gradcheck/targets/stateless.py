@@ -82,8 +82,9 @@ class Stateless:
         """Raise if a call draws random numbers: its outputs are those of one draw, not of the layer."""
         seeds = [v for v in self.layer.non_trainable_variables if v.name == "seed_generator_state"]
         before = [seed.numpy() for seed in seeds]
-        with self._scope(self.layer, self._point()) as scope:
-            self.call(self.layer, [tf.constant(array) for array in self.data])
+        point = self._point()
+        with self._scope(self.layer, point) as scope:
+            self.call(self.layer, point[: len(self.data)])
             after = [scope.get_current_value(seed).numpy() for seed in seeds]
         drawn = [s for s, b, a in zip(seeds, before, after, strict=True) if not np.array_equal(a, b)]
         if drawn:

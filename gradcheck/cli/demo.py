@@ -41,7 +41,7 @@ def demo(traceback: bool) -> ExitCode:
 
 def run(width: int | None, color: bool) -> tuple[str, ExitCode]:
     """Check every example; the text to print, for a terminal of `width` or a pipe, and the exit code."""
-    from gradcheck.render.table import to_terminal, to_text
+    from gradcheck.render.table import to_terminal
 
     parts, right = [], True
     for number, example in enumerate(_examples(), start=1):
@@ -52,7 +52,7 @@ def run(width: int | None, color: bool) -> tuple[str, ExitCode]:
         )
         right &= met
         answers = "; ".join(f"d/d{name} = {_written(value)}" for name, value in example.answers.items())
-        text = to_text(report) if width is None else to_terminal(report, width, color)
+        text = to_terminal(report, width, color)
         parts.append(
             f"{number}. {example.says}\n   known answer: {answers}: "
             f"{'met' if met else 'NOT MET'}\n\n{textwrap.indent(text.rstrip(), '   ')}\n"

@@ -65,9 +65,9 @@ def _rendered(report: Report, form: str, width: int | None, color: bool) -> str:
         from gradcheck.render.json import to_json
 
         return to_json(report)
-    from gradcheck.render.table import to_terminal, to_text
+    from gradcheck.render.table import to_terminal
 
-    return to_text(report) if width is None else to_terminal(report, width, color)
+    return to_terminal(report, width, color)
 
 
 def _replace(path: Path, content: bytes) -> None:

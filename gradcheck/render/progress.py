@@ -28,7 +28,7 @@ class Bar(Progress):
             TextColumn("left"),
         )
         self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
-        self._began = time.perf_counter()
+        self._began = 0.0
         self._task: Any = None
 
     def start(self, ahead: Forecast) -> None:

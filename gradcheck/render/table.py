@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
@@ -40,11 +41,13 @@ FORMS = ((False, 10), (True, 10), (True, 9), (True, 8), (True, 7), (True, 6))
 
 def to_text(report: Findings) -> str:
     """Plain text as wide as it needs: no escape codes, no digit cut."""
-    return to_terminal(report, ENDLESS, False)
+    return to_terminal(report, None, False)
 
 
-def to_terminal(report: Findings, width: int, color: bool) -> str:
-    """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut."""
+def to_terminal(report: Findings, width: int | None, color: bool) -> str:
+    """Text for a terminal of `width` columns: fewer digits where it is narrow, nothing cut; None for a pipe,
+    where it is as wide as it needs."""
+    width = ENDLESS if width is None else width
     written = io.StringIO()
     console = Console(
         file=written,
@@ -83,7 +86,8 @@ def _heading(report: Findings, variable: Variable) -> Text:
     # Order 2 is the derivative of the gradient ∇f, order 3 that of ∇∇f.
     of = report.target if variable.order == 1 else f"({'∇' * (variable.order - 1)}{report.target})"
     heading = Text(f"∂{of}/∂{variable.name}", style="bold")
-    shown, size = len(variable.rows(report.limit)), int(variable.checked.sum())
+    size = int(variable.checked.sum())
+    shown = min(report.limit or size, size)
     if shown < size:
         sampled = " checked" if size < variable.verdicts.size else ""
         heading.append(
@@ -128,15 +132,17 @@ def _elements(report: Findings, variable: Variable, width: int) -> RenderableTyp
     columns = ["index", "tape", "finite difference"]
     columns += [] if variable.closed_form is None else ["closed form"]
     columns += ["absolute error", "relative error", "verdict"]
-    forms = ((tall, _element_rows(report, variable, digits)) for tall, digits in FORMS)
+    indices, relative = variable.rows(report.limit), variable.relative_error()
+    forms = ((tall, _element_rows(variable, indices, relative, digits)) for tall, digits in FORMS)
     return Padding(_table(columns, width - INDENT, forms), (0, 0, 0, INDENT), expand=False)
 
 
-def _element_rows(report: Findings, variable: Variable, digits: int) -> list[Row]:
-    relative = variable.relative_error()
+def _element_rows(
+    variable: Variable, indices: Sequence[tuple[int, ...]], relative: Array, digits: int
+) -> list[Row]:
     gradients = [g for g in (variable.tape, variable.difference, variable.closed_form) if g is not None]
     rows = []
-    for index in variable.rows(report.limit):
+    for index in indices:
         verdict = ElementVerdict(int(variable.verdicts[index]))
         cells = [str(list(index)), *(number(gradient[index], digits) for gradient in gradients)]
         cells += [small(variable.error[index]), small(relative[index]), verdict.label]

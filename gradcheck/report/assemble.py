@@ -17,7 +17,7 @@ from gradcheck.notes import Note
 from gradcheck.report.blame import blamed_outputs
 from gradcheck.report.diagnosis import Evidence, diagnose
 from gradcheck.report.findings import Findings
-from gradcheck.report.variable import Variable
+from gradcheck.report.variable import Variable, labelled
 from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 
@@ -33,24 +33,23 @@ def assemble(
     first = outcomes[0].problem
     variables: list[Variable] = []
     said: list[Note] = []
-    compared = [*outcomes[0].comparisons, *comparisons]
+    higher = (comparison for outcome in outcomes[1:] for comparison in outcome.comparisons)
     sensitivities = []
     for order, outcome in enumerate(outcomes, start=1):
         found = [_variable(outcome.problem, *pair, order) for pair in enumerate(outcome.variables)]
         variables += found
         said += _of_order(_explained(outcome, found), order)
         sensitivities.append(_sensitivity(outcome))
-        compared += outcome.comparisons if order > 1 else ()
     return Findings(
         first.target.name,
         tuple(variables),
         first.settings,
         first.meter.count,
         0.0,
-        outcomes[0].problem.in_words(),
+        first.in_words(),
         (*said, *notes),
         _least(sensitivities),
-        comparisons=tuple(compared),
+        comparisons=(*outcomes[0].comparisons, *comparisons, *higher),
     )
 
 
@@ -111,7 +110,7 @@ def _of_order(notes: Sequence[Note], order: int) -> list[Note]:
     return [
         replace(note, text=f"Order {order}: {note.text}")
         if note.variable is None
-        else replace(note, variable=f"{note.variable} (order {order})")
+        else replace(note, variable=labelled(note.variable, order))
         for note in notes
     ]
 

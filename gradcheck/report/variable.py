@@ -36,7 +36,7 @@ class Variable:
     @property
     def label(self) -> str:
         """The name, with the order where it is not the first."""
-        return self.name if self.order == 1 else f"{self.name} (order {self.order})"
+        return labelled(self.name, self.order)
 
     @cached_property
     def error(self) -> Array:
@@ -101,7 +101,7 @@ class Variable:
     def worst_first(self) -> Array:
         """Flat indices, worst verdict first and the largest error ratio first within one."""
         share = self._ratios()
-        order: Array = np.lexsort((np.arange(share.size), -share, -self.verdicts.reshape(-1).astype(int)))
+        order: Array = np.lexsort((-share, -self.verdicts.reshape(-1).astype(int)))
         return order
 
     def rows(self, limit: int) -> list[tuple[int, ...]]:
@@ -111,7 +111,12 @@ class Variable:
             chosen = self.worst_first()[:limit]
         return [tuple(int(i) for i in np.unravel_index(flat, self.shape)) for flat in chosen]
 
-    @property
+    @cached_property
     def worst_index(self) -> tuple[int, ...]:
         """Index of the worst element."""
         return tuple(int(i) for i in np.unravel_index(int(self.worst_first()[0]), self.shape))
+
+
+def labelled(name: str, order: int) -> str:
+    """The name of a variable, with the order where it is not the first."""
+    return name if order == 1 else f"{name} (order {order})"

@@ -1,4 +1,4 @@
-"""One check from target to report: the one place that knows the order of the steps."""
+"""One check from target to report: refuse what cannot be checked, load TensorFlow, run, and take the time."""
 
 from __future__ import annotations
 

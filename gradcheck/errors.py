@@ -64,4 +64,4 @@ class NondeterministicError(GradcheckError):
 
 
 class GradientError(AssertionError):
-    """A report that did not pass, raised by `Report.raise_for_failure`."""
+    """A report that did not pass, raised by `assert_gradients` and `Report.raise_for_failure`."""

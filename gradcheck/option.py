@@ -28,7 +28,10 @@ class Kind:
         raise NotImplementedError
 
     def parse(self, text: str) -> Any:
-        """The value that a text stands for; ValueError with a sentence where it stands for none."""
+        """The value that a text stands for; ValueError with a sentence where it stands for none.
+
+        Click itself reads flags, whole numbers and words.
+        """
         return text
 
 

@@ -37,11 +37,11 @@ def run(
     notes: list[Note] = []
     if settings.mode is Mode.BOTH:
         comparisons += forward_mode.check(problem)
-    asked = [execution.check] if settings.execution else []
-    for check in [*asked, *([pfor.check] if settings.check_pfor else [])]:
-        found, said = check(first)
-        comparisons += found
-        notes += said
+    for asked, check in ((settings.execution, execution.check), (settings.check_pfor, pfor.check)):
+        if asked:
+            found, said = check(first)
+            comparisons += found
+            notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
     return assemble(outcomes, comparisons, [*notes, *left_out])
 

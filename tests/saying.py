@@ -22,6 +22,12 @@ def lines(report: Report) -> str:
     return " ".join([*reasons, *report.diagnosis, *report.warnings]).lower()
 
 
+def told(report: Report) -> str:
+    """What to show when a verdict is not the expected one."""
+    parts = [f"{v.name}: {v.counts} reason={v.reason} error={v.max_rel_error:.2e}" for v in report.variables]
+    return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
+
+
 def passes(function: Function, **inputs: Array) -> Report:
     """The report of a right gradient"""
     report = check(function, inputs)

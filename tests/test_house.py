@@ -1,6 +1,6 @@
 """The rules of the house: what imports what, what is a value, what a check may spend, how long anything is.
 
-Each rule is one test, whose message names the offenders.
+The message of each test names the offenders.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from gradcheck import Report, Verdict, check
+from gradcheck import Verdict, check
 from tests.compositions.program import Program, matters, mistaken, programs, tied_programs
 from tests.parameters import every, named
+from tests.saying import told
 
 FEW, MANY = 2, 15
 """Examples of each kind, in a plain run and with --full."""
@@ -37,12 +38,6 @@ WRONG: dict[str, st.SearchStrategy[Program]] = {
     "mixed scales in one tensor": mistaken(programs(flavours=("mixed",))),
     "many zeros": mistaken(programs(flavours=("zeros", "tiny part"))),
 }
-
-
-def told(report: Report) -> str:
-    """What to show when a verdict is not the expected one."""
-    parts = [f"{v.name}: {v.counts} reason={v.reason} error={v.max_rel_error:.2e}" for v in report.variables]
-    return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
 
 
 def passes(program: Program) -> None:

@@ -20,6 +20,7 @@ from tests.corpus import RIGHT, WRONG, Case
 from tests.corpus.oracle import is_right, promoted, values
 from tests.corpus.wrong_elements import Overheard, marked
 from tests.parameters import every, named
+from tests.saying import told
 
 SMALL, LARGE = (6, 0), (60, 1)
 """Elements of an array, roughly, and the seed: elements are moved one by one, and together."""
@@ -46,12 +47,6 @@ def by_label(cases: Iterable[Case]) -> list[Any]:
 def in_every_run(number: int, case: Case) -> bool:
     """Of the plain families every eighth case, of the others every fourth, and half of ties and corners."""
     return number % (8 if case.family in PLAIN else 4 if case.smooth else 2) == 0
-
-
-def told(report: gradcheck.Report) -> str:
-    """What to show when a verdict is not the expected one."""
-    parts = [f"{v.name}: {v.counts} reason={v.reason} error={v.max_rel_error:.2e}" for v in report.variables]
-    return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
 
 
 # The corpus itself.

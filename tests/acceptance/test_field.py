@@ -14,15 +14,10 @@ import tensorflow as tf
 
 from gradcheck import ElementVerdict, GradcheckError, Report, Verdict, check
 from gradcheck.errors import NondeterministicError
-from tests.corpus.case import Array, Broken, distorted, scaled
+from tests.corpus.case import Broken, distorted, scaled
+from tests.saying import normal
 
 BRAIN = tf.bfloat16.as_numpy_dtype
-
-
-def normal(*shape: int, dtype: Any = np.float64, seed: int = 0) -> Array:
-    """Standard normal numbers"""
-    array: Array = np.random.default_rng(seed).standard_normal(shape).astype(dtype)
-    return array
 
 
 def diagnosis(report: Report) -> str:

@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 N = 24
 """Elements of most cases: enough to be moved together."""
-MATCH, KINK, MISMATCH = (int(v) for v in (ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH))
+KINK = int(ElementVerdict.KINK)
 GRADIENTS: dict[str, Callable[[Function, Array], Function]] = {
     "right": lambda function, x: function,
     "one element by 1 %": lambda function, x: distorted(function, at_the_largest(x)),

@@ -18,7 +18,16 @@ import tensorflow as tf
 from gradcheck import Verdict, check
 from tests.corpus import WRONG, Case
 from tests.corpus.case import Array, Function
-from tests.corpus.oracle import RTOL, Slopes, is_floating, promoted, slopes, slopes_along, stencils
+from tests.corpus.oracle import (
+    RTOL,
+    Slopes,
+    floating_outputs,
+    is_floating,
+    promoted,
+    slopes,
+    slopes_along,
+    stencils,
+)
 from tests.corpus.wrong_elements import MARGIN, vector
 from tests.parameters import every, named
 
@@ -75,9 +84,7 @@ def tangent(function: Function, arrays: Sequence[Array], number: int, direction:
     tensors = [tf.constant(array) for array in arrays]
     along = tf.constant(direction, tensors[number].dtype)
     with tf.autodiff.ForwardAccumulator(tensors[number], along) as accumulator:
-        outputs = [
-            o for o in tf.nest.flatten(function(*tensors)) if o.dtype.is_floating or o.dtype.is_complex
-        ]
+        outputs = floating_outputs(function(*tensors))
     parts = zip(outputs, accumulator.jvp(outputs), strict=True)
     return vector([(tf.zeros_like(o) if found is None else found).numpy() for o, found in parts])
 

@@ -15,9 +15,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gradcheck import Report, Verdict, check
+from gradcheck import Verdict, check
 from tests.corpus.case import Array, Function, distorted, scaled
 from tests.parameters import every, named
+from tests.saying import told
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -165,12 +166,6 @@ def _options(layer: Layer) -> dict[str, bool]:
     return {"training": True} if layer.training else {}
 
 
-def told(report: Report) -> str:
-    """What to show when a verdict is not the expected one."""
-    parts = [f"{v.name}: {v.counts} reason={v.reason} error={v.max_rel_error:.2e}" for v in report.variables]
-    return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
-
-
 LONG = (
     "GRU",
     "GRU backwards",
@@ -181,7 +176,8 @@ LONG = (
     "MultiHeadAttention",
     "Functional",
 )
-"""Layers that take 1 to 4 s each. But for two, `test_keras.py` checks their like in every run."""
+"""Layers that take 1 to 4 s each. `test_keras.py` checks the like of the last two in every run; of the
+recurrent ones `SimpleRNN` here is what every run has."""
 
 
 def name_of(layer: Layer) -> str:

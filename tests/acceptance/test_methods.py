@@ -86,7 +86,7 @@ def same_in_all_ways(function: Function, x: Array, budget: int) -> None:
 
 
 def examples(full: bool, holds: Callable[..., None], *strategies: st.SearchStrategy[Any]) -> None:
-    """The property at the same examples in every run; with --full at four times as many"""
+    """The property at the same examples in every run; with --full at six times as many"""
     limits = settings(
         max_examples=12 if full else 2,
         derandomize=True,

@@ -15,11 +15,12 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gradcheck import ElementVerdict, Report, Verdict, check
+from gradcheck import ElementVerdict, Verdict, check
 from tests.acceptance.test_keras_functions import function, of
 from tests.corpus.case import Array, Broken, Case, Function, true_gradients
 from tests.corpus.wrong_elements import Overheard, marked
 from tests.parameters import named
+from tests.saying import told
 
 Gradient = Callable[[Any, Any], Any]
 """(gradient of a variable, the variable) → a wrong gradient of it."""
@@ -347,12 +348,6 @@ NETWORKS = (
         by(-1.0),
     ),
 )
-
-
-def told(report: Report) -> str:
-    """What to show when a verdict is not the expected one."""
-    parts = [f"{v.name}: {v.counts} reason={v.reason} error={v.max_rel_error:.2e}" for v in report.variables]
-    return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
 
 
 def sizes() -> Iterator[int]:

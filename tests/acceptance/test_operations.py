@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck import ElementVerdict, Report, Verdict, check
+from gradcheck import ElementVerdict, Verdict, check
 from gradcheck.errors import TargetError
 from tests.corpus.case import Array, Function, distorted, scaled, true_gradients
 from tests.operations import OPERATIONS, Operation
 from tests.operations.operation import SINGLE
 from tests.parameters import every, named
+from tests.saying import told
 
 COARSE = 1.5
 """A mistake that differences in float32 show."""
@@ -31,12 +32,6 @@ def name_of(operation: Operation) -> str:
 def inputs(operation: Operation, dtype: str, seed: int = 0) -> dict[str, Array]:
     """The operation's inputs in a dtype."""
     return {name: array.astype(dtype) for name, array in operation.inputs(seed).items()}
-
-
-def told(report: Report) -> str:
-    """What to show when a verdict is not the expected one."""
-    parts = [f"{v.name}: {v.counts} reason={v.reason} error={v.max_rel_error:.2e}" for v in report.variables]
-    return "\n".join([report.verdict.value, *parts, *report.diagnosis, *report.warnings])
 
 
 def gradients(function: Function, arrays: dict[str, Array], seed: int) -> list[Array]:

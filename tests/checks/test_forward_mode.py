@@ -16,10 +16,7 @@ from gradcheck.verdicts.comparison import Comparison
 from tests.corpus import RIGHT, Case
 from tests.parameters import named
 from tests.posed import posed
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape)
+from tests.saying import normal
 
 
 def against_differences(report: Report) -> Comparison:

@@ -17,10 +17,7 @@ from gradcheck import ElementVerdict, GradcheckError, Report, Variable, Verdict,
 from gradcheck.arrays.types import Array
 from tests.corpus import RIGHT, Case
 from tests.parameters import named
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape)
+from tests.saying import normal
 
 
 def at_order(report: Report, order: int, name: str = "x") -> Variable:

@@ -8,11 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Verdict, check
-from gradcheck.arrays.types import Array
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape)
+from tests.saying import normal
 
 
 def test_dense_and_convolution() -> None:

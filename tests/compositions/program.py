@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from tests.compositions.vocabulary import KINKED, PAIRED, PAIRED_KINKED, SMOOTH, Constants, shortened
 from tests.corpus.case import Array
 
-FLAVOURS = ("normal", "mixed", "zeros", "tiny part", "ties")
 STRUCTURES = ("last", "tuple", "nested")
 EXPONENTS = st.one_of(st.just(0), st.integers(-12, 12))
 

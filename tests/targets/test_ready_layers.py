@@ -19,6 +19,7 @@ from gradcheck.targets.activations import DERIVATIVES
 from gradcheck.targets.dense import dense
 from gradcheck.targets.pooling import avgpool1d, maxpool1d
 from gradcheck.targets.target import Target
+from tests.saying import normal
 
 POOLS = {
     "max": (maxpool1d, keras.layers.MaxPooling1D),
@@ -31,10 +32,6 @@ GRID = [
     )
     if padding == "same" or pool <= steps
 ]
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape)
 
 
 def tape_gradients(target: Target, upstream: Array) -> dict[str, Array]:

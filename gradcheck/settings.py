@@ -82,12 +82,17 @@ class Budget:
 
     def share(self, evaluations: float, seconds: float) -> float:
         """The share of a check that the budget pays for, by its estimate."""
-        return self.amount / max(seconds if self.unit == "s" else evaluations, 1e-9)
+        return self.amount / max(seconds if self.timed else evaluations, 1e-9)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the budget is one of seconds."""
+        return self.unit == "s"
 
     @property
     def in_words(self) -> str:
         """For a sentence."""
-        return str(self) if self.unit else f"{self.amount:,g} evaluations"
+        return str(self) if self.timed else f"{self.amount:,g} evaluations"
 
     def __str__(self) -> str:
         return f"{self.amount:g}{self.unit}"

@@ -299,10 +299,12 @@ def test_settings_and_reports_survive_pickling() -> None:
 
 # 9. What a check spends.
 
-BESIDE = 6_000
+BESIDE = 5_000
 """Evaluations beside twice the plan, for each look at all elements: probes, the noise level, 64 mismatches
-that are confirmed by ladders of steps, or directions, and stairs. Measured: 4,457 for wrong corners, 4,976
-for a term rounded within a budget, 1,457 for the rest."""
+that are confirmed by ladders of steps, or directions, and stairs. Measured: 4,457 for wrong corners, 1,457
+for the rest."""
+BESIDE_WITHIN = 3_000
+"""The same within a budget of 20. Measured: 2,585 for wrong corners, 2,148 for a term rounded."""
 
 
 class Planned(Progress):
@@ -351,7 +353,8 @@ def test_a_check_spends_twice_its_plan_and_a_constant_at_most() -> None:
             target = Target("f", function, {"x": x})
             report = check_target(target, Settings(budget=budget), progress=planned)
             beside = report.evaluations - 2 * planned.evaluations
-            if planned.evaluations == 0 or beside > BESIDE * planned.looks:
+            most = BESIDE if budget is None else BESIDE_WITHIN
+            if planned.evaluations == 0 or beside > most * planned.looks:
                 said = f"{report.evaluations:,} evaluations, {planned.evaluations:,} planned"
                 offenders.append(f"{name}, budget {budget}: {said} in {planned.looks} looks")
     assert not offenders, "\n".join(offenders)

@@ -19,7 +19,7 @@ from gradcheck.function.meter import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
-from gradcheck.settings import Method
+from gradcheck.settings import Budget, Method
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.sparsity.probing import colour
 from gradcheck.verdicts import inner_rounding, subgradients
@@ -35,7 +35,7 @@ QUICK = 64
 PILOT = 16
 """Groups that a pilot looks at: of fewer, none may ask for a ladder of steps where one in ten does."""
 FEW_GROUPS = 4
-"""Groups that a pilot looks at within a budget, which pays for the pilot too."""
+"""Groups that a pilot looks at within a budget, which pays for the pilot too and ends it when spent."""
 FEW_CONFIRMED = 4
 """Mismatches of a variable that are confirmed alone within a budget."""
 UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slower."
@@ -89,8 +89,7 @@ def _look(
     for one in candidates:
         one.differences.join(colourings)
     pairs = list(zip(candidates, colourings, strict=True))
-    few = PILOT if settings.budget is None else FEW_GROUPS
-    costs = [_pilot(one, colouring, few, problem.meter) for one, colouring in pairs]
+    costs = [_pilot(one, colouring, settings.budget, problem.meter) for one, colouring in pairs]
     planned = plan(colourings, costs, settings.budget, settings.seed)
     progress.start(planned.ahead)
     confirmed = FEW_CONFIRMED if planned.sampled else CONFIRMED
@@ -109,16 +108,23 @@ def _look(
     return _Look(examined, comparisons, notes)
 
 
-def _pilot(candidate: Candidate, colouring: Colouring, groups: int, meter: Meter) -> Cost:
+def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter) -> Cost:
     """What a group costs, by a few that are looked at and forgotten."""
     if colouring.groups <= QUICK:
         return Cost()
-    count = max(groups, candidate.differences.copies)
+    counted = budget is not None and not budget.timed
+    # A joined call takes as long for one group as for many, but each group is an evaluation.
+    together = 1 if counted else candidate.differences.copies
+    count = max(PILOT if budget is None else FEW_GROUPS, together)
     random = generator(Stream.PILOT, candidate.steps.seed, candidate.number)
     apart = np.sort(random.choice(colouring.groups, min(count, colouring.groups), replace=False))
-    before, started = meter.count, time.perf_counter()
-    first = first_pass(candidate, colouring, apart, Progress(), meter)
-    if first is not None:
-        settle(first)
+    before, started, looked_at = meter.count, time.perf_counter(), 0
+    for some in np.array_split(apart, apart.size if counted else 1):
+        first = first_pass(candidate, colouring, some, Progress(), meter)
+        if first is not None:
+            settle(first)
+        looked_at += some.size
+        if budget is not None and counted and meter.count - before >= budget.amount:
+            break
     spent, seconds = meter.count - before, time.perf_counter() - started
-    return Cost(max(2.0, spent / apart.size), seconds / apart.size)
+    return Cost(max(2.0, spent / looked_at), seconds / looked_at)

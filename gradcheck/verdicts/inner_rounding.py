@@ -38,8 +38,8 @@ LEAST = 1e3 * float(np.finfo(np.float64).eps)
 """Share of an output from which it does not move by its own rounding."""
 TELLING = 0.01
 """Tolerance, as a share of S, up to which a second look at what failed may accept it."""
-LOOKED = 3
-"""Failing elements of a variable that are looked into."""
+LOOKED, LOOKED_WITHIN_BUDGET = 3, 1
+"""Failing elements of a variable that are looked into, at 936 evaluations each."""
 
 
 def shares(problem: Problem, examined: Sequence[Examined]) -> Array | None:
@@ -48,8 +48,9 @@ def shares(problem: Problem, examined: Sequence[Examined]) -> Array | None:
     ends = np.cumsum([output.size for output in problem.exact.outputs])
     scales = np.array([typical(part) if part.size else 1.0 for part in np.split(base, ends[:-1])])
     found = np.zeros(ends.size)
+    most = LOOKED if problem.settings.budget is None else LOOKED_WITHIN_BUDGET
     for one in examined:
-        for flat in _failing(one):
+        for flat in _failing(one)[:most]:
             for entry, tall in _stairs(one, flat):
                 owner = int(np.searchsorted(ends, entry, "right"))
                 share = tall / max(abs(float(base[entry])), float(scales[owner]))
@@ -75,7 +76,7 @@ def _failing(examined: Examined) -> Array:
     """The worst mismatches of a variable but for corners; none where the worst of them moves smoothly."""
     judged = examined.judgement
     wrong = judged.worst_first()
-    worst = wrong[~judged.corner[wrong]][:LOOKED]
+    worst = wrong[~judged.corner[wrong]]
     return worst if worst.size and _rough(examined, int(worst[0])) else worst[:0]
 
 

@@ -145,15 +145,15 @@ def test_the_dependencies_are_those_declared() -> None:
 
 def outcomes() -> Iterator[tuple[str, Outcome]]:
     """Outcomes that came about in every way: plainly, by opinions, twice, under a budget, at two orders."""
-    mixing = normal(70, 3)
+    mixing = normal(30, 3)
     few = Settings(budget=Budget(20, ""))
     cases: dict[str, tuple[Function, Array, Settings]] = {
         "right": (tf.sin, normal(4, 5), Settings()),
         "wrong": (distorted(tf.sin, one_element(1.1)), normal(9), Settings()),
-        "corners": (lambda x: tf.nn.relu(x) @ mixing, np.zeros((2, 70)), Settings()),
+        "corners": (lambda x: tf.nn.relu(x) @ mixing, np.zeros((2, 30)), Settings()),
         "wrong corners": (distorted(tf.nn.relu, scaled(3.0)), np.array([0.0, 1.0]), Settings()),
         "a term rounded": (lambda x: tf.sin(x) + in_float32(tf.cos(x) + 2), normal(5), Settings()),
-        "a budget": (distorted(lambda x: x @ mixing, scaled(1.1)), normal(4, 70), few),
+        "a budget": (distorted(lambda x: x @ mixing, scaled(1.1)), normal(4, 30), few),
         "orders": (lambda x: tf.nn.relu(x), np.array([-1.0, 0.0, 1.0]), Settings(order=2)),
         "own dtype": (lambda x: tf.sqrt(x * x + 1e-60), np.arange(3, dtype=np.float32), Settings()),
     }

@@ -22,7 +22,7 @@ Code map: folders by floor
 --------------------------
 A folder imports folders of lower floors only.
 
-0  arrays/       what holds for any array: dtypes, spans, shared memory, columns, random streams → arrays
+0  arrays/       what holds for any array: dtypes, spans, memory, columns, random streams → arrays
 0  settings.py, option.py, signature.py: a field for each setting, from which follow options, JSON and the
    signature of `check` → `Settings`
 0  errors.py, notes.py, progress.py, runtime.py: exit codes, sentences, the observer, TensorFlow loaded late
@@ -34,8 +34,8 @@ A folder imports folders of lower floors only.
 5  verdicts/     the rule, corners, inner rounding, own dtype, repeatability, opinions → `Outcome`
 6  checks/       the checks that a user can ask for, each from a problem or an outcome → `Outcome`
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
-7  render/       one module for each form of output, and the progress bar → text, bytes
-8  procedure.py, checking.py, result.py, assertion.py: the order of the checks, `check`, `Report` → `Report`
+7  render/       tables, JSON and arrays, short messages, and the progress bar → text, bytes
+8  procedure.py, checking.py: the order of the checks, `check`, `assert_gradients` → `Report`
 9  cli/          commands and options: parse, build the target, check, write → exit code
 
 Where to begin: checking.check → procedure.run → checks/elementwise.check → verdicts/examination.examine.
@@ -59,13 +59,13 @@ Invariants, each held by a test (tests/test_house.py; 7 and TargetSpec where set
 11. A module has at most 300 lines, a class 120, a function 40.
 """
 
-from gradcheck.assertion import assert_gradients as assert_gradients
+from gradcheck.checking import Report as Report
+from gradcheck.checking import assert_gradients as assert_gradients
 from gradcheck.checking import check as check
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError
 from gradcheck.report.variable import Variable as Variable
-from gradcheck.result import Report as Report
 from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
 from gradcheck.verdicts.verdict import Verdict as Verdict
 from gradcheck.version import __version__ as __version__

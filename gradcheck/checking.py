@@ -1,23 +1,54 @@
-"""One check from target to report: refuse what cannot be checked, load TensorFlow, run, and take the time."""
+"""The check from Python: refuse what cannot be checked, load TensorFlow, run, and return a `Report`."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import ShapeError, TargetError
+from gradcheck.errors import GradientError, ShapeError, TargetError
 from gradcheck.inputs.usable import refuse_unusable
 from gradcheck.progress import Progress
-from gradcheck.result import Report
+from gradcheck.report.findings import Findings
 from gradcheck.runtime import load_tensorflow, on_device
 from gradcheck.settings import Settings
 from gradcheck.signature import refuse_unknown, takes_settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
+
+
+@dataclass(frozen=True)
+class Report(Findings):
+    """Everything a check found out; true in a boolean context only if every gradient agrees."""
+
+    @staticmethod
+    def of(findings: Findings, **changed: Any) -> Report:
+        """The report of some findings, with some of their fields changed."""
+        known = {field.name: getattr(findings, field.name) for field in fields(Findings)}
+        return Report(**(known | changed))
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def raise_for_failure(self) -> None:
+        """Raise `GradientError`, with the plain table as its message, unless the check passed."""
+        if not self.passed:
+            raise GradientError(str(self))
+
+    def __str__(self) -> str:
+        from gradcheck.render.table import to_text
+
+        return to_text(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON values; numbers that are not finite become "nan", "inf" or "-inf"."""
+        from gradcheck.render.data import to_dict
+
+        return to_dict(self)
 
 
 def check_target(
@@ -133,3 +164,41 @@ def _target(function: Any, arrays: dict[str, Array], constants: Mapping[str, Any
     from gradcheck.targets.function import target as function_target
 
     return function_target(function, arrays, constants)
+
+
+@takes_settings
+def assert_gradients(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    constants: Mapping[str, Any] | None = None,
+    upstream: Any = None,
+    **settings: Any,
+) -> Report:
+    """Check a gradient as `gradcheck.check` does, and raise unless everything agrees.
+
+    Parameters
+    ----------
+    function, inputs, constants, upstream
+        As for `gradcheck.check`.
+
+    Returns
+    -------
+    Report
+        The report of a check that passed.
+
+    Raises
+    ------
+    GradientError
+        An AssertionError, whose message is the diagnosis and a short table of the worst elements; also where
+        elements could not be judged.
+    GradcheckError
+        If the check cannot run.
+    """
+    __tracebackhide__ = True  # pytest then shows the line of the test
+    report = check(function, inputs, constants=constants, upstream=upstream, **settings)
+    if not report.passed:
+        from gradcheck.render.short import to_short
+
+        raise GradientError(to_short(report))
+    return report

@@ -6,15 +6,15 @@ from __future__ import annotations
 from gradcheck.arrays.types import Array
 from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor
 from gradcheck.errors import GradcheckError
-from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
 from gradcheck.settings import Mode, Settings
-from gradcheck.targets.target import Target
-from gradcheck.verdicts.comparison import Comparison
+from gradcheck.targets.function import Target
+from gradcheck.verdicts.verdict import Comparison
 
 ONLY = (
     "Only forward mode was checked, which does not look at a gradient written by hand (tf.custom_gradient) "

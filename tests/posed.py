@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
 from gradcheck.settings import Settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from gradcheck.verdicts.candidate import Candidate, candidate
 from tests.corpus.case import Array, Function
 

@@ -16,7 +16,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.errors import SettingError, ShapeError, TargetError, TensorError
 from gradcheck.settings import Settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 
 
 def numbers(*shape: int, seed: int = 0) -> Array:

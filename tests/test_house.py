@@ -26,7 +26,7 @@ from gradcheck.checking import check_target
 from gradcheck.checks import elementwise, orders
 from gradcheck.progress import Forecast, Progress
 from gradcheck.settings import Budget, Execution, Mode, Settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from gradcheck.verdicts.outcome import Outcome
 from tests.corpus.case import Array, Broken, Function, distorted, one_element, scaled
 from tests.hand_made import ALL
@@ -57,7 +57,7 @@ FLOORS = {
     "verdicts": 5,
     **dict.fromkeys(("checks", "report"), 6),
     "render": 7,
-    **dict.fromkeys(("__init__", "assertion", "checking", "procedure", "result"), 8),
+    **dict.fromkeys(("__init__", "checking", "procedure"), 8),
     **dict.fromkeys(("cli", "__main__"), 9),
 }
 """Every folder, and every module that lies beside the folders."""

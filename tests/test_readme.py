@@ -26,7 +26,7 @@ from click.testing import CliRunner
 import gradcheck
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
-from gradcheck.cli.keras import BUDGET, LARGE
+from gradcheck.cli.own_code import BUDGET, LARGE
 from gradcheck.notes import Kind
 from gradcheck.settings import RTOL, Settings
 from tests.imports import forgotten
@@ -193,7 +193,7 @@ def test_every_word_of_a_report_is_explained() -> None:
 
 def test_numbers_in_sentences_are_those_of_the_code() -> None:
     from gradcheck.checks import directions, elementwise, execution, pfor
-    from gradcheck.function.cotangents import draw_cotangents
+    from gradcheck.function.tape import draw_cotangents
     from gradcheck.report import blame
     from gradcheck.verdicts import subgradients
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gradcheck.arrays.parallel import each, spans
+from gradcheck.arrays.large import each, spans
 from gradcheck.arrays.types import Array
 
 ALIKE = 1e-6

@@ -16,13 +16,11 @@ import tensorflow as tf
 
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.cotangents import draw_cotangents
 from gradcheck.function.problem import Problem
-from gradcheck.function.tape import NO_GRADIENT
+from gradcheck.function.tape import NO_GRADIENT, draw_cotangents
 from gradcheck.targets.user_frames import refusal
-from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 PROBES = 2
 """Pairs of upstream gradients that the identity is held against."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import magnitude
-from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import AllOutputs, Weighted
@@ -22,11 +22,10 @@ from gradcheck.differences.step_selection import by_ladders
 from gradcheck.function.nearby import Draw
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
-from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.candidate import Confirmed
 from gradcheck.verdicts.ladders import look_thoroughly
 from gradcheck.verdicts.rule import Rule, judge
-from gradcheck.verdicts.stages import Confirmed
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 COUNT = 8
 """Directions of a check."""

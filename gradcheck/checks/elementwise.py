@@ -15,7 +15,7 @@ import numpy as np
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.checks.directions import along_all
 from gradcheck.checks.sampling import Cost, plan
-from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
@@ -23,12 +23,11 @@ from gradcheck.settings import Budget, Method
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.sparsity.probing import colour
 from gradcheck.verdicts import inner_rounding, subgradients
-from gradcheck.verdicts.candidate import Candidate, candidate
-from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.candidate import Candidate, Examined, candidate
 from gradcheck.verdicts.examination import CONFIRMED, examine, settle
 from gradcheck.verdicts.first_pass import first_pass
 from gradcheck.verdicts.outcome import Outcome, conclude
-from gradcheck.verdicts.stages import Examined
+from gradcheck.verdicts.verdict import Comparison
 
 QUICK = 64
 """Groups of a variable up to which a pilot would cost more than an estimate is worth."""

@@ -20,18 +20,16 @@ import tensorflow as tf
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.conditioning import CONDITIONING
-from gradcheck.function.nearby import Draw, Size, nearby, roundings
+from gradcheck.function.nearby import CONDITIONING, Draw, Size, nearby, roundings
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record, usable
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Execution
-from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.rule import tolerance_of
 from gradcheck.verdicts.subgradients import between
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 TRIALS = 32
 """Points one rounding away: a tie of two goes one way in all of them once in 2 billion."""

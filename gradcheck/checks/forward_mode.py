@@ -25,16 +25,14 @@ from gradcheck.differences.contraction import EachOutput, Weighted
 from gradcheck.differences.rays import Ray, full_ladder, short_ladder
 from gradcheck.differences.stencils import Estimate
 from gradcheck.differences.step_selection import by_ladders
-from gradcheck.function.conditioning import CONDITIONING, TRIALS
-from gradcheck.function.jvp import jvp
-from gradcheck.function.nearby import Draw, Size, nearby, own_size, roundings
+from gradcheck.function.nearby import CONDITIONING, TRIALS, Draw, Size, nearby, own_size, roundings
+from gradcheck.function.primal import jvp
 from gradcheck.function.problem import Problem
 from gradcheck.targets.user_frames import brief
-from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE, Rule, judge
 from gradcheck.verdicts.subgradients import NEIGHBOURS, between, slack
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 WIDE = 0.01
 """Share of the slopes next to a point that they must differ by to tell of a corner."""

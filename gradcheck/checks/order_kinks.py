@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import magnitude
-from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError
@@ -24,7 +24,7 @@ from gradcheck.function.nearby import Draw, Size, nearby
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from gradcheck.verdicts.opinions import Opinion, Source
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.subgradients import NEIGHBOURS, between, slack

@@ -23,7 +23,7 @@ from gradcheck.checks.order_kinks import Check, judged
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.verdict import ElementVerdict
 

@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.conditioning import CONDITIONING, change
+from gradcheck.function.nearby import CONDITIONING, change
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.targets.user_frames import brief
-from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.rule import tolerance_of
+from gradcheck.verdicts.verdict import Comparison
 
 ENTRIES = 2**20
 """Numbers in a Jacobian that is worth holding twice."""

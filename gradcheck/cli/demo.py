@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checking import check_target
-from gradcheck.cli.group import CODES, main
+from gradcheck.cli.group import CODES, main, terminal, write_out
 from gradcheck.cli.options import TRACEBACK
-from gradcheck.cli.streams import terminal, write_out
 from gradcheck.errors import ExitCode
 from gradcheck.settings import Settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 
 SEQUENCE = [[[1, 3, 4, 2, 5, 2], [4, 2, 5, 6, 8, 3], [5, 3, 7, 8, 9, 3]]]
 

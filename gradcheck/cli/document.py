@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradcheck import checking
-from gradcheck.cli.group import guard, main
+from gradcheck.cli.group import aside, guard, main, terminal, write_out
 from gradcheck.cli.options import Check, Common, Format
-from gradcheck.cli.streams import aside, terminal, write_out
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.progress import Progress
 
 if TYPE_CHECKING:
-    from gradcheck.result import Report
+    from gradcheck.checking import Report
 
 
 @main.result_callback()
@@ -51,7 +50,7 @@ def _progress(options: Common) -> Progress:
 def _write(report: Report, options: Common) -> None:
     """The arrays and the document, each where it is wanted."""
     if options.save is not None:
-        from gradcheck.render.npz import to_npz
+        from gradcheck.render.data import to_npz
 
         _replace(options.save, to_npz(report))
     if options.output is not None:
@@ -62,7 +61,7 @@ def _write(report: Report, options: Common) -> None:
 
 def _rendered(report: Report, form: str, width: int | None, color: bool) -> str:
     if Format(form) is Format.JSON:
-        from gradcheck.render.json import to_json
+        from gradcheck.render.data import to_json
 
         return to_json(report)
     from gradcheck.render.table import to_terminal

@@ -13,7 +13,7 @@ import click
 
 from gradcheck.option import Flag, Kind, Section, Whole, Word, Words
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -18,16 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import AllOutputs, EntriesOnly, Sums, Weighted, contract
 from gradcheck.differences.evaluator import Evaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.differences.groups import MovedGroups, Part, Sides
 from gradcheck.differences.joined import joinable
-from gradcheck.function.meter import Meter
 from gradcheck.function.noise_level import NoiseLevel
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring, alike
 from gradcheck.sparsity.probing import Changed
 from gradcheck.sparsity.rows import Rows

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.arrays.columns import Columns
 from gradcheck.arrays.types import Array
-from gradcheck.function.cotangents import sizes
+from gradcheck.function.tape import sizes
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,8 @@ from typing import Any
 
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.types import Array
-from gradcheck.differences.points import Points, elements
-from gradcheck.differences.ways import Compiled, OneByOne
-from gradcheck.function.meter import Meter
-from gradcheck.function.primal import Primal
+from gradcheck.differences.ways import Compiled, OneByOne, Points, elements
+from gradcheck.function.primal import Meter, Primal
 
 WORTH_TRACING = 64
 """Evaluations below which tracing a graph costs more than it saves."""

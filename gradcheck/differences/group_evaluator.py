@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gradcheck.arrays.shared_memory import Movable, view
+from gradcheck.arrays.large import Movable, view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.evaluator import HELD, THIN, WORTH_TRACING, Evaluator
 from gradcheck.differences.joined import Axes, Joined

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.arrays.large import Movable, view
 from gradcheck.arrays.scale import alike
-from gradcheck.arrays.shared_memory import Movable, view
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import Sums, Total, Weighted, contract
 from gradcheck.differences.stencils import Estimate, Level
 from gradcheck.differences.step_selection import settle
 from gradcheck.differences.steps import LEVELS, SHORT
-from gradcheck.function.meter import Meter
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Meter, Primal
 
 
 class Ray:

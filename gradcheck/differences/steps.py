@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradcheck.arrays.parallel import SPAN
+from gradcheck.arrays.large import SPAN, filled
 from gradcheck.arrays.scale import typical
-from gradcheck.arrays.shared_memory import filled
 from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array, eps_of
 

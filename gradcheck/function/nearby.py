@@ -1,4 +1,4 @@
-"""Points near the point of a check: x_j + share · s_j · u_j with random u.
+"""Points near the point of a check, x_j + share · s_j · u_j with random u, and how far a tape moves there.
 
 `Size` says what s_j is and `Draw` what u is; the share is a rounding of a dtype, or a distance relative to
 the tensor.
@@ -14,8 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.scale import typical
-from gradcheck.arrays.streams import half_to_whole
+from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array, eps_of
+from gradcheck.function.primal import Primal
+from gradcheck.function.tape import Tape, record
 
 
 class Size(Enum):
@@ -74,3 +76,44 @@ def _scale(point: Array, size: Size) -> Array | float:
 def roundings(dtypes: Sequence[str]) -> list[float]:
     """The relative roundings of some dtypes, as shares for `nearby`."""
     return [eps_of(dtype) for dtype in dtypes]
+
+
+TRIALS = 3
+"""Points at which a change is measured; the largest change counts."""
+CONDITIONING = 16
+"""How many times the change by one rounding of the inputs still counts as conditioning."""
+
+
+def change(primal: Primal, tape: Tape, cotangents: Array, number: int, dtypes: Sequence[str]) -> Array:
+    """Largest change of a tape gradient when the inputs move by one rounding of `dtypes`, [K, elements]."""
+    base = tape.gradients[number]
+    largest = np.zeros(base.shape)
+    for trial in range(TRIALS):
+        random = generator(Stream.ROUNDED_INPUTS, trial)
+        values = nearby(primal.values, roundings(dtypes), Size.ITSELF, Draw.HALF_TO_WHOLE, random)
+        moved = record(primal.at(values), cotangents).gradients[number]
+        with np.errstate(invalid="ignore"):
+            largest = np.fmax(largest, np.abs(moved - base))
+    return largest.reshape(len(cotangents), -1)
+
+
+class Conditioning:
+    """The change of one variable's tape gradient under roundings, measured when it is first asked for."""
+
+    def __init__(self, primal: Primal, tape: Tape, cotangents: Array, number: int) -> None:
+        self._arguments = primal, tape, cotangents, number
+        self._found: dict[str, Array] = {}
+
+    def rounding(self, flat: Array) -> Array:
+        """What the function's conditioning makes of a rounding of its inputs, with some margin, [K, U]."""
+        return CONDITIONING * self._change("", flat)
+
+    def tape_noise(self, flat: Array) -> Array:
+        """The change under a rounding to float16, [K, U]: small, unless the tape is nothing but rounding."""
+        return self._change("float16", flat)
+
+    def _change(self, dtype: str, flat: Array) -> Array:
+        if dtype not in self._found:
+            names = [dtype or value.dtype.name for value in self._arguments[0].values]
+            self._found[dtype] = change(*self._arguments, names)
+        return np.asarray(self._found[dtype][:, flat])

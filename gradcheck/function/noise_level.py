@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.arrays.parallel import spans
+from gradcheck.arrays.large import filled, spans, tensor, view
 from gradcheck.arrays.scale import typical
-from gradcheck.arrays.shared_memory import filled, tensor, view
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.meter import Meter
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Meter, Primal
 
 EPS = float(np.finfo(np.float64).eps)
 FINE = 3.2e-6

@@ -1,11 +1,13 @@
 """The function at one precision, with its floating outputs joined to one flat float64 vector.
 
-`Primal` is the function itself, beside its tape (tape.py) and its forward mode (jvp.py).
+`Primal` is the function itself, `jvp` its forward mode; its tape is in tape.py.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,32 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError
-from gradcheck.function.output import Output
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
+
+
+class Meter:
+    """Counts evaluations; a check has one, whatever evaluates."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, evaluations: int = 1) -> None:
+        """Some more evaluations were made."""
+        self.count += evaluations
+
+
+@dataclass(frozen=True)
+class Output:
+    """One floating output; a complex one counts as pairs of reals along a last axis of length 2."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        """Number of real values."""
+        return math.prod(self.shape)
 
 
 class Primal:
@@ -135,3 +161,11 @@ def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(part, f"{name}[{number}]")
     elif result is not None:
         yield name, result
+
+
+def jvp(primal: Primal, values: Sequence[Any], number: int, direction: Any) -> Array | None:
+    """J u at `values` for a direction of variable `number`, [outputs] float64; None where there is none."""
+    with tf.autodiff.ForwardAccumulator(values[number], direction) as accumulator:
+        outputs = primal(values)
+    found = accumulator.jvp(outputs)
+    return None if found is None else np.asarray(tf.cast(found, tf.float64).numpy())

@@ -12,18 +12,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
-from gradcheck.function import ignored_gradients, noise_level, tape
-from gradcheck.function.cotangents import draw_cotangents
-from gradcheck.function.meter import Meter
+from gradcheck.function import noise_level, tape
 from gradcheck.function.noise_level import NoiseLevel
-from gradcheck.function.primal import Primal
-from gradcheck.function.tape import Tape
+from gradcheck.function.primal import Meter, Primal
+from gradcheck.function.tape import Tape, draw_cotangents
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
 
 
@@ -182,13 +180,13 @@ def _shown(own: Primal, upstream: Array | None) -> Array | None:
 def _own_tapes(own: Primal, cotangents: Array) -> tuple[Tape, tuple[Array | None, ...]]:
     """Tape gradients at the tensors' own dtype, and how far a second run is apart from the first."""
     try:
-        with ignored_gradients.noting_ignored() as ignored:
+        with tape.noting_ignored() as ignored:
             found = tape.record(own, cotangents)
         again = tape.record(own, cotangents[:1])
     except Exception as error:  # whatever a user's backward pass raises
         raise refusal(own.target.name, error, "in its backward pass") from error
     if ignored:
-        found = Tape(found.gradients, (ignored_gradients.in_words(ignored),) * len(found.reasons))
+        found = Tape(found.gradients, (tape.ignored_in_words(ignored),) * len(found.reasons))
     pairs = zip(found.gradients, again.gradients, strict=True)
     return found, tuple(tape.apart(*pair) for pair in pairs)
 

@@ -1,17 +1,50 @@
-"""Tape gradients, one for each cotangent, and what is wrong with them as such."""
+"""Tape gradients, one for each cotangent r, the upstream gradient of L = <r, f(x)>, and what is wrong with
+them as such."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.large import view
+from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
 from gradcheck.targets import user_frames
+
+
+def draw_cotangents(
+    outputs: int, shown: Array | None, seed: int, count: int = 2, stream: Stream = Stream.COTANGENTS
+) -> Array:
+    """Cotangents [1 + count, outputs]: ones or the upstream gradient to show, then seeded random ones.
+
+    A backward pass that ignores, squares or averages its upstream gradient is right for ones. The random ones
+    are ± (½ … 1) times the one that is shown, entry by entry, so that one tolerance serves them all; float32
+    holds them where it can, for they are the largest arrays of a check.
+    """
+    random = generator(stream, seed)
+    drawn = np.empty((1 + count, outputs), np.float32 if shown is None else np.float64)
+    drawn[0] = 1.0 if shown is None else shown.reshape(-1)
+    for row in drawn[1:]:
+        row[:] = half_to_whole(2 * random.random(outputs, np.float32) - 1)
+        if shown is not None:
+            row *= sizes(drawn[0])
+    return drawn
+
+
+def sizes(cotangent: Array) -> Array:
+    """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
+    if (cotangent > 0).all():
+        return cotangent
+    found = np.abs(cotangent)
+    return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)
+
 
 LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
@@ -87,3 +120,37 @@ def apart(first: Array, again: Array) -> Array | None:
     with np.errstate(invalid="ignore"):
         distance = np.abs(first[0] - again[0])
     return distance if np.nanmax(distance, initial=0.0) > 0 else None
+
+
+@contextlib.contextmanager
+def noting_ignored() -> Iterator[list[str]]:
+    """Names of the functions whose custom gradient is never called while the context is open.
+
+    TensorFlow 2.21 records the positional arguments of a `tf.custom_gradient` alone (`_eager_mode_decorator`
+    in ops/custom_gradient.py). Where there are none it differentiates the operations inside, without a word,
+    and a check would pass that never looked at the gradient it was asked about.
+    """
+    from tensorflow.python.ops import custom_gradient as module
+
+    names: list[str] = []
+    original = getattr(module, "_eager_mode_decorator", None)
+    if original is None:  # a private name: another TensorFlow may not have it, and nothing is noted
+        yield names
+        return
+
+    def noting(f: Any, args: Any, kwargs: Any) -> Any:
+        if kwargs and not tf.nest.flatten(args):
+            names.append(getattr(f, "__name__", "a function"))
+        return original(f, args, kwargs)
+
+    with mock.patch.object(module, "_eager_mode_decorator", noting):
+        yield names
+
+
+def ignored_in_words(names: list[str]) -> str:
+    """Why a check that passed over these gradients cannot pass."""
+    called = " and ".join(f"`{name}`" for name in sorted(set(names)))
+    return (
+        f"the custom gradient of {called} was never called: called with keyword arguments only, TensorFlow "
+        "ignores it and differentiates the operations inside; pass the tensors by position"
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.large import view
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.function import tape
@@ -18,8 +18,8 @@ from gradcheck.report.blame import blamed_outputs
 from gradcheck.report.diagnosis import Evidence, diagnose
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable, labelled
-from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
+from gradcheck.verdicts.verdict import Comparison
 
 
 def assemble(

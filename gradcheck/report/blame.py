@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import magnitude
-from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.evaluator import Evaluator
 from gradcheck.differences.stencils import ROUNDINGS

@@ -8,8 +8,7 @@ from gradcheck.errors import ExitCode
 from gradcheck.notes import Kind, Note
 from gradcheck.report.variable import Variable
 from gradcheck.settings import Settings
-from gradcheck.verdicts.comparison import Comparison
-from gradcheck.verdicts.verdict import ElementVerdict, Verdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 
 EXIT_CODES = {
     Verdict.PASS: ExitCode.PASS,

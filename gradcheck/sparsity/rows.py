@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.output import Output
+from gradcheck.function.primal import Output
 from gradcheck.sparsity.bands import Band
 from gradcheck.sparsity.colouring import Colouring
 

@@ -1,14 +1,25 @@
-"""Derivatives of the elementwise Keras activations, in NumPy and at Keras' default parameters."""
+"""Keras' functions by name, and derivatives of its elementwise activations, in NumPy, at their defaults."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
+
+# What keras.activations and keras.losses export beside those.
+_BESIDE = {"get", "serialize", "deserialize"}
+
+
+def functions(module: Any) -> dict[str, Any]:
+    """The activations of `keras.activations`, or the losses of `keras.losses` that are functions."""
+    found = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+    return {name: value for name, value in found.items() if name not in _BESIDE}
+
 
 Derivative = Callable[[Array], Array]
 """Pre-activation as float64 → derivative there, of the same shape."""

@@ -11,9 +11,8 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError, TensorError
-from gradcheck.targets import by_name
-from gradcheck.targets.activations import DERIVATIVES
-from gradcheck.targets.target import Target
+from gradcheck.targets.activations import DERIVATIVES, functions
+from gradcheck.targets.function import Target
 
 
 def dense(x: Array, w: Array, b: Array | None = None, activation: str = "linear") -> Target:
@@ -96,7 +95,7 @@ def _check_activation(name: str, units: int) -> None:
     except ValueError:
         function = None
     if function is None or not _takes_one_tensor(function):
-        known = by_name.functions(keras.activations).items()
+        known = functions(keras.activations).items()
         taking_one = sorted(key for key, value in known if _takes_one_tensor(value))
         raise TargetError(
             f"Keras {keras.__version__} has no activation of one tensor named {name!r}.",

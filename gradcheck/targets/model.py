@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
-from gradcheck.targets import by_name
+from gradcheck.targets.activations import functions
 from gradcheck.targets.user_frames import message
 
 
@@ -67,7 +67,7 @@ def loss_on(name: str, y: Array) -> Callable[[Any], Any]:
     try:
         keras.losses.get(name)
     except ValueError:
-        known = sorted(by_name.functions(keras.losses))
+        known = sorted(functions(keras.losses))
         raise TargetError(
             f"Keras {keras.__version__} has no loss named {name!r}.", f"Choose from: {', '.join(known)}."
         ) from None

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import ShapeError, TargetError
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 
 PADDINGS = ("valid", "same")
 DATA_FORMATS = ("channels_last", "channels_first")

@@ -17,8 +17,8 @@ from gradcheck.arrays.types import Array, is_floating
 from gradcheck.runtime import load_tensorflow
 from gradcheck.targets import function, source
 from gradcheck.targets.dense import dense
+from gradcheck.targets.function import Target
 from gradcheck.targets.pooling import avgpool1d, maxpool1d
-from gradcheck.targets.target import Target
 
 READY: Mapping[str, Callable[..., Target]] = {"dense": dense, "maxpool1d": maxpool1d, "avgpool1d": avgpool1d}
 """The layers with a closed form, by name."""

@@ -1,4 +1,9 @@
-"""The candidate: the tape gradient of one variable, with all that it is held against."""
+"""The candidate, the tape gradient of one variable with all that it is held against, and what is known of it.
+
+The stages of an examination are values: first pass → settled → confirmed → examined. A `FirstPass` may have
+elements left open, a `Confirmed` has had its worst mismatches moved by themselves, and an `Examined` has the
+opinions on corners that follow from differences.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,16 @@ from functools import cached_property
 
 import numpy as np
 
-from gradcheck.arrays.parallel import spans
-from gradcheck.arrays.shared_memory import view
+from gradcheck.arrays.large import spans, view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.compressed import Differences
 from gradcheck.differences.steps import Steps
-from gradcheck.function.conditioning import Conditioning
+from gradcheck.function.nearby import Conditioning
 from gradcheck.function.problem import Problem
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.rows import Rows
+from gradcheck.verdicts.judgement import Judgement, Record
+from gradcheck.verdicts.opinions import Opinion, combined
 from gradcheck.verdicts.rule import Rule, tolerance_of
 
 
@@ -72,3 +78,50 @@ def candidate(problem: Problem, number: int) -> Candidate:
         Rule.of(rtol, settings.atol, problem.noise.coarsest),
         Conditioning(problem.backward, problem.exact_tape, problem.cotangents, number),
     )
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """What the first pass over a colouring found."""
+
+    candidate: Candidate
+    colouring: Colouring
+    record: Record
+    left: Array
+    """Flat indices of the elements whose slope is not settled."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Every element with the best look that its first one asked for."""
+
+    candidate: Candidate
+    colouring: Colouring
+    record: Record
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What the differences say of a variable, its worst mismatches confirmed."""
+
+    candidate: Candidate
+    colouring: Colouring
+    """The one that stood."""
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One variable with all that differences tell of it."""
+
+    confirmed: Confirmed
+    opinions: tuple[Opinion, ...] = ()
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The judgement with the opinions on it."""
+        return combined(self.confirmed.judgement, self.opinions)
+
+    def also(self, opinions: list[Opinion]) -> Examined:
+        """The same with further opinions."""
+        return replace(self, opinions=(*self.opinions, *opinions))

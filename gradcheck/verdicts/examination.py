@@ -9,14 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Meter
 from gradcheck.progress import Progress
 from gradcheck.sparsity.colouring import Colouring, flat_indices
 from gradcheck.sparsity.verification import stands
-from gradcheck.verdicts.candidate import Candidate
+from gradcheck.verdicts.candidate import Candidate, Confirmed, FirstPass, Settled
 from gradcheck.verdicts.first_pass import first_pass
 from gradcheck.verdicts.ladders import look, look_thoroughly
-from gradcheck.verdicts.stages import Confirmed, FirstPass, Settled
 from gradcheck.verdicts.standing_still import bound_saturated
 from gradcheck.verdicts.verdict import ElementVerdict
 

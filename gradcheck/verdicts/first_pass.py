@@ -12,19 +12,18 @@ from functools import partial
 
 import numpy as np
 
-from gradcheck.arrays.parallel import each
+from gradcheck.arrays.large import each
 from gradcheck.arrays.types import Array
 from gradcheck.differences.compressed import Moved
 from gradcheck.differences.contraction import Sums
 from gradcheck.differences.groups import Part
 from gradcheck.differences.stencils import Estimate, Level, central, richardson
-from gradcheck.function.meter import Meter
+from gradcheck.function.primal import Meter
 from gradcheck.progress import Progress
 from gradcheck.sparsity.colouring import Colouring, Slices, flat_indices
-from gradcheck.verdicts.candidate import Candidate
+from gradcheck.verdicts.candidate import Candidate, FirstPass
 from gradcheck.verdicts.judgement import Record
 from gradcheck.verdicts.rule import judge_most, unsettled
-from gradcheck.verdicts.stages import FirstPass
 
 CURVED = 0.02
 """Share of a group that must be open for a second pair of evaluations to be worth more than a ladder."""

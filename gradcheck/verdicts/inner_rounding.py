@@ -19,7 +19,7 @@ from gradcheck.arrays.scale import typical
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.function.problem import Problem
 from gradcheck.sparsity.rows import Rows
-from gradcheck.verdicts.stages import Examined
+from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.verdict import ElementVerdict
 
 INTERVALS = 24

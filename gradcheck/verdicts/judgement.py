@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.columns import Columns
-from gradcheck.arrays.parallel import each, spans
+from gradcheck.arrays.large import each, spans
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.types import Array
 from gradcheck.sparsity.colouring import Slices

@@ -30,7 +30,7 @@ class Source(IntEnum):
     UNUSABLE_TAPE = 5
     """The gradient has another shape or dtype than its variable, or was never asked for."""
     REPEATABILITY = 6
-    """Two runs of the backward pass differ (repeatability.py)."""
+    """Two runs of the backward pass differ (own_dtype.py)."""
     CLOSED_FORM = 7
     """The textbook's gradient is another one."""
     ORDER_ROUNDING = 8

@@ -11,13 +11,12 @@ from gradcheck.arrays.types import Array
 from gradcheck.function import tape
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
-from gradcheck.verdicts import own_dtype, repeatability
-from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts import own_dtype
+from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.opinions import Opinion, Source, combined, reason
 from gradcheck.verdicts.rule import ROUNDED
-from gradcheck.verdicts.stages import Examined
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         # A gradient of None is a gradient of 0, which differences judge; what has no place fails everywhere.
         everywhere = np.arange(0 if unusable is tape.NO_GRADIENT else base.size.size)
         opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
-    found, said = repeatability.opinions(problem, number, base.size, natural)
+    found, said = own_dtype.on_repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said
     closed = problem.closed_forms.get(name)
     if closed is not None:

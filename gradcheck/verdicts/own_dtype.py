@@ -1,4 +1,5 @@
-"""The tape at the tensors' own dtype against the tape at float64: does the precision spoil the gradient?"""
+"""The tape at the tensors' own dtype against that at float64, and two runs of one tape against each other:
+does the precision spoil the gradient, and does it repeat?"""
 
 from __future__ import annotations
 
@@ -7,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.conditioning import CONDITIONING, change
+from gradcheck.function.nearby import CONDITIONING, change
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.verdicts.opinions import Opinion, Source
-from gradcheck.verdicts.rule import LOSS_OF_DTYPE, tolerance_of
+from gradcheck.verdicts.rule import LOSS_OF_DTYPE, ROUNDED, tolerance_of
 from gradcheck.verdicts.verdict import ElementVerdict
 
 
@@ -98,3 +99,25 @@ def _forward_loss(problem: Problem) -> float:
         loss = np.abs(exact - own) / np.maximum(np.abs(exact), np.abs(own))
     worst = float(np.nanmax(np.where(exact == own, 0.0, loss), initial=0.0))
     return worst * CONDITIONING if worst > LOSS_OF_DTYPE * eps else 0.0
+
+
+def on_repeats(
+    problem: Problem, number: int, size: Array, natural: Array
+) -> tuple[list[Opinion], list[Note]]:
+    """What a second run of the backward pass says of variable `number`; S and Σ w |f| / |x| are flat."""
+    found = problem.again[number]
+    if found is None:
+        return [], []
+    apart = found.reshape(-1)
+    said = (
+        "the backward pass gave two different gradients in two runs, up to "
+        f"{float(np.nanmax(apart)):.3g} apart"
+    )
+    # Not the tolerance of the verdict: that allows for what moves the tape, and here it moves by itself.
+    dtype = coarsest(problem.own)
+    share = max(problem.settings.rtol, tolerance_of(dtype))
+    allowed = problem.settings.atol + share * size + ROUNDED * eps_of(dtype) * natural
+    wrong = np.flatnonzero(apart > allowed)
+    if wrong.size:
+        return [Opinion(Source.REPEATABILITY, wrong, ElementVerdict.MISMATCH, said)], []
+    return [], [Note(Kind.WARNING, f"{said}, which is within the tolerance.", problem.names[number])]

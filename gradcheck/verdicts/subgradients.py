@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import typical
-from gradcheck.arrays.shared_memory import view
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.differences.compressed import Differences
@@ -25,8 +25,8 @@ from gradcheck.differences.rays import Ray
 from gradcheck.function.nearby import Draw, Size, nearby
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record
+from gradcheck.verdicts.candidate import Confirmed, Examined
 from gradcheck.verdicts.opinions import Opinion, Source
-from gradcheck.verdicts.stages import Confirmed, Examined
 from gradcheck.verdicts.verdict import ElementVerdict
 
 NEIGHBOURS = 24

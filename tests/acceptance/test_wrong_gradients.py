@@ -19,8 +19,8 @@ from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.settings import Settings
 from gradcheck.targets.dense import dense
+from gradcheck.targets.function import Target
 from gradcheck.targets.pooling import avgpool1d, maxpool1d
-from gradcheck.targets.target import Target
 from tests.parameters import named
 
 SIZES = (1, 100, 10_000)

@@ -14,8 +14,7 @@ from click.testing import CliRunner
 
 from gradcheck import GradcheckError, Verdict, check
 from gradcheck.cli import main
-from gradcheck.render.json import to_json
-from gradcheck.render.npz import to_npz
+from gradcheck.render.data import to_json, to_npz
 
 ALL: dict[str, Any] = {
     "order": 2,

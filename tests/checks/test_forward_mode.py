@@ -12,7 +12,7 @@ import tensorflow as tf
 from gradcheck import ElementVerdict, ExitCode, GradcheckError, Report, Verdict, check
 from gradcheck.arrays.types import Array
 from gradcheck.checks.forward_mode import _Line
-from gradcheck.verdicts.comparison import Comparison
+from gradcheck.verdicts.verdict import Comparison
 from tests.corpus import RIGHT, Case
 from tests.parameters import named
 from tests.posed import posed

@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from gradcheck.differences.compressed import Differences
 from gradcheck.differences.contraction import Sums
-from gradcheck.function.meter import Meter
 from gradcheck.function.noise_level import known
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.bands import Band
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.sparsity.probing import colour
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.differences.by_loops import by_loops
 from tests.saying import normal

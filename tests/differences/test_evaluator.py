@@ -13,10 +13,9 @@ import tensorflow as tf
 from gradcheck.differences import evaluator
 from gradcheck.differences.evaluator import Evaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
-from gradcheck.function.meter import Meter
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring, elementwise
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
 

@@ -9,15 +9,14 @@ import pytest
 import tensorflow as tf
 
 import gradcheck
-from gradcheck.arrays.shared_memory import LARGE, Movable, view
+from gradcheck.arrays.large import LARGE, Movable, view
 from gradcheck.differences.evaluator import Evaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.differences.joined import Axes, Joined, joinable
-from gradcheck.function.meter import Meter
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.probing import colour
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
 

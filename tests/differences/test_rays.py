@@ -13,9 +13,8 @@ import tensorflow as tf
 from gradcheck.differences.contraction import AllOutputs, EachOutput, Weighted
 from gradcheck.differences.rays import Ray, full_ladder, short_ladder
 from gradcheck.differences.stencils import Estimate
-from gradcheck.function.meter import Meter
-from gradcheck.function.primal import Primal
-from gradcheck.targets.target import Target
+from gradcheck.function.primal import Meter, Primal
+from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
 

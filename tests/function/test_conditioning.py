@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import eps_of
-from gradcheck.function.conditioning import CONDITIONING, Conditioning, change
+from gradcheck.function.nearby import CONDITIONING, Conditioning, change
 from gradcheck.function.primal import Primal
 from gradcheck.function.tape import Tape, record
-from gradcheck.targets.target import Target
+from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
 

@@ -9,10 +9,9 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import eps_of
-from gradcheck.function.meter import Meter
 from gradcheck.function.noise_level import NoiseLevel, known, measure
-from gradcheck.function.primal import Primal
-from gradcheck.targets.target import Target
+from gradcheck.function.primal import Meter, Primal
+from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.saying import normal
 

@@ -12,10 +12,9 @@ from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
-from gradcheck.verdicts.comparison import Comparison
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 from tests.hand_made import M, Q, U, X
 from tests.posed import posed
 from tests.saying import normal

@@ -17,8 +17,8 @@ from gradcheck.arrays.types import Array
 from gradcheck.errors import GradcheckError, ShapeError, TargetError, TensorError
 from gradcheck.targets.activations import DERIVATIVES
 from gradcheck.targets.dense import dense
+from gradcheck.targets.function import Target
 from gradcheck.targets.pooling import avgpool1d, maxpool1d
-from gradcheck.targets.target import Target
 from tests.saying import normal
 
 POOLS = {

@@ -13,8 +13,8 @@ from gradcheck.arrays.types import Array
 from gradcheck.progress import Progress
 from gradcheck.sparsity.bands import Band
 from gradcheck.sparsity.colouring import Colouring, elementwise
+from gradcheck.verdicts.candidate import Confirmed
 from gradcheck.verdicts.examination import examine
-from gradcheck.verdicts.stages import Confirmed
 from gradcheck.verdicts.verdict import ElementVerdict
 from tests.corpus.case import Function, distorted, scaled
 from tests.posed import posed, variable

@@ -14,9 +14,9 @@ import gradcheck
 from gradcheck import ElementVerdict, Verdict
 from gradcheck.arrays.types import Array
 from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.candidate import Confirmed, Examined
 from gradcheck.verdicts.inner_rounding import FEWEST, INTERVALS, MOST, height, reconciled
 from gradcheck.verdicts.judgement import Judgement
-from gradcheck.verdicts.stages import Confirmed, Examined
 from tests.corpus.case import Function, distorted
 from tests.parameters import every, named
 from tests.posed import posed, variable

@@ -1,4 +1,6 @@
-"""NumPy arrays and tensors that share one memory: large ones are copied neither to be read nor to be moved.
+"""Large arrays: worked on in spans on all cores, and copied neither to be read nor to be moved.
+
+NumPy lets go of Python's lock: threads are enough.
 
 `tf.experimental.dlpack` takes memory as it is where it begins at a multiple of 64 bytes, and ends the process
 where it does not.
@@ -7,14 +9,43 @@ where it does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.arrays.parallel import each, spans
 from gradcheck.arrays.types import Array
+
+Piece = TypeVar("Piece")
+Found = TypeVar("Found")
+NAME = "gradcheck"
+SPAN = 2**16
+"""Numbers of a large array that are worked on together: a few such spans fit in a core's own cache."""
+
+
+def spans(size: int) -> list[slice]:
+    """0 … size in spans."""
+    return [slice(start, min(start + SPAN, size)) for start in range(0, size, SPAN)]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """One for the process: to start threads takes as long as the work on a small piece."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, NAME)
+
+
+def each(work: Callable[[Piece], Found], pieces: Sequence[Piece]) -> list[Found]:
+    """work(piece) for every piece, in their order; no piece may write where another does."""
+    # A worker that waited for the others would wait for itself.
+    if len(pieces) < 2 or threading.current_thread().name.startswith(NAME):
+        return [work(piece) for piece in pieces]
+    return list(_pool().map(work, pieces))
+
 
 ALIGNED = 64
 """Bytes that TensorFlow's buffers begin at a multiple of."""

@@ -1,4 +1,4 @@
-"""The commands for Keras layers and saved models."""
+"""The commands for what users bring: functions of their own, Keras layers and saved models."""
 
 from __future__ import annotations
 
@@ -10,13 +10,59 @@ import click
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.cli.arguments import json_object
-from gradcheck.cli.group import CODES, TENSORS, main
+from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
 from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
-from gradcheck.cli.streams import note, write_out
-from gradcheck.cli.tensors import arrays, build, read, say
+from gradcheck.cli.tensors import (
+    arrays,
+    build,
+    json_assignment,
+    json_object,
+    once_each,
+    read,
+    say,
+    tensor_assignment,
+)
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
+
+EXAMPLES = """\b
+Examples:
+  gradcheck function ops.py:my_gelu --arg x=normal:8x4
+  gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1"""
+
+
+@main.command(epilog=f"{TENSORS}\n\n{EXAMPLES}\n\n{CODES}")
+@click.argument("function", metavar="FILE.py:NAME")
+@option(
+    "--arg",
+    type=tensor_assignment,
+    multiple=True,
+    callback=once_each,
+    metavar="NAME=TENSOR",
+    help="Tensor for a parameter of the function; repeat it.",
+)
+@option(
+    "--const",
+    type=json_assignment,
+    multiple=True,
+    callback=once_each,
+    metavar="NAME=JSON",
+    help="Argument that is not differentiated, such as axis=-1; repeat it.",
+)
+@common
+def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
+    """Check a function of your own.
+
+    FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
+    tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
+    """
+    from gradcheck.targets.spec import FunctionSpec
+
+    labels = {name: f"--arg {name}" for name in arg}
+    tensors = read(arg, options, labels, keep_integers=True)
+    spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)
+    return Check(build(spec, tensors, options).target, options)
+
 
 LARGE = 1_000_000
 """Trainable weights from which a model is checked within a budget, unless one is set."""

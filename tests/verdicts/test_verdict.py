@@ -9,8 +9,7 @@ import numpy as np
 
 from gradcheck import Report
 from gradcheck.settings import Settings
-from gradcheck.verdicts.comparison import Comparison
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 SIDES = "one way", "another way", "x"
 

@@ -1,15 +1,16 @@
-"""Findings as strict JSON."""
+"""Findings as strict JSON, and their full arrays as an .npz file."""
 
 from __future__ import annotations
 
+import io
 import json
 
-from gradcheck.arrays.types import number_or_word
-from gradcheck.render.npz import arrays
+import numpy as np
+
+from gradcheck.arrays.types import Array, number_or_word
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
-from gradcheck.verdicts.comparison import Comparison
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 from gradcheck.version import __version__
 
 SCHEMA = 1
@@ -79,3 +80,31 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
         "verdict": comparison.verdict.label,
         "note": comparison.note,
     }
+
+
+def to_npz(findings: Findings) -> bytes:
+    """Arrays `x.tape`, `x.difference`, `x.closed_form`, `x.error`, `x.tolerance` and `x.verdict` (words).
+
+    Those of higher orders are called `x.order2.tape` and so on.
+    """
+    words = np.array([verdict.label for verdict in ElementVerdict])
+    saved: dict[str, Array] = {}
+    for variable in findings.variables:
+        name = variable.name if variable.order == 1 else f"{variable.name}.order{variable.order}"
+        saved |= {f"{name}.{what}": array for what, array in arrays(variable).items()}
+        saved[f"{name}.verdict"] = words[variable.verdicts]
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **saved)
+    return buffer.getvalue()
+
+
+def arrays(variable: Variable) -> dict[str, Array]:
+    """The arrays of a variable by name, in the order of every document."""
+    known = {
+        "tape": variable.tape,
+        "difference": variable.difference,
+        "closed_form": variable.closed_form,
+        "error": variable.error,
+        "tolerance": variable.tolerance,
+    }
+    return {name: array for name, array in known.items() if array is not None}

@@ -1,7 +1,5 @@
 """`python -m gradcheck`, and the console script."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import sys

@@ -1,7 +1,5 @@
 """What can go wrong, each with a remedy, and the exit codes that tell it to a shell."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

@@ -1,7 +1,5 @@
 """What a report says in words, as values: what kind of note, of which variable, and the sentence."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

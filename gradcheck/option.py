@@ -5,8 +5,6 @@ is given in Python, `parse` what is written on the command line or in the enviro
 that `read` returns unchanged.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields

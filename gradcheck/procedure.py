@@ -1,8 +1,6 @@
 """The order of the checks: a target and its settings → the outcomes of all that was asked for → one
 report."""
 
-from __future__ import annotations
-
 from gradcheck.arrays.types import Array
 from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor
 from gradcheck.errors import GradcheckError

@@ -4,8 +4,6 @@ TF_CPP_MIN_LOG_LEVEL does not silence what is logged before TensorFlow's logging
 cuInit). Those lines go straight to file descriptor 2, so that is where they are held back.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import os

@@ -1,7 +1,5 @@
 """Functions that take the settings as keywords: signature and documentation from the fields of `Settings`."""
 
-from __future__ import annotations
-
 import difflib
 import inspect
 import textwrap

@@ -1,7 +1,5 @@
 """Values of several elements at once: frozen dataclasses of arrays whose last axis runs over the elements."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self

@@ -6,8 +6,6 @@ NumPy lets go of Python's lock: threads are enough.
 where it does not.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import threading

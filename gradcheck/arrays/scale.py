@@ -1,7 +1,5 @@
 """The scale of a tensor, and of its elements: what steps and tolerances are relative to."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -6,8 +6,6 @@ of the user; only the probes of sparsity/ and of joined copies, and roundings of
 the same for each.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum, unique
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an array is, what its dtype can hold, and numbers that strict JSON can hold."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

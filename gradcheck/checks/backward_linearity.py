@@ -6,8 +6,6 @@ Derivatives*, 2008). A gradient that stops at r, as one computed in NumPy, is ri
 gradient of a gradient of a function that has it inside.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -5,8 +5,6 @@ directions are for what a budget leaves out. The first directions that disagree 
 until one element is left to blame: the half that is off by more goes on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

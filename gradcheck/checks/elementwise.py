@@ -4,8 +4,6 @@ Where what fails has a term that is rounded inside, the check is made once more 
 budget is too small for all elements, a sample is looked at, and the whole along random directions.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

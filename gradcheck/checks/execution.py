@@ -8,8 +8,6 @@ changes it. So what is off by more than the tolerance is held against the range 
 one rounding away. The outputs are compared in the same way.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import combinations
 from typing import Any

@@ -10,8 +10,6 @@ gradient written by hand is not looked at; a call of a tf.function as a whole, b
 gradients included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any

@@ -7,8 +7,6 @@ Where f has saturated, as a softmax may, its gradient is tiny and exact, but the
 not: an error that the rounding of f explains is no mistake, and no agreement either.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 

@@ -7,8 +7,6 @@ number shown for x_j is Σ_i ∂²L/∂x_i∂x_j, the product of the Hessian wit
 multiplication by the Hessian*, 1994).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any

@@ -5,8 +5,6 @@ at once (Agarwal and Ganichev, *Auto-vectorizing TensorFlow graphs*, 2019). The 
 and is what the tape itself would give.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

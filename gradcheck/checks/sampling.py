@@ -1,7 +1,5 @@
 """How much of a check to do: a forecast, and a seeded sample where a budget is small."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The command demo: built-in examples whose gradients are known, each checked and shown beside the answer."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass

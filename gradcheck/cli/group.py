@@ -3,8 +3,6 @@
 Standard output is for the document; everything else goes to standard error.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """The commands for what users bring: functions of their own, Keras layers and saved models."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

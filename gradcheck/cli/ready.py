@@ -1,7 +1,5 @@
 """The commands for layers that gradcheck knows by heart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -8,8 +8,6 @@ For a group of elements moved together by steps h⁺_j and h⁻_j, with Δ⁺ = 
 are the one-sided slopes of L = <r, f(x)> along x_j, and no Jacobian is ever held.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ does not trace, one by one (ways.py); groups of elements also in joined copies (
 whose outputs at the point itself are not those of the function is given up.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """f with groups of elements moved: in joined copies, as single elements, or in place, group by group."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

@@ -9,8 +9,6 @@ A single copy needs no such axis. It is worth having for a large variable, whose
 they are instead of in a new tensor, and whose evaluations run in one compiled graph.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ Steps t are powers of two, so that x + t u is exact where u is made of powers of
 the finest steps count. An element of an estimate is the whole contraction Σ r_k Δ, or each output by itself.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ From one pair of steps the central difference (D⁺ + D⁻) / 2, from two Richar
 stencil assumes that f is smooth within its steps; corners and noise are left to step_selection.py.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

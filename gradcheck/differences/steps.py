@@ -3,8 +3,6 @@
 A step h is one that x can really take, (x + h) − x in its own dtype, so that differences divide by just that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Each is a value that is called with points and gives f at all of them, [points, 
 function cannot be evaluated in this way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any

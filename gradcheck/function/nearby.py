@@ -4,8 +4,6 @@
 the tensor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any

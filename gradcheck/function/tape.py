@@ -1,8 +1,6 @@
 """Tape gradients, one for each cotangent r, the upstream gradient of L = <r, f(x)>, and what is wrong with
 them as such."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """NumPy's own formats, .npy and .npz, read without trusting what their headers promise."""
 
-from __future__ import annotations
-
 import lzma
 import math
 import os

@@ -1,7 +1,5 @@
 """What the command line calls a TENSOR: a file, standard input, a literal or a generator → one array."""
 
-from __future__ import annotations
-
 import difflib
 import math
 import os

@@ -1,7 +1,5 @@
 """Numbers written as text: inline literals, JSON, and tables of comma, tab or space separated values."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

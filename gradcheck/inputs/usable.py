@@ -1,7 +1,5 @@
 """Arrays at which there is a gradient to check: real, finite and not empty."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from gradcheck.arrays.types import Array

@@ -1,7 +1,5 @@
 """Findings as strict JSON, and their full arrays as an .npz file."""
 
-from __future__ import annotations
-
 import io
 import json
 

@@ -1,7 +1,5 @@
 """The progress bar on standard error."""
 
-from __future__ import annotations
-
 import time
 from types import TracebackType
 from typing import Any

@@ -1,7 +1,5 @@
 """A Report as the few lines that belong in the message of a failed assertion."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from gradcheck.render.table import number, small

@@ -1,7 +1,5 @@
 """A Report as tables for people: coloured for a terminal, plain and complete for everything else."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence

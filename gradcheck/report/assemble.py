@@ -1,7 +1,5 @@
 """Outcomes → findings: variables as they are shown, what explains failures, and what would have been seen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

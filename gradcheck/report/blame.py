@@ -1,7 +1,5 @@
 """Which outputs a wrong gradient is wrong for: tape partial derivatives against differences, one by one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Each pattern is a mistake that people make. A pattern is named only if it explains every failing element.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """Everything that a check found out, as values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from gradcheck.errors import ExitCode

@@ -1,7 +1,5 @@
 """One variable of a report: its gradients, element by element, and what is known of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

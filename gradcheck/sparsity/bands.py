@@ -5,8 +5,6 @@ indices tells, for a guess of the stride s, the offsets j − o·s that there ar
 combs by the shortest band.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from fractions import Fraction

@@ -9,8 +9,6 @@ nothing is taken on trust: the differences notice every output that moves withou
 that depends on the steps of two elements (verification.py, verdicts/first_pass.py).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

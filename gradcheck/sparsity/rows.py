@@ -4,8 +4,6 @@ The elements of one group share no output, and scattered elements of different g
 share none are moved in one evaluation, and only the outputs they touch are looked at.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -7,8 +7,6 @@ never looks wrong. So the others are moved without the unsettled ones, whose out
 since two unsettled ones may move each other, some are moved without others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

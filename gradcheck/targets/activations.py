@@ -1,7 +1,5 @@
 """Keras' functions by name, and derivatives of its elementwise activations, in NumPy, at their defaults."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The dense layer as a target: y = activation(x · w + b), with its gradient from the textbook."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from functools import partial

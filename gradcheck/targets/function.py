@@ -1,7 +1,5 @@
 """A Target, and a callable of tensors as one: names matched to parameters, everything passed by position."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext

@@ -1,7 +1,5 @@
 """A Keras layer or model as a target: every floating input and every trainable weight is a variable."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

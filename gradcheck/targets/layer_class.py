@@ -1,7 +1,5 @@
 """A Keras layer from its class and a config, and the list of the classes there are."""
 
-from __future__ import annotations
-
 import difflib
 import inspect
 from collections.abc import Callable, Mapping

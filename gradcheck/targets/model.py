@@ -1,7 +1,5 @@
 """A saved Keras model, and a loss on top of its output."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Max and average pooling along one axis as targets, with their gradients from the textbook."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A Keras layer made once more from its config, with float64 as the dtype of every layer in it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping
 from types import FunctionType

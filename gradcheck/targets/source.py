@@ -1,7 +1,5 @@
 """An object in the user's own code, by FILE.py:NAME or package.module:NAME."""
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import importlib.util

@@ -4,8 +4,6 @@ Files and modules are named as from the working directory of the process that bu
 runs while it is imported and built.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

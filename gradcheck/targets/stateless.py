@@ -4,8 +4,6 @@ A layer computes in its own dtype, whatever its inputs' dtype is. For float64 it
 config, with float64 as the dtype of every layer in it, and given the weights of the first one.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What a user needs to see of an exception in their own code: its message, and their own lines."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

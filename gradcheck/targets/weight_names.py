@@ -1,7 +1,5 @@
 """Names for the weights of a Keras layer, and weights set by name."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

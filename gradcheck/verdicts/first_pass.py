@@ -5,8 +5,6 @@ second pair at half the step allows Richardson's extrapolation. An output that m
 the colouring: then there is no first pass.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 

@@ -4,8 +4,6 @@ The differences say something of every element. What is known besides is an opin
 which verdict, and why. A source further down in `Source` overrules those above it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum, unique

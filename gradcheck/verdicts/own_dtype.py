@@ -1,8 +1,6 @@
 """The tape at the tensors' own dtype against that at float64, and two runs of one tape against each other:
 does the precision spoil the gradient, and does it repeat?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -6,8 +6,6 @@ off, moves by nothing at once. Of very many elements a random sample decides whe
 few of a million have saturated, nothing is said of them.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

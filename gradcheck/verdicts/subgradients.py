@@ -10,8 +10,6 @@ corners meet in one output it can lie outside the interval of one-sided slopes a
 slopes at random neighbours widen the interval.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -192,7 +192,7 @@ def test_every_word_of_a_report_is_explained() -> None:
 
 
 def test_numbers_in_sentences_are_those_of_the_code() -> None:
-    from gradcheck.checks import directions, elementwise, execution, pfor
+    from gradcheck.checks import budget, elementwise, execution, pfor
     from gradcheck.function.tape import draw_cotangents
     from gradcheck.report import blame
     from gradcheck.verdicts import subgradients
@@ -204,7 +204,7 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
         f"the slopes at {subgradients.NEIGHBOURS} points nearby",
         f"eager ones at {execution.TRIALS} points a rounding away",
         f"up to {pfor.ROWS} outputs and 2^{log2(pfor.ENTRIES):g} entries",
-        f"along {directions.COUNT} random directions",
+        f"along {budget.COUNT} random directions",
         f"at most {elementwise.FEW_CONFIRMED} mismatches",
         f"more than {LARGE:,} trainable weights gets `--budget {BUDGET}`",
         f"within the tolerance, for {WORDS[upstream]} upstream gradients",

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.streams import Stream, generator
-from gradcheck.checks.directions import along_all
-from gradcheck.checks.sampling import Cost, plan
+from gradcheck.checks.budget import Cost, along_all, plan
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note

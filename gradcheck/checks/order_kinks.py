@@ -23,7 +23,7 @@ from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.targets.function import Target
-from gradcheck.verdicts.opinions import Opinion, Source
+from gradcheck.verdicts.judgement import Opinion, Source
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.subgradients import NEIGHBOURS, between, slack
 from gradcheck.verdicts.verdict import ElementVerdict

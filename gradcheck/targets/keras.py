@@ -11,7 +11,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.targets.function import Target
-from gradcheck.targets.rebuild import at_float64
+from gradcheck.targets.layer_class import at_float64
 from gradcheck.targets.stateless import Call, Stateless
 from gradcheck.targets.user_frames import refusal
 from gradcheck.targets.weight_names import names_of_weights

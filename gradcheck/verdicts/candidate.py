@@ -21,8 +21,7 @@ from gradcheck.function.nearby import Conditioning
 from gradcheck.function.problem import Problem
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.rows import Rows
-from gradcheck.verdicts.judgement import Judgement, Record
-from gradcheck.verdicts.opinions import Opinion, combined
+from gradcheck.verdicts.judgement import Judgement, Opinion, Record, combined
 from gradcheck.verdicts.rule import Rule, tolerance_of
 
 

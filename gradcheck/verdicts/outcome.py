@@ -13,8 +13,7 @@ from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.verdicts import own_dtype
 from gradcheck.verdicts.candidate import Examined
-from gradcheck.verdicts.judgement import Judgement
-from gradcheck.verdicts.opinions import Opinion, Source, combined, reason
+from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
 from gradcheck.verdicts.rule import ROUNDED
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 

@@ -10,7 +10,7 @@ from gradcheck.function.nearby import CONDITIONING, change
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
-from gradcheck.verdicts.opinions import Opinion, Source
+from gradcheck.verdicts.judgement import Opinion, Source
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE, ROUNDED, tolerance_of
 from gradcheck.verdicts.verdict import ElementVerdict
 

@@ -24,7 +24,7 @@ from gradcheck.function.nearby import Draw, Size, nearby
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record
 from gradcheck.verdicts.candidate import Confirmed, Examined
-from gradcheck.verdicts.opinions import Opinion, Source
+from gradcheck.verdicts.judgement import Opinion, Source
 from gradcheck.verdicts.verdict import ElementVerdict
 
 NEIGHBOURS = 24

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck.checks.backward_linearity import check
+from gradcheck.checks.orders import check
 from gradcheck.verdicts.verdict import ElementVerdict
 from tests.posed import posed
 from tests.saying import normal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.checks.sampling import USUAL, Cost, plan
+from gradcheck.checks.budget import USUAL, Cost, plan
 from gradcheck.settings import Budget
 from gradcheck.sparsity.colouring import Colouring
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from gradcheck.errors import TargetError
-from gradcheck.targets.layer_class import default_dtype, find, layer_classes, made, make
-from gradcheck.targets.rebuild import at_float64, widened
+from gradcheck.targets.layer_class import at_float64, default_dtype, find, layer_classes, made, make, widened
 
 
 def test_every_class_of_keras_layers_is_listed_or_left_out_for_a_reason() -> None:

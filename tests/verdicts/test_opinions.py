@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.verdicts.judgement import Judgement
-from gradcheck.verdicts.opinions import Opinion, Source, combined, reason
+from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
 from gradcheck.verdicts.verdict import ElementVerdict
 
 MATCH, KINK, MISMATCH = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH

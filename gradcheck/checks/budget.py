@@ -1,10 +1,12 @@
-"""The whole tensor along random directions: the tape's slope Σ_j T_j d_j against the difference along d.
+"""How much of a check to do: a forecast, and where a budget is small a seeded sample of the elements.
 
-One direction takes a few evaluations whatever the size, but sees an error only as a share of all that moves:
-directions are for what a budget leaves out. The first directions that disagree are halved, and halved again,
-until one element is left to blame: the half that is off by more goes on.
+What is left out is looked at along random directions: the tape's slope Σ_j T_j d_j against the difference
+along d. One direction takes a few evaluations whatever the size, but sees an error only as a share of all
+that moves. The first directions that disagree are halved, and halved again, until one element is left to
+blame: the half that is off by more goes on.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,15 +22,64 @@ from gradcheck.differences.step_selection import by_ladders
 from gradcheck.function.nearby import Draw
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
+from gradcheck.progress import Forecast
+from gradcheck.settings import Budget
+from gradcheck.sparsity.colouring import Colouring
 from gradcheck.verdicts.candidate import Confirmed
 from gradcheck.verdicts.ladders import look_thoroughly
 from gradcheck.verdicts.rule import Rule, judge
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
+USUAL = 4
+"""Evaluations of a group where no pilot was made: two pairs."""
 COUNT = 8
 """Directions of a check."""
 BLAMED = 2
 """Directions that are halved at most: what one wrong element does to one direction it does to all."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one group of a variable costs."""
+
+    evaluations: float = USUAL
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a look at all variables costs, and the groups that are looked at."""
+
+    ahead: Forecast
+    groups: tuple[Array | None, ...]
+    """For each variable the groups to look at, in ascending order; None for all of them."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether anything is left out."""
+        return any(chosen is not None for chosen in self.groups)
+
+
+def plan(colourings: Sequence[Colouring], costs: Sequence[Cost], budget: Budget | None, seed: int) -> Plan:
+    """Decide what to look at, by the costs of a group of each variable."""
+    counts = [colouring.groups for colouring in colourings]
+    evaluations = math.fsum(n * cost.evaluations for n, cost in zip(counts, costs, strict=True))
+    seconds = math.fsum(n * cost.seconds for n, cost in zip(counts, costs, strict=True))
+    share = 1.0 if budget is None else min(1.0, budget.share(evaluations, seconds))
+    groups: tuple[Array | None, ...] = (None,) * len(counts)
+    if share < 1.0:
+        random = generator(Stream.SAMPLE, seed)
+        kept = [max(1, int(share * count)) for count in counts]
+        groups = tuple(
+            np.sort(random.choice(count, few, replace=False)) for count, few in zip(counts, kept, strict=True)
+        )
+        evaluations = math.fsum(n * cost.evaluations for n, cost in zip(kept, costs, strict=True))
+        seconds = math.fsum(n * cost.seconds for n, cost in zip(kept, costs, strict=True))
+    elements = sum(
+        colouring.members * (colouring.groups if chosen is None else chosen.size)
+        for colouring, chosen in zip(colourings, groups, strict=True)
+    )
+    return Plan(Forecast(elements, math.ceil(evaluations), seconds), groups)
 
 
 @dataclass(frozen=True)

@@ -70,9 +70,7 @@ def plan(colourings: Sequence[Colouring], costs: Sequence[Cost], budget: Budget 
     if share < 1.0:
         random = generator(Stream.SAMPLE, seed)
         kept = [max(1, int(share * count)) for count in counts]
-        groups = tuple(
-            np.sort(random.choice(count, few, replace=False)) for count, few in zip(counts, kept, strict=True)
-        )
+        groups = tuple(np.sort(random.choice(n, k, replace=False)) for n, k in zip(counts, kept, strict=True))
         evaluations = math.fsum(n * cost.evaluations for n, cost in zip(kept, costs, strict=True))
         seconds = math.fsum(n * cost.seconds for n, cost in zip(kept, costs, strict=True))
     elements = sum(
@@ -136,15 +134,12 @@ def _looked_at(confirmed: Confirmed, flat: Array) -> Confirmed:
 
 
 class _Directions:
-    """Slopes of all variables together."""
-
     def __init__(self, problem: Problem, rule: Rule) -> None:
         self.problem, self.rule = problem, rule
         self.sizes = [int(value.shape.num_elements()) for value in problem.exact.values]
         self.weighted = Weighted.of(problem.cotangents, problem.noise.noise, problem.noise.eps)
 
     def judge(self, direction: Sequence[Array]) -> Along:
-        """The verdict along a direction."""
         ray, eps = self._ray(direction), self.problem.noise.finest
         found = by_ladders(
             1,

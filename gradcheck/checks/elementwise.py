@@ -39,8 +39,6 @@ UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slo
 
 @dataclass(frozen=True)
 class _Look:
-    """One look at all variables."""
-
     examined: list[Examined]
     comparisons: tuple[Comparison, ...]
     """Of the whole along random directions, where a budget left elements out."""

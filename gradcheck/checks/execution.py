@@ -18,7 +18,7 @@ import tensorflow as tf
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.nearby import CONDITIONING, Draw, Size, nearby, roundings
+from gradcheck.function.nearby import CONDITIONING, Draw, Size, nearby
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record, usable
@@ -120,16 +120,14 @@ class _Around:
         """Smallest and largest gradient of a variable, [K, *shape]."""
         if self._range is None:
             own, random = self.problem.own, generator(Stream.EXECUTION_NEIGHBOURS, self.problem.settings.seed)
-            shares = roundings([value.dtype.name for value in own.values])
+            shares = [eps_of(value.dtype.name) for value in own.values]
             rows = [_eager(own, self.problem.own_tape.gradients)]
             for _ in range(TRIALS):
                 beside = own.at(nearby(own.values, shares, Size.ELEMENT, Draw.SIGNS, random))
                 rows.append(_eager(beside, record(beside, self.problem.cotangents).gradients))
             columns = [np.stack(column) for column in zip(*rows, strict=True)]
-            self._range = (
-                tuple(column.min(axis=0) for column in columns),
-                tuple(column.max(axis=0) for column in columns),
-            )
+            low, high = ([end(column, axis=0) for column in columns] for end in (np.min, np.max))
+            self._range = tuple(low), tuple(high)
         return self._range[0][number], self._range[1][number]
 
 

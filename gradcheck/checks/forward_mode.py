@@ -18,12 +18,12 @@ import numpy as np
 
 from gradcheck.arrays.scale import magnitude
 from gradcheck.arrays.streams import Stream, generator
-from gradcheck.arrays.types import Array
+from gradcheck.arrays.types import Array, eps_of
 from gradcheck.differences.contraction import EachOutput, Weighted
 from gradcheck.differences.rays import Ray, full_ladder, short_ladder
 from gradcheck.differences.stencils import Estimate
 from gradcheck.differences.step_selection import by_ladders
-from gradcheck.function.nearby import CONDITIONING, TRIALS, Draw, Size, nearby, own_size, roundings
+from gradcheck.function.nearby import CONDITIONING, TRIALS, Draw, Size, nearby, own_size
 from gradcheck.function.primal import jvp
 from gradcheck.function.problem import Problem
 from gradcheck.targets.user_frames import brief
@@ -75,7 +75,6 @@ def _directions(problem: Problem, number: int) -> Iterator[Array]:
 def _worst(
     problem: Problem, name: str, judged: list[Judgement], tangents: list[Array], *, known: bool
 ) -> Comparison:
-    """The worst direction's worst output."""
     outputs = problem.exact.outputs
     shape = outputs[0].shape if len(outputs) == 1 else (problem.base.size,)
     # The second direction, which is as long as the tensor is at every element, may leave the function's
@@ -113,7 +112,6 @@ class _Line:
         return jvp(self.problem.exact, values, self.number, self.ray.direction[self.number])
 
     def judge(self, tangent: Array) -> Judgement:
-        """Verdicts of every output for J u."""
         settings, eps = self.problem.settings, self.eps
         rule = Rule.of(max(settings.rtol, LOSS_OF_DTYPE * eps), settings.atol, eps)
         first = eps ** (1 / 3) if settings.step is None else settings.step
@@ -139,22 +137,20 @@ class _Line:
         return self._with_kinks(judged, tangent)
 
     def _estimate(self, steps: list[float], chosen: Array) -> Estimate:
-        """The settled slopes of the outputs at `chosen`."""
         sides = [self.ray.sides(step) for step in steps]
         chunks = [chosen[start : start + CHUNK] for start in range(0, chosen.size, CHUNK)]
-        return Estimate.joined(
-            [self.ray.settled(steps, sides, self.weighted.at(c), EachOutput(), c) for c in chunks]
-        )
+        found = [self.ray.settled(steps, sides, self.weighted.at(c), EachOutput(), c) for c in chunks]
+        return Estimate.joined(found)
 
     def _conditioning(self, size: Array) -> Array:
         """How far rounding may move J u, from how far J u moves with the inputs; ties are no rounding."""
         values = self.problem.exact.values
         here = self.tangent(values)
         largest = np.zeros(size.shape)
-        shares = roundings([self.problem.noise.dtype] * len(values))
+        share = eps_of(self.problem.noise.dtype)
         for trial in range(TRIALS):
             random = generator(Stream.JVP_ROUNDED_INPUTS, self.problem.settings.seed, trial)
-            moved = self.tangent(nearby(values, shares, Size.ITSELF, Draw.HALF_TO_WHOLE, random))
+            moved = self.tangent(nearby(values, share, Size.ITSELF, Draw.HALF_TO_WHOLE, random))
             if here is not None and moved is not None:
                 largest = np.fmax(largest, np.abs(moved - here))
         return np.where(largest <= WIDE * size, CONDITIONING * largest, 0.0)

@@ -131,7 +131,6 @@ def _seen_around(
 
 
 def _beside(problem: Problem, random: np.random.Generator) -> Target:
-    """The same target at a random point around this one."""
     # At least some roundings of its own dtype, or a tie would stay one.
     shares = [max(NEAR, APART * eps_of(value.dtype.name)) for value in problem.own.values]
     moved = nearby(problem.own.values, shares, Size.TENSOR, Draw.NORMAL, random)

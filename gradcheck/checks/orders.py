@@ -124,9 +124,7 @@ def climb(first: Outcome, check: Check, progress: Progress) -> tuple[list[Outcom
             return found, [Note(Kind.WARNING, line)]
         # A gradient that jumps looks like one that is rounded: the noise level is that of the function.
         problem = _next(before.problem, order, first.problem.noise.coarsest)
-        corners = {
-            variable.name: variable.judgement.verdicts == ElementVerdict.KINK for variable in before.variables
-        }
+        corners = {v.name: v.judgement.verdicts == ElementVerdict.KINK for v in before.variables}
         outcome = judged(check(problem, progress), before.problem, corners, check)
         if order == 2:
             outcome = replace(outcome, comparisons=tuple(backward_is_linear(first.problem)))

@@ -48,7 +48,6 @@ def _progress(options: Common) -> Progress:
 
 
 def _write(report: Report, options: Common) -> None:
-    """The arrays and the document, each where it is wanted."""
     if options.save is not None:
         from gradcheck.render.data import to_npz
 

@@ -95,7 +95,6 @@ def _setting(name: str) -> Callable[[Any], Any]:
 
 
 def _type(kind: Kind) -> dict[str, Any]:
-    """What Click is told of a kind of setting."""
     match kind:
         case Flag():
             return {"is_flag": True}

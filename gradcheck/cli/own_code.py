@@ -10,30 +10,38 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
 from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
-from gradcheck.cli.tensors import (
-    arrays,
-    build,
-    json_assignment,
-    json_object,
-    once_each,
-    read,
-    say,
-    tensor_assignment,
-)
+from gradcheck.cli.tensors import arrays, build, json_object, named_json, named_tensor, once_each, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
 
-EXAMPLES = """\b
+LARGE = 1_000_000
+"""Trainable weights from which a model is checked within a budget, unless one is set."""
+BUDGET = Budget(300, "s")
+FUNCTION = """\b
 Examples:
   gradcheck function ops.py:my_gelu --arg x=normal:8x4
   gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1"""
+LAYER = """\b
+Examples:
+  gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
+  gradcheck layer layers.py:MyLayer --config '{"units": 3}' --x x.npy --weights w.npz"""
+MODEL = """\b
+Examples:
+  gradcheck model model.keras --x x.npy
+  gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
+
+_X = option(
+    "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
+)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 
 
-@main.command(epilog=f"{TENSORS}\n\n{EXAMPLES}\n\n{CODES}")
+@main.command(epilog=f"{TENSORS}\n\n{FUNCTION}\n\n{CODES}")
 @click.argument("function", metavar="FILE.py:NAME")
 @option(
     "--arg",
-    type=tensor_assignment,
+    type=named_tensor,
     multiple=True,
     callback=once_each,
     metavar="NAME=TENSOR",
@@ -41,7 +49,7 @@ Examples:
 )
 @option(
     "--const",
-    type=json_assignment,
+    type=named_json,
     multiple=True,
     callback=once_each,
     metavar="NAME=JSON",
@@ -62,25 +70,6 @@ def function(options: Common, function: str, arg: dict[str, str], const: dict[st
     return Check(build(spec, tensors, options).target, options)
 
 
-LARGE = 1_000_000
-"""Trainable weights from which a model is checked within a budget, unless one is set."""
-BUDGET = Budget(300, "s")
-LAYER = """\b
-Examples:
-  gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
-  gradcheck layer layers.py:MyLayer --config '{"units": 3}' --x x.npy --weights w.npz"""
-MODEL = """\b
-Examples:
-  gradcheck model model.keras --x x.npy
-  gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
-
-_X = option(
-    "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
-)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
-
-
 @main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
 @click.argument("layer", metavar="LAYER")
 @option("--config", type=json_object, metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
@@ -89,9 +78,7 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 @option("--weights", type=_FILE, metavar="FILE.npz", help="Weights by name.  [default: freshly initialised]")
 @_TRAINING
 @common
-def layer(
-    options: Common, x: tuple[str, ...], mask: str | None, weights: Path | None, **described: Any
-) -> Check:
+def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path | None, **rest: Any) -> Check:
     """Check a Keras layer and its weights.
 
     LAYER is a class of keras.layers (`gradcheck layers` lists them), or a class or layer of your own as
@@ -109,7 +96,7 @@ def layer(
         weights=None if weights is None else _weights(weights, options),
         dtype=options.dtype,
         seed=options.settings.seed,
-        **described,
+        **rest,
     )
     built = build(spec, tensors, options)
     if built.fresh:
@@ -184,7 +171,6 @@ def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _weights(path: Path, options: Common) -> dict[str, Array]:
-    """The arrays of an archive by name."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files) if hasattr(archive, "files") else []

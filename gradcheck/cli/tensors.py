@@ -81,12 +81,12 @@ def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) ->
     return built
 
 
-def tensor_assignment(text: str) -> tuple[str, str]:
+def named_tensor(text: str) -> tuple[str, str]:
     """NAME=TENSOR as a name and the text of its tensor."""
     return _assignment(text, "TENSOR")
 
 
-def json_assignment(text: str) -> tuple[str, Any]:
+def named_json(text: str) -> tuple[str, Any]:
     """NAME=JSON as a name and its value."""
     name, value = _assignment(text, "JSON")
     try:

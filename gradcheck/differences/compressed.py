@@ -114,7 +114,6 @@ class Differences:
         return Sums.of(rows, self.count)
 
     def _alone(self, flat: Array, steps: Array, *, plain: bool) -> Array:
-        """Elements moved one by one."""
         both = np.concatenate([steps, -steps])
         found, base = self.evaluator.elements(np.concatenate([flat, flat]), both, plain=plain)
         up, down = found[: flat.size], found[flat.size :]

@@ -49,7 +49,6 @@ class GroupEvaluator:
         return self._joined[1].count if self._joined else 1
 
     def _copies(self, colouring: Colouring) -> Joined | None:
-        """The joined copies for a colouring."""
         return self._joined[1] if self._joined and self._joined[0] == colouring else None
 
     def join(self, colouring: Colouring, axes: Iterable[Axes]) -> None:
@@ -93,9 +92,8 @@ class GroupEvaluator:
             self._joined = None
         if colouring.members == 1 and len(chosen) > 1:
             return self._alone(colouring, chosen, ends)
-        return [np.stack([self._in_place(colouring, g, end) for g in chosen]) for end in ends], self._base[
-            None
-        ]
+        sides = [np.stack([self._in_place(colouring, g, end) for g in chosen]) for end in ends]
+        return sides, self._base[None]
 
     def _in_copies(
         self, copies: Joined, colouring: Colouring, chosen: list[int], ends: Sequence[Array]
@@ -127,7 +125,6 @@ class GroupEvaluator:
         return [up, *(rows + (base - other) for rows, other in others)], base[None]
 
     def _in_place(self, colouring: Colouring, group: int, end: Array) -> Array:
-        """One group, moved where its elements are."""
         moved, where = self.movable, colouring.slices(group)
         moved.array[where] = end[where]
         found = moved.kept(self._evaluator.moved(moved.tensor()))

@@ -54,9 +54,8 @@ class Sides:
     def of(self, number: int) -> Sides:
         """The outputs of one group."""
         chosen = slice(number, number + 1)
-        return Sides(
-            self.up[chosen], self.down[chosen], self.base[chosen if len(self.base) > 1 else slice(1)]
-        )
+        base = self.base[chosen if len(self.base) > 1 else slice(1)]
+        return Sides(self.up[chosen], self.down[chosen], base)
 
     def part(self, groups: slice, outputs: slice) -> Iterator[Array]:
         """Up, down and base for some groups and outputs."""

@@ -166,11 +166,9 @@ class Joined:
         axes = self.along.outputs or (0,) * len(tensors)
         for tensor, output, axis in zip(tensors, self.primal.outputs, axes, strict=True):
             if self.along.outputs:
-                shape = output.shape
-                tensor = tf.ensure_shape(
-                    tensor, (*shape[:axis], self.count * shape[axis], *shape[axis + 1 :])
-                )
-                tensor = tf.reshape(tensor, (*shape[:axis], self.count, *shape[axis:]))
+                shape, count = output.shape, self.count
+                tensor = tf.ensure_shape(tensor, (*shape[:axis], count * shape[axis], *shape[axis + 1 :]))
+                tensor = tf.reshape(tensor, (*shape[:axis], count, *shape[axis:]))
                 tensor = tf.transpose(tensor, [axis, *range(axis), *range(axis + 1, tensor.shape.rank)])
             parts.append(tf.cast(tf.reshape(tensor, [self.count, -1]), tf.float64))
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)

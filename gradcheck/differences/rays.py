@@ -26,9 +26,7 @@ class Ray:
     def __init__(self, primal: Primal, base: Array, direction: Mapping[int, Array], meter: Meter) -> None:
         """`direction` has an array of its shape for each variable that moves, by number."""
         self.primal, self.base, self._meter = primal, base, meter
-        self.direction = {
-            number: tf.constant(moves, primal.values[number].dtype) for number, moves in direction.items()
-        }
+        self.direction = {n: tf.constant(moves, primal.values[n].dtype) for n, moves in direction.items()}
         """u as the dtypes of the variables hold it."""
 
     def at(self, step: float, values: Sequence[Any] | None = None) -> Array:

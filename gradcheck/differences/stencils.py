@@ -90,14 +90,12 @@ class Level:
     def central(self) -> Array:
         """(h⁻ D⁺ + h⁺ D⁻) / (h⁺ + h⁻): second order for unequal steps too, [K, U]."""
         total = 2 * self.mean
-        mixed: Array = self.up * (self.step_down / total) + self.down * (self.step_up / total)
-        return mixed
+        return np.asarray(self.up * (self.step_down / total) + self.down * (self.step_up / total))
 
 
 def _ratio(sums: Array, step: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        slopes: Array = sums / step
-    return slopes
+        return np.asarray(sums / step)
 
 
 def contributions(size: Array, gap: Array, value: Array) -> Array:
@@ -142,6 +140,5 @@ def _straight(level: Level, gap: Array) -> Array:
 def _smooth(value: Array, bound: Array, size: Array, rounding: Array) -> Estimate:
     bound = np.where(np.isfinite(value), bound, np.inf)
     bound = np.where(np.isnan(bound), np.inf, bound)
-    return Estimate(
-        value, bound, np.zeros_like(value), size, rounding, np.zeros(size.size), np.zeros(size.size, bool)
-    )
+    none = np.zeros(size.size, bool)
+    return Estimate(value, bound, np.zeros_like(value), size, rounding, none * 0.0, none)

@@ -30,6 +30,8 @@ SHRINKING = 50
 class Table:
     """Estimate of U elements for K cotangents at L levels, coarse to fine."""
 
+    scale: Array
+    """Size of x that the steps are relative to, [U]."""
     steps: Array
     """[L, U]."""
     up: Array
@@ -44,29 +46,18 @@ class Table:
     """Σ w σ over the outputs that moved, [L, U]: noise of f, not yet divided by a step."""
     rounding: Array
     """A rounding of every contribution, [L, U]."""
-    scale: Array
-    """Size of x that the steps are relative to, [U]."""
 
     @staticmethod
     def of(levels: list[Level], scale: Array) -> Table:
         """Stack levels that were taken with equal steps up and down."""
-        return Table(
-            np.stack([level.step_up for level in levels]),
-            np.stack([level.up for level in levels]),
-            np.stack([level.down for level in levels]),
-            np.stack([level.gap for level in levels]),
-            np.stack([level.size for level in levels]),
-            np.stack([level.sums.noise for level in levels]),
-            np.stack([level.rounding for level in levels]),
-            scale,
-        )
+        rows = ((at.step_up, at.up, at.down, at.gap, at.size, at.sums.noise, at.rounding) for at in levels)
+        return Table(scale, *map(np.stack, zip(*rows, strict=True)))
 
     @property
     def central(self) -> Array:
         """(D⁺ + D⁻) / 2, [L, K, U]."""
         with np.errstate(invalid="ignore"):
-            central: Array = (self.up + self.down) / 2
-        return central
+            return np.asarray((self.up + self.down) / 2)
 
     @property
     def widest(self) -> Array:
@@ -104,8 +95,7 @@ class Table:
         rank = np.cumsum(finite[::-1], axis=0)[::-1]
         moves = np.where(finite & (rank <= FINEST), moves, np.nan)
         moves[:, ~finite.any(axis=0)] = 0.0
-        measured: Array = np.nanmedian(moves, axis=0)
-        return measured
+        return np.asarray(np.nanmedian(moves, axis=0))
 
 
 def settle(levels: list[Level], scale: Array) -> Estimate:
@@ -129,10 +119,8 @@ def _slopes(table: Table) -> Estimate:
     noise = table.noise()
     value, bound, chosen = _best(table.central, noise, table.widest, table.steps)
     size = contributions(_pick(table.size, chosen), _pick(table.gap[:, 0], chosen), value[0])
-    none = np.zeros(value.shape[1], bool)
-    smooth = Estimate(
-        value, bound, np.zeros_like(value), size, _pick(table.rounding, chosen), none * 0.0, none
-    )
+    rounding, none = _pick(table.rounding, chosen), np.zeros(value.shape[1], bool)
+    smooth = Estimate(value, bound, np.zeros_like(value), size, rounding, none * 0.0, none)
     found, corner = _corners(table, noise)
     return smooth.where(found, corner)
 

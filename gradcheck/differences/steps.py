@@ -95,29 +95,29 @@ class Steps:
         # The finest step still leaves a few bits of the element's own digits to move.
         finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * eps_of(self.point.dtype.name))
         for power in range(beyond, 0, -1):
-            yield self._realised(self.point.reshape(-1)[flat], scale * 10.0**power, spread=0.2)
+            yield self._realised(flat, scale * 10.0**power)
         for share in np.linspace(0.0, 1.0, LEVELS):
-            yield self._realised(self.point.reshape(-1)[flat], scale * (finest / scale) ** share, spread=0.2)
+            yield self._realised(flat, scale * (finest / scale) ** share)
         # 0 has no scale of its own, and every step from it is exact: tanh(x / 1e-13) is smooth there too.
         if beyond and (magnitude == 0).any():
             for power in range(1, DEEPER + 1):
                 size = np.where(magnitude == 0, finest * 100.0**-power, finest)
-                yield self._realised(self.point.reshape(-1)[flat], size, spread=0.2)
+                yield self._realised(flat, size)
 
     def far_ladder(self, flat: Array) -> Iterator[Array]:
         """A few large steps [U], at which a function that has saturated moves again."""
         for share in FAR:
-            yield self._realised(self.point.reshape(-1)[flat], self.scale(flat) * share, spread=0.2)
+            yield self._realised(flat, self.scale(flat) * share)
 
     def short_ladder(self, flat: Array) -> Iterator[Array]:
         """A few steps [U] from the first step down, for corners at the point or nearer than that."""
         scale = self.first * self.scale(flat)
         for share in SHORT:
-            yield self._realised(self.point.reshape(-1)[flat], scale * share, spread=0.2)
+            yield self._realised(flat, scale * share)
 
-    def _realised(self, point: Array, size: Array, spread: float) -> Array:
+    def _realised(self, flat: Array, size: Array) -> Array:
         """Steps of about `size` that x can really take, (x + h) − x in its own dtype."""
-        size = size * self._generator.uniform(1 - spread, 1 + spread, point.shape)
+        point = self.point.reshape(-1)[flat]
+        size = size * self._generator.uniform(0.8, 1.2, point.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            moved: Array = (point + size.astype(point.dtype)) - point
-        return moved
+            return np.asarray((point + size.astype(point.dtype)) - point)

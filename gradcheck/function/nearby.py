@@ -4,7 +4,7 @@
 the tensor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -16,6 +16,11 @@ from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.function.primal import Primal
 from gradcheck.function.tape import Tape, record
+
+TRIALS = 3
+"""Points at which a change is measured; the largest change counts."""
+CONDITIONING = 16
+"""How many times the change by one rounding of the inputs still counts as conditioning."""
 
 
 class Size(Enum):
@@ -47,6 +52,9 @@ def own_size(point: Array) -> Array:
     return np.where(point == 0, typical(point), np.abs(point))
 
 
+SCALES: dict[Size, Callable[..., Any]] = {Size.ITSELF: np.abs, Size.ELEMENT: own_size, Size.TENSOR: typical}
+
+
 def nearby(
     values: Sequence[Any],
     share: float | Sequence[float],
@@ -61,25 +69,8 @@ def nearby(
 
 def _moved(value: Any, share: float, size: Size, draw: Draw, generator: np.random.Generator) -> Any:
     point = tf.cast(value, tf.float64).numpy()
-    moves = share * _scale(point, size) * draw.numbers(generator, point.shape)
+    moves = share * SCALES[size](point) * draw.numbers(generator, point.shape)
     return tf.cast(tf.constant(point + moves), value.dtype)
-
-
-def _scale(point: Array, size: Size) -> Array | float:
-    if size is Size.TENSOR:
-        return typical(point)
-    return np.abs(point) if size is Size.ITSELF else own_size(point)
-
-
-def roundings(dtypes: Sequence[str]) -> list[float]:
-    """The relative roundings of some dtypes, as shares for `nearby`."""
-    return [eps_of(dtype) for dtype in dtypes]
-
-
-TRIALS = 3
-"""Points at which a change is measured; the largest change counts."""
-CONDITIONING = 16
-"""How many times the change by one rounding of the inputs still counts as conditioning."""
 
 
 def change(primal: Primal, tape: Tape, cotangents: Array, number: int, dtypes: Sequence[str]) -> Array:
@@ -88,7 +79,7 @@ def change(primal: Primal, tape: Tape, cotangents: Array, number: int, dtypes: S
     largest = np.zeros(base.shape)
     for trial in range(TRIALS):
         random = generator(Stream.ROUNDED_INPUTS, trial)
-        values = nearby(primal.values, roundings(dtypes), Size.ITSELF, Draw.HALF_TO_WHOLE, random)
+        values = nearby(primal.values, list(map(eps_of, dtypes)), Size.ITSELF, Draw.HALF_TO_WHOLE, random)
         moved = record(primal.at(values), cotangents).gradients[number]
         with np.errstate(invalid="ignore"):
             largest = np.fmax(largest, np.abs(moved - base))

@@ -188,7 +188,6 @@ def _direction(value: Any, random: np.random.Generator) -> Array:
 
 
 def _along(value: Any, move: Array, share: float) -> Any:
-    """A tensor moved by a share of `move`."""
     point = view(value)
 
     def moved(part: slice) -> Array:

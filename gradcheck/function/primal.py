@@ -89,9 +89,7 @@ class Primal:
         """What the function returned → flat float64 tensor of its floating outputs."""
         tensors, ignored = self._floating(result)
         if not self.outputs and tf.executing_eagerly():
-            self.outputs = tuple(
-                Output(name, tuple(tensor.shape.as_list()), tensor.dtype.name) for name, tensor in tensors
-            )
+            self.outputs = tuple(Output(name, tuple(t.shape.as_list()), t.dtype.name) for name, t in tensors)
             self.ignored = tuple(ignored)
             if not any(output.size for output in self.outputs):
                 raise TargetError(

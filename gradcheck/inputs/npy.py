@@ -134,7 +134,6 @@ def _data(stream: IO[bytes], where: str, shape: tuple[int, ...], promised: int, 
 
 
 def _member(names: list[str], key: str | None, where: str) -> str:
-    """The member of the archive to read."""
     arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
     if key in arrays:
         return f"{key}.npy"

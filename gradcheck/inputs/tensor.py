@@ -8,7 +8,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -42,22 +42,16 @@ class Reading:
 
 
 def read_tensor(
-    text: str,
-    *,
-    option: str,
-    seed: int,
-    dtype: str = "auto",
-    stdin: BinaryIO | None = None,
-    keep_integers: bool = False,
+    text: str, *, option: str, seed: int, dtype: str = "auto", keep_integers: bool = False
 ) -> Reading:
     """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
 
     `text` is a path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
-    `stdin`, by default the process's own, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`.
-    Error sentences name `option`, such as `--x`, and random numbers follow from it and `seed`. `dtype` is
-    what to convert to; `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise.
-    With `keep_integers` and `auto`, integers and booleans in .npy and .npz stay what they are, such as
-    indices; written ones, as [[1,2],[3,4]], become float32 all the same.
+    standard input, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`. Error sentences name
+    `option`, such as `--x`, and random numbers follow from it and `seed`. `dtype` is what to convert to;
+    `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise. With `keep_integers`
+    and `auto`, integers and booleans in .npy and .npz stay what they are, such as indices; written ones, as
+    [[1,2],[3,4]], become float32 all the same.
 
     Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
@@ -65,7 +59,7 @@ def read_tensor(
         raise TensorError(f"{option} is empty text.", FORMS)
     where = f"{option} {_shown(text)}"
     if text == "-":
-        array, written = _read_stdin(stdin, where, dtype), False
+        array, written = _read_stdin(where, dtype), False
     elif generated := _GENERATOR.fullmatch(text):
         array, written = _generate(generated, where, generator_of_option(seed, option)), True
     elif _is_literal(text):
@@ -109,11 +103,10 @@ def _generate(asked: re.Match[str], where: str, generator: np.random.Generator) 
     return generator.standard_normal(shape) if kind == "normal" else generator.random(shape)
 
 
-def _read_stdin(stdin: BinaryIO | None, where: str, dtype: str) -> Array:
-    stream = sys.stdin.buffer if stdin is None else stdin
-    if stream.isatty():
+def _read_stdin(where: str, dtype: str) -> Array:
+    if sys.stdin.buffer.isatty():
         raise TensorError(f"{where} is a terminal.", "Pipe a .npy file into it, or give a file.")
-    return read_npy(stream, where, dtype)
+    return read_npy(sys.stdin.buffer, where, dtype)
 
 
 def _read_file(text: str, where: str, dtype: str) -> tuple[Array, bool]:
@@ -220,5 +213,4 @@ def _automatic(array: Array, written: bool) -> np.dtype[Any]:
 def _same(integers: Array, floats: Array) -> Array:
     """Where floats hold the integers exactly; integers beyond the range of the way back are not held."""
     with np.errstate(all="ignore"):
-        same: Array = floats.astype(integers.dtype) == integers
-    return same
+        return np.asarray(floats.astype(integers.dtype) == integers)

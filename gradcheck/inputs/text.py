@@ -84,7 +84,6 @@ def _value(word: str) -> int | float:
 
 
 def _as_json(word: str, where: str) -> str:
-    """One word of a literal as JSON spells it."""
     if word.lower() in ("true", "false"):
         return word.lower()
     try:

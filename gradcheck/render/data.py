@@ -44,7 +44,6 @@ def to_dict(findings: Findings) -> dict[str, object]:
 
 
 def _of_variable(variable: Variable, limit: int) -> dict[str, object]:
-    """A variable with the elements that `limit` allows."""
     return {
         "name": variable.name,
         "order": variable.order,
@@ -67,7 +66,6 @@ def _of_element(variable: Variable, index: tuple[int, ...]) -> dict[str, object]
 
 
 def _of_comparison(comparison: Comparison) -> dict[str, object]:
-    """A comparison; null for numbers that do not exist."""
     return {
         "what": comparison.what,
         "against": comparison.against,

@@ -20,9 +20,7 @@ def to_short(report: Findings) -> str:
         Verdict.PASS: f"the gradient of {report.target} is right",
     }[report.verdict]
     harmless = ElementVerdict.MATCH if report.settings.strict else ElementVerdict.KINK
-    rows = [
-        row for variable in report.worst_variables if variable.verdict > harmless for row in _rows(variable)
-    ]
+    rows = [row for v in report.worst_variables if v.verdict > harmless for row in _rows(v)]
     table = _aligned([HEADINGS, *rows]) if rows else []
     return "\n".join([headline, *(f"  {line}" for line in [*report.diagnosis, *table])])
 

@@ -210,7 +210,6 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
 
 
 def _sensitivity(median: float, worst: float) -> str:
-    """What would have been seen, in a sentence."""
     least = "none" if math.isinf(worst) else f"{100 * worst:.2g} %"
     if math.isinf(median):
         return "no error in half of the elements or more would have been seen"

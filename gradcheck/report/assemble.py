@@ -120,7 +120,6 @@ def _sensitivity(outcome: Outcome) -> tuple[float, float] | None:
 
 
 def _least(found: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
-    """The worse of several sensitivities."""
     known = [pair for pair in found if pair is not None]
     if not known:
         return None

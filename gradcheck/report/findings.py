@@ -8,12 +8,6 @@ from gradcheck.report.variable import Variable
 from gradcheck.settings import Settings
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 
-EXIT_CODES = {
-    Verdict.PASS: ExitCode.PASS,
-    Verdict.FAIL: ExitCode.FAIL,
-    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-}
-
 
 @dataclass(frozen=True)
 class Findings:
@@ -70,8 +64,7 @@ class Findings:
     @property
     def detailed(self) -> tuple[Variable, ...]:
         """The variables whose elements are shown."""
-        harmless = ElementVerdict.KINK
-        return tuple(v for v in self.listed if not self.only_failing or v.verdict > harmless)
+        return tuple(v for v in self.listed if not self.only_failing or v.verdict > ElementVerdict.KINK)
 
     @property
     def verdict(self) -> Verdict:
@@ -79,14 +72,12 @@ class Findings:
         verdicts = [variable.verdict for variable in self.variables]
         verdicts += [comparison.verdict for comparison in self.comparisons]
         worst = max(verdicts, default=ElementVerdict.UNCHECKED)
-        if worst >= ElementVerdict.MISMATCH or (self.settings.strict and self._any_kink()):
+        kinks = any(variable.counts["kink"] for variable in self.variables)
+        if worst >= ElementVerdict.MISMATCH or (self.settings.strict and kinks):
             return Verdict.FAIL
         # A report of which nothing was checked has seen nothing agree.
         judged = worst in (ElementVerdict.MATCH, ElementVerdict.KINK)
         return Verdict.PASS if judged else Verdict.INCONCLUSIVE
-
-    def _any_kink(self) -> bool:
-        return any(variable.counts["kink"] for variable in self.variables)
 
     @property
     def passed(self) -> bool:
@@ -96,4 +87,4 @@ class Findings:
     @property
     def exit_code(self) -> ExitCode:
         """How a process that made these findings should end."""
-        return EXIT_CODES[self.verdict]
+        return ExitCode[self.verdict.name]

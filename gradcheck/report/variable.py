@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.verdicts.verdict import COUNTED, ElementVerdict
+from gradcheck.verdicts.verdict import COUNTED, ElementVerdict, error_ratio
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,7 @@ class Variable:
 
     def _ratios(self) -> Array:
         """error / tolerance per element, flat; infinite where the error is NaN, 0 where there is none."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(self.error == 0, 0.0, self.error / self.tolerance).reshape(-1)
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
-        return np.where(self.checked.reshape(-1), ratio, 0.0)
+        return np.where(self.checked, error_ratio(self.error, self.tolerance), 0.0).reshape(-1)
 
     @property
     def worst_ratio(self) -> float:
@@ -99,8 +96,7 @@ class Variable:
     def worst_first(self) -> Array:
         """Flat indices, worst verdict first and the largest error ratio first within one."""
         share = self._ratios()
-        order: Array = np.lexsort((-share, -self.verdicts.reshape(-1).astype(int)))
-        return order
+        return np.asarray(np.lexsort((-share, -self.verdicts.reshape(-1).astype(int))))
 
     def rows(self, limit: int) -> list[tuple[int, ...]]:
         """Indices of checked elements to show: all in order if they fit or limit is 0, else the worst."""

@@ -74,13 +74,8 @@ class Owners:
     @property
     def leading(self) -> bool:
         """Whether the variable's first axis is the output's first axis, index by index."""
-        run = self.runs[0] if self.runs else None
-        return run is not None and (run.axis, run.count, run.first, run.members) == (
-            0,
-            1,
-            0,
-            self.shape[0],
-        )
+        r = self.runs[0] if self.runs else None
+        return r is not None and (r.axis, r.count, r.first, r.members) == (0, 1, 0, self.shape[0])
 
     @property
     def dense(self) -> bool:

@@ -76,8 +76,6 @@ def ask(changed: Changed, axis: int, outputs: tuple[Output, ...], teeth: Array) 
 
 @dataclass
 class _Axis:
-    """The questions that are asked along one axis."""
-
     axis: int
     shape: tuple[int, ...]
     outputs: tuple[Output, ...]
@@ -91,7 +89,6 @@ class _Axis:
         return self.shape[self.axis]
 
     def ask(self, changed: Changed, teeth: Array) -> tuple[Array, list[Array]]:
-        """What moves, and one evaluation less."""
         self.left -= 1
         return ask(changed, self.axis, self.outputs, teeth)
 
@@ -106,9 +103,8 @@ class _Axis:
             if self._holds(found):
                 return found
             if found and self.left > CHECKS:
-                found = explained(
-                    self.size, [*probes, *(self.ask(self.far, teeth) for teeth in combs[FIRST:])]
-                )
+                probes += [self.ask(self.far, teeth) for teeth in combs[FIRST:]]
+                found = explained(self.size, probes)
                 if self._holds(found):
                     return found
             if self.size <= 2 * spacing:

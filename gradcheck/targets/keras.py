@@ -116,8 +116,7 @@ def _rounded(array: Array, layer: Any) -> Array:
     if not is_floating(array.dtype):
         return array
     with np.errstate(over="ignore"):
-        rounded: Array = array.astype(tf.as_dtype(layer.compute_dtype).as_numpy_dtype)
-    return rounded
+        return np.asarray(array.astype(tf.as_dtype(layer.compute_dtype).as_numpy_dtype))
 
 
 def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:

@@ -37,8 +37,7 @@ class Windows:
             count = -(-steps // self.strides)
             before = max((count - 1) * self.strides + self.pool_size - steps, 0) // 2
         starts = np.arange(count) * self.strides - before
-        places: Array = starts[:, None] + np.arange(self.pool_size)
-        return places
+        return np.asarray(starts[:, None] + np.arange(self.pool_size))
 
     def steps_last(self, array: Array) -> Array:
         """The array as (batch, channels, steps); the other way round it is its own inverse."""

@@ -108,13 +108,11 @@ class LayerSpec(TargetSpec):
         within = partial(layer_class.default_dtype, self.dtype)
         fresh: list[str] = []
         with within():
-            layer, rebuild = layer_class.made(found, self.config, self.seed)
+            layer, again = layer_class.made(found, self.config, self.seed)
             keras.build(layer, self.tensors, training=self.training, mask=self.mask)
             if self.weights is not None:
                 fresh = weight_names.assign(layer, keras.title(layer), self.weights)
-            target = keras.target(
-                layer, self.tensors, training=self.training, mask=self.mask, rebuild=rebuild
-            )
+            target = keras.target(layer, self.tensors, training=self.training, mask=self.mask, rebuild=again)
         return Built(replace(target, within=within), tuple(fresh), _indices(self.tensors, target))
 
 

@@ -46,7 +46,6 @@ class Call:
     """Such as `training` and `mask`; never differentiated."""
 
     def __call__(self, layer: Any, data: Sequence[Any]) -> Any:
-        """The layer's output."""
         return layer(*self.arrange(data), **self.keywords)
 
 
@@ -98,7 +97,6 @@ class Stateless:
             )
 
     def _point(self) -> list[Any]:
-        """Data and trainable weights as they are."""
         weights = [variable.value for variable in self.layer.trainable_variables]
         return [*(tf.constant(array) for array in self.data), *weights]
 
@@ -168,5 +166,4 @@ def _joined(outputs: Any) -> Array:
     """Every real floating output, flat, as float64."""
     parts = [tf.convert_to_tensor(output) for output in keras.tree.flatten(outputs) if output is not None]
     flat = [tf.cast(tf.reshape(p, [-1]), EXACT).numpy() for p in parts if p.dtype.is_floating]
-    joined: Array = np.concatenate([*flat, np.zeros(0)])
-    return joined
+    return np.asarray(np.concatenate([*flat, np.zeros(0)]))

@@ -53,7 +53,6 @@ class Candidate:
 
     @cached_property
     def _mean_output(self) -> float:
-        """Mean of w |f| over all outputs."""
         shown, base = self.differences.weighted.shown, self.differences.base
         return math.fsum(float(np.sum(shown[p] * np.abs(base[p]))) for p in spans(base.size)) / base.size
 

@@ -52,8 +52,6 @@ def first_pass(
 
 @dataclass(frozen=True)
 class _Pass:
-    """One pass over the groups of a colouring."""
-
     candidate: Candidate
     colouring: Colouring
     ends: tuple[Array, Array]
@@ -78,7 +76,6 @@ class _Pass:
         return True
 
     def curved(self, far: Moved, near: Moved, nearer: tuple[Array, Array]) -> None:
-        """Judge by two pairs of evaluations."""
         pairs = list(zip(far.parts, near.parts, strict=True))
         self.left.extend(each(partial(self._twice, nearer), pairs))
 
@@ -119,7 +116,6 @@ class _Pass:
 
 
 def _picked(values: Array, where: Slices | Array) -> Array:
-    """Some elements of an array of the variable's shape, flat."""
     if isinstance(where, np.ndarray):
         return np.asarray(values.reshape(-1)[where])
     return np.asarray(values[..., *where].reshape(-1))

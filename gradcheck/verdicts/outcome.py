@@ -84,7 +84,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         # A gradient of None is a gradient of 0, which differences judge; what has no place fails everywhere.
         everywhere = np.arange(0 if unusable is tape.NO_GRADIENT else base.size.size)
         opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
-    found, said = own_dtype.on_repeats(problem, number, base.size, natural)
+    found, said = own_dtype.repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said
     closed = problem.closed_forms.get(name)
     if closed is not None:
@@ -110,8 +110,6 @@ def _closed_form(problem: Problem, base: Judgement, closed: Array, natural: Arra
 
 
 def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -> list[Note]:
-    """What a user should know of a variable's elements."""
-
     def index(flat: Array) -> list[int]:
         return [int(i) for i in np.unravel_index(int(flat[0]), shape)]
 

@@ -99,9 +99,7 @@ def _forward_loss(problem: Problem) -> float:
     return worst * CONDITIONING if worst > LOSS_OF_DTYPE * eps else 0.0
 
 
-def on_repeats(
-    problem: Problem, number: int, size: Array, natural: Array
-) -> tuple[list[Opinion], list[Note]]:
+def repeats(problem: Problem, number: int, size: Array, natural: Array) -> tuple[list[Opinion], list[Note]]:
     """What a second run of the backward pass says of variable `number`; S and Σ w |f| / |x| are flat."""
     found = problem.again[number]
     if found is None:

@@ -120,15 +120,13 @@ def judge(
     )
 
 
-def _resolved(
-    estimate: Estimate, tape: Array, rule: Rule, rounding: Array, tape_noise: Array | float
-) -> Array:
+def _resolved(estimate: Estimate, tape: Array, rule: Rule, rounding: Array, noise: Array | float) -> Array:
     """Whether the difference is known well enough for agreement to mean something, [U]."""
     with np.errstate(invalid="ignore"):
         # Where nothing moved and the tape says so too, only what a rounded output can hide is unknown.
         still = (estimate.value == 0).all(axis=0) & (estimate.size == 0) & (tape == 0).all(axis=0)
         # A slope that cannot be told from 0 need be resolved no better than any difference could.
-        nothing = np.abs(tape) <= 4 * estimate.bound + ROUNDED * tape_noise
+        nothing = np.abs(tape) <= 4 * estimate.bound + ROUNDED * noise
         zero = (nothing & (np.abs(estimate.value) <= 4 * (estimate.bound + rounding))).all(axis=0)
         floor = np.where(still, rule.limit, rule.floor) * rule.scale
         floor = np.maximum(floor, np.where(zero, rule.reach * estimate.output_noise, 0.0))

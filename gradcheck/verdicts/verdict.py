@@ -43,6 +43,13 @@ class Verdict(Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+def error_ratio(error: Array, tolerance: Array) -> Array:
+    """error / tolerance; 0 where there is no error, infinite where it is NaN."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(error == 0, 0.0, error / tolerance)
+    return np.where(np.isnan(ratio), np.inf, ratio)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What was held against what, for one variable, and how far apart they are."""
@@ -81,9 +88,7 @@ class Comparison:
             with np.errstate(invalid="ignore"):
                 agrees = error <= tolerance
             verdicts = np.where(agrees, ElementVerdict.MATCH, ElementVerdict.MISMATCH)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(error == 0, 0.0, error / tolerance)
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+        ratio = error_ratio(error, tolerance)
         if not error.size:
             return Comparison(what, against, variable, 0.0, 0.0, ElementVerdict.MATCH, None, note)
         worst = int(np.lexsort((-ratio.reshape(-1), -verdicts.reshape(-1).astype(int)))[0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck.checks.orders import check
+from gradcheck.checks.orders import backward_is_linear
 from gradcheck.verdicts.verdict import ElementVerdict
 from tests.posed import posed
 from tests.saying import normal
@@ -28,7 +28,7 @@ def test_a_backward_pass_that_is_no_function_of_its_upstream_gradient_is_found(n
 
         return x * y, backward
 
-    found = {c.variable: c for c in check(posed(product, x=normal(4), y=normal(4, seed=1)))}
+    found = {c.variable: c for c in backward_is_linear(posed(product, x=normal(4), y=normal(4, seed=1)))}
 
     for variable in ("x", "y"):
         wrong = found[variable].verdict is ElementVerdict.MISMATCH
@@ -37,7 +37,7 @@ def test_a_backward_pass_that_is_no_function_of_its_upstream_gradient_is_found(n
 
 
 def test_right_backward_passes_are_linear() -> None:
-    found = check(posed(lambda x, y: tf.tanh(x @ y), x=normal(3, 4), y=normal(4, 2)))
+    found = backward_is_linear(posed(lambda x, y: tf.tanh(x @ y), x=normal(3, 4), y=normal(4, 2)))
 
     assert [c.verdict for c in found] == [ElementVerdict.MATCH] * 2
     assert all(np.isfinite(c.error) and c.tolerance > 0 for c in found)

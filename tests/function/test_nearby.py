@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import eps_of
-from gradcheck.function.nearby import Draw, Size, nearby, own_size, roundings
+from gradcheck.function.nearby import Draw, Size, nearby, own_size
 from tests.corpus.case import Array
 from tests.saying import normal
 
@@ -74,7 +74,7 @@ def test_a_tensor_moved_by_a_rounding(dtype: str) -> None:
     """By half to a whole rounding, up and down; the tensor itself has more digits."""
     x = normal(100)
     (moved,) = nearby(
-        [tf.constant(x)], roundings([dtype]), Size.ITSELF, Draw.HALF_TO_WHOLE, np.random.default_rng(0)
+        [tf.constant(x)], eps_of(dtype), Size.ITSELF, Draw.HALF_TO_WHOLE, np.random.default_rng(0)
     )
     share = moved.numpy() / x - 1
 

@@ -447,21 +447,24 @@ def test_generators_of_nothing_or_too_much_are_refused() -> None:
 # Standard input and the file system
 
 
-def test_standard_input() -> None:
-    same(read("-", stdin=io.BytesIO(npy_bytes(np.ones((2, 3))))).array, np.ones((2, 3)))
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(npy_bytes(np.ones((2, 3))))))
+    same(read("-").array, np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("content", [b"", b"1 2 3", npy_bytes(np.ones(9))[:-1]])
-def test_standard_input_that_is_no_npy_is_refused(content: bytes) -> None:
-    assert "--x - (standard input) is" in refusal("-", stdin=io.BytesIO(content))
+def test_standard_input_that_is_no_npy_is_refused(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert "--x - (standard input) is" in refusal("-")
 
 
-def test_a_terminal_is_not_waited_for() -> None:
+def test_a_terminal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.BytesIO):
         def isatty(self) -> bool:
             return True
 
-    assert "is a terminal" in refusal("-", stdin=Terminal())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Terminal()))
+    assert "is a terminal" in refusal("-")
 
 
 def test_a_missing_file_suggests_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

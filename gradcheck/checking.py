@@ -1,12 +1,10 @@
 """The check from Python: refuse what cannot be checked, load TensorFlow, run, and return a `Report`."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,11 +23,11 @@ from gradcheck.targets.function import Target
 class Report(Findings):
     """Everything a check found out; true in a boolean context only if every gradient agrees."""
 
-    @staticmethod
-    def of(findings: Findings, **changed: Any) -> Report:
+    @classmethod
+    def of(cls, findings: Findings, **changed: Any) -> Self:
         """The report of some findings, with some of their fields changed."""
         known = {field.name: getattr(findings, field.name) for field in fields(Findings)}
-        return Report(**(known | changed))
+        return cls(**(known | changed))
 
     def __bool__(self) -> bool:
         return self.passed

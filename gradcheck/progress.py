@@ -1,10 +1,8 @@
 """How far a check is, for whoever waits: the observer that a check reports to, which shows nothing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Progress:
     def advance(self, elements: int, evaluations: int) -> None:
         """Some more elements were judged, with so many evaluations in all."""
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:

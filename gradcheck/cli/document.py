@@ -1,12 +1,9 @@
 """What every check ends with: the check itself, its report as a document, and the exit code."""
 
-from __future__ import annotations
-
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gradcheck import checking
 from gradcheck.cli.group import aside, guard, main, terminal, write_out
@@ -14,9 +11,6 @@ from gradcheck.cli.options import Check, Common, Format
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.progress import Progress
-
-if TYPE_CHECKING:
-    from gradcheck.checking import Report
 
 
 @main.result_callback()
@@ -47,7 +41,7 @@ def _progress(options: Common) -> Progress:
     return Bar()
 
 
-def _write(report: Report, options: Common) -> None:
+def _write(report: checking.Report, options: Common) -> None:
     if options.save is not None:
         from gradcheck.render.data import to_npz
 
@@ -58,7 +52,7 @@ def _write(report: Report, options: Common) -> None:
         write_out(_rendered(report, options.format, *terminal()))
 
 
-def _rendered(report: Report, form: str, width: int | None, color: bool) -> str:
+def _rendered(report: checking.Report, form: str, width: int | None, color: bool) -> str:
     if Format(form) is Format.JSON:
         from gradcheck.render.data import to_json
 

@@ -1,13 +1,11 @@
 """The options that commands share, each also an environment variable GRADCHECK_…."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import click
 
@@ -42,11 +40,11 @@ class Common:
     quiet: bool
     traceback: bool
 
-    @staticmethod
-    def take(values: dict[str, Any]) -> Common:
+    @classmethod
+    def take(cls, values: dict[str, Any]) -> Self:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
-        return Common(settings, **{entry.name: values.pop(entry.name) for entry in fields(Common)[1:]})
+        return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
 
 @dataclass(frozen=True)

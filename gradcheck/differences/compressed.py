@@ -25,9 +25,8 @@ from gradcheck.differences.groups import MovedGroups, Part, Sides
 from gradcheck.differences.joined import joinable
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
-from gradcheck.sparsity.colouring import Colouring, alike
+from gradcheck.sparsity.colouring import Colouring, Rows, alike
 from gradcheck.sparsity.probing import Changed
-from gradcheck.sparsity.rows import Rows
 
 LARGE = 2**16
 """From this many outputs on a group is evaluated by itself, for memory's sake."""

@@ -19,8 +19,7 @@ from gradcheck.differences.compressed import Differences
 from gradcheck.differences.steps import Steps
 from gradcheck.function.nearby import Conditioning
 from gradcheck.function.problem import Problem
-from gradcheck.sparsity.colouring import Colouring
-from gradcheck.sparsity.rows import Rows
+from gradcheck.sparsity.colouring import Colouring, Rows
 from gradcheck.verdicts.judgement import Judgement, Opinion, Record, combined
 from gradcheck.verdicts.rule import Rule, tolerance_of
 

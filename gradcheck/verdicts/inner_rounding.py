@@ -18,7 +18,7 @@ import numpy as np
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.function.problem import Problem
-from gradcheck.sparsity.rows import Rows
+from gradcheck.sparsity.colouring import Rows
 from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.verdict import ElementVerdict
 

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Output
-from gradcheck.sparsity.colouring import Colouring, elementwise, flat_indices
+from gradcheck.sparsity.colouring import Colouring, Rows, elementwise, flat_indices
 from gradcheck.sparsity.probing import PROBES, SMALL, colour
-from gradcheck.sparsity.rows import Rows
 from tests.corpus.case import Function
 from tests.saying import normal
 

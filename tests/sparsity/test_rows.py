@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.sparsity.rows import Rows
+from gradcheck.sparsity.colouring import Rows
 from tests.sparsity.by_definition import CASES, owned
 
 

@@ -65,7 +65,7 @@ from gradcheck.checking import check as check
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError
-from gradcheck.report.variable import Variable as Variable
+from gradcheck.report.findings import Variable as Variable
 from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
 from gradcheck.verdicts.verdict import Verdict as Verdict
 from gradcheck.version import __version__ as __version__

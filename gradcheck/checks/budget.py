@@ -80,20 +80,11 @@ def plan(colourings: Sequence[Colouring], costs: Sequence[Cost], budget: Budget 
     return Plan(Forecast(elements, math.ceil(evaluations), seconds), groups)
 
 
-@dataclass(frozen=True)
-class Along:
-    """What one direction says."""
-
-    error: float
-    """|tape slope − difference| for the cotangent that is shown."""
-    tolerance: float
-    verdict: ElementVerdict
-
-
 def along_all(problem: Problem, found: Sequence[Confirmed]) -> tuple[list[Confirmed], Comparison, Note]:
     """The whole along random directions; an element to blame is then looked at by itself."""
     rule = Rule.of(problem.settings.rtol, problem.settings.atol, problem.noise.coarsest)
-    directions, confirmed, said = _Directions(problem, rule), list(found), []
+    directions, confirmed = _Directions(problem, rule), list(found)
+    said: list[tuple[float, float, int]] = []
     random = generator(Stream.DIRECTIONS, problem.settings.seed)
     blamed = 0
     for _ in range(COUNT):
@@ -101,9 +92,8 @@ def along_all(problem: Problem, found: Sequence[Confirmed]) -> tuple[list[Confir
             magnitude(view(value)) * Draw.HALF_TO_WHOLE.numbers(random, tuple(value.shape))
             for value in problem.exact.values
         ]
-        along = directions.judge(direction)
-        said.append(along)
-        if along.verdict is ElementVerdict.MISMATCH and blamed < BLAMED:
+        said.append(directions.judge(direction))
+        if said[-1][-1] == ElementVerdict.MISMATCH and blamed < BLAMED:
             blamed += 1
             number, flat = directions.blame(direction)
             confirmed[number] = _looked_at(confirmed[number], np.array([flat]))
@@ -111,14 +101,9 @@ def along_all(problem: Problem, found: Sequence[Confirmed]) -> tuple[list[Confir
     assert budget is not None  # or nothing would have been left out
     checked = sum(int(one.judgement.checked.sum()) for one in confirmed)
     size = sum(one.judgement.verdicts.size for one in confirmed)
-    comparison = Comparison.of(
-        "tape along random directions",
-        "difference",
-        "all",
-        np.array([along.error for along in said]),
-        np.array([along.tolerance for along in said]),
-        np.array([along.verdict for along in said], np.uint8),
-    )
+    what, against = "tape along random directions", "difference"
+    errors, tolerances, verdicts = map(np.array, zip(*said, strict=True))
+    comparison = Comparison.of(what, against, "all", errors, tolerances, verdicts)
     text = (
         f"Within the budget of {budget.in_words}: checked {100 * checked / size:.3g} % of {size:,} elements "
         f"one by one, all of them along {len(said)} random directions."
@@ -139,7 +124,8 @@ class _Directions:
         self.sizes = [int(value.shape.num_elements()) for value in problem.exact.values]
         self.weighted = Weighted.of(problem.cotangents, problem.noise.noise, problem.noise.eps)
 
-    def judge(self, direction: Sequence[Array]) -> Along:
+    def judge(self, direction: Sequence[Array]) -> tuple[float, float, int]:
+        """|tape slope − difference| for the cotangent that is shown, its tolerance, and the verdict."""
         ray, eps = self._ray(direction), self.problem.noise.finest
         found = by_ladders(
             1,
@@ -150,7 +136,7 @@ class _Directions:
         tape = self._tape(direction)
         judged = judge(found, tape[:, None], self.rule)
         error = abs(float(tape[0]) - float(judged.difference[0]))
-        return Along(error, float(judged.tolerance[0]), ElementVerdict(int(judged.verdicts[0])))
+        return error, float(judged.tolerance[0]), int(judged.verdicts[0])
 
     def _tape(self, direction: Sequence[Array]) -> Array:
         """Σ_j T_j d_j for every cotangent, [K]."""

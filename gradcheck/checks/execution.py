@@ -9,6 +9,8 @@ one rounding away. The outputs are compared in the same way.
 """
 
 import re
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -59,7 +61,7 @@ def check(outcome: Outcome) -> tuple[list[Comparison], list[Note]]:
             notes.append(Note(Kind.WARNING, said))
             pair = execution, Execution.EAGER
             found += [Comparison.without(*_words(problem, number, pair), "", verdict) for number in numbers]
-    around = _Around(problem)
+    around = cache(partial(_around, problem))  # taken when it is first asked for
     for one, other in combinations(known, 2):
         for number in numbers:
             found.append(_compared(outcome, number, (other, one), known, around))
@@ -109,26 +111,17 @@ def _reading(execution: Execution, error: Exception) -> tuple[ElementVerdict, st
     return ElementVerdict.INCONCLUSIVE, f"The function does not run as a graph ({execution.value}): {said}"
 
 
-class _Around:
-    """Range of eager tape gradients over points one rounding away, taken when it is first asked for."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._range: tuple[Values, Values] | None = None
-
-    def range(self, number: int) -> tuple[Array, Array]:
-        """Smallest and largest gradient of a variable, [K, *shape]."""
-        if self._range is None:
-            own, random = self.problem.own, generator(Stream.EXECUTION_NEIGHBOURS, self.problem.settings.seed)
-            shares = [eps_of(value.dtype.name) for value in own.values]
-            rows = [_eager(own, self.problem.own_tape.gradients)]
-            for _ in range(TRIALS):
-                beside = own.at(nearby(own.values, shares, Size.ELEMENT, Draw.SIGNS, random))
-                rows.append(_eager(beside, record(beside, self.problem.cotangents).gradients))
-            columns = [np.stack(column) for column in zip(*rows, strict=True)]
-            low, high = ([end(column, axis=0) for column in columns] for end in (np.min, np.max))
-            self._range = tuple(low), tuple(high)
-        return self._range[0][number], self._range[1][number]
+def _around(problem: Problem) -> list[tuple[Array, Array]]:
+    """Smallest and largest eager tape gradient over points one rounding away, of each variable and the
+    outputs, as in `Values`."""
+    own, random = problem.own, generator(Stream.EXECUTION_NEIGHBOURS, problem.settings.seed)
+    shares = [eps_of(value.dtype.name) for value in own.values]
+    rows = [_eager(own, problem.own_tape.gradients)]
+    for _ in range(TRIALS):
+        beside = own.at(nearby(own.values, shares, Size.ELEMENT, Draw.SIGNS, random))
+        rows.append(_eager(beside, record(beside, problem.cotangents).gradients))
+    columns = (np.stack(column) for column in zip(*rows, strict=True))
+    return [(column.min(axis=0), column.max(axis=0)) for column in columns]
 
 
 def _compared(
@@ -136,7 +129,7 @@ def _compared(
     number: int,
     pair: tuple[Execution, Execution],
     known: dict[Execution, Values],
-    around: _Around,
+    around: Callable[[], list[tuple[Array, Array]]],
 ) -> Comparison:
     """One variable's gradients, or the outputs, in two executions; the worst over the cotangents."""
     problem = outcome.problem
@@ -156,7 +149,7 @@ def _compared(
     verdicts = np.where(close, ElementVerdict.MATCH, ElementVerdict.MISMATCH)
     tolerance = np.broadcast_to(share * scale + floor, error.shape).copy()
     if not close.all():
-        low, high = around.range(number)
+        low, high = around()[number]
         wide = high - low
         # Within its range a gradient may be anything at a tie; what rounding moves, it may move further.
         tie = wide > TIE * scale

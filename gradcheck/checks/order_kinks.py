@@ -19,7 +19,7 @@ from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError
 from gradcheck.function import tape
 from gradcheck.function.nearby import Draw, Size, nearby
-from gradcheck.function.problem import Problem, pose
+from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.targets.function import Target
@@ -114,14 +114,7 @@ def _seen_around(
         if all(found[mask].all() for found, mask in zip(seen, open_, strict=True)):
             break
         try:
-            around = pose(
-                _beside(problem, random),
-                problem.settings,
-                problem.names,
-                problem.upstream,
-                problem.meter,
-                problem.noise.coarsest,
-            )
+            around = problem.of(_beside(problem, random), problem.upstream, problem.noise.coarsest)
             beside = _settled(check(around, Progress()), before)
         except GradcheckError:  # not every function goes on around the point
             continue

@@ -17,7 +17,7 @@ import tensorflow as tf
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.checks.order_kinks import Check, judged
-from gradcheck.function.problem import Problem, pose
+from gradcheck.function.problem import Problem
 from gradcheck.function.tape import NO_GRADIENT, draw_cotangents
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
@@ -153,11 +153,4 @@ def _next(problem: Problem, order: int, eps: float) -> Problem:
     upstream: Array = np.repeat([1.0, 0.0], [size, size * (len(cotangents) - 1)])
     if len(places) == len(cotangents) == 1:
         upstream = upstream.reshape(target.inputs[problem.names[0]].shape)
-    return pose(
-        Target(f"the gradient of {target.name}", slope, target.inputs),
-        problem.settings,
-        problem.names,
-        upstream,
-        problem.meter,
-        eps,
-    )
+    return problem.of(Target(f"the gradient of {target.name}", slope, target.inputs), upstream, eps)

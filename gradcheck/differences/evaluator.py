@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.types import Array
-from gradcheck.differences.ways import Compiled, OneByOne, Points, elements
+from gradcheck.differences.ways import Compiled, Points, elements, one_by_one
 from gradcheck.function.primal import Meter, Primal
 
 WORTH_TRACING = 64
@@ -45,7 +45,6 @@ class Evaluator:
         self.traces = True
         """Whether the function has traced into a graph wherever that was tried."""
         self._meter, self._evaluated = meter, 0
-        self._one_by_one = OneByOne(self.place)
         self._loop = Compiled(self.place, all_at_once=False)
         self._at_once = Compiled(self.place, all_at_once=True) if self.numbers <= THIN else None
 
@@ -104,4 +103,4 @@ class Evaluator:
             if found is not None:
                 return found
             self.give_up_tracing()
-        return self._one_by_one(points)
+        return one_by_one(self.place, points)

@@ -67,9 +67,7 @@ def _has(shape: tuple[int, ...], place: int, size: int) -> bool:
 def _along(colouring: Colouring, axis: int) -> tuple[int, ...] | None:
     """The axis of each output along which an axis of a variable lies, index by index."""
     bands = [by_axis[axis] for by_axis in colouring.bands]
-    if not all(_same(band) for band in bands):
-        return None
-    return tuple(band.axis for band in bands if band is not None)
+    return tuple(band.axis for band in bands if band is not None) if all(map(_same, bands)) else None
 
 
 def _same(band: Band | None) -> bool:

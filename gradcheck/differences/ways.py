@@ -1,7 +1,6 @@
 """Families of moved points, and ways of evaluating them: one by one, in a compiled loop, or all at once.
 
-Each is a value that is called with points and gives f at all of them, [points, outputs], or None where the
-function cannot be evaluated in this way.
+Each gives f at all of them, [points, outputs], or None where the function cannot be evaluated in this way.
 """
 
 from collections.abc import Callable, Hashable
@@ -58,15 +57,9 @@ At = Callable[[dict[int, Any]], Any]
 """f with some variables elsewhere, flat; NaN where f refuses."""
 
 
-class OneByOne:
-    """Eager calls, one a point: slow, and possible for every function."""
-
-    def __init__(self, at: At) -> None:
-        self._at = at
-
-    def __call__(self, points: Points) -> Array:
-        """f at every point, [points, outputs]."""
-        return np.stack([view(self._at(points.variables(number))) for number in range(points.count)])
+def one_by_one(at: At, points: Points) -> Array:
+    """By eager calls, one a point: slow, and possible for every function."""
+    return np.stack([view(at(points.variables(number))) for number in range(points.count)])
 
 
 class Compiled:

@@ -65,6 +65,10 @@ class Problem:
         sizes = [output.size for output in self.exact.outputs]
         return replace(self, noise=self.noise.at_least(shares, self.base, sizes))
 
+    def of(self, target: Target, upstream: Array | None, eps: float) -> Problem:
+        """What is known of another target with the same variables and settings; `eps` as for `pose`."""
+        return pose(target, self.settings, self.names, upstream, self.meter, eps)
+
     def in_words(self) -> str:
         """The dtypes that tape and differences were computed in."""
         dtypes = sorted({value.dtype.name for value in self.own.values})

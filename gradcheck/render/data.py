@@ -6,8 +6,7 @@ import json
 import numpy as np
 
 from gradcheck.arrays.types import Array, number_or_word
-from gradcheck.report.findings import Findings
-from gradcheck.report.variable import Variable
+from gradcheck.report.findings import Findings, Variable
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 from gradcheck.version import __version__
 

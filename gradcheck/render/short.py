@@ -3,8 +3,7 @@
 import numpy as np
 
 from gradcheck.render.table import number, small
-from gradcheck.report.findings import Findings
-from gradcheck.report.variable import Variable
+from gradcheck.report.findings import Findings, Variable
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 WORST = 5

@@ -14,8 +14,7 @@ from rich.text import Text
 
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind
-from gradcheck.report.findings import Findings
-from gradcheck.report.variable import Variable
+from gradcheck.report.findings import Findings, Variable
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 STYLES = {

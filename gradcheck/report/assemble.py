@@ -14,8 +14,7 @@ from gradcheck.function.problem import Problem
 from gradcheck.notes import Note
 from gradcheck.report.blame import blamed_outputs
 from gradcheck.report.diagnosis import Evidence, diagnose
-from gradcheck.report.findings import Findings
-from gradcheck.report.variable import Variable, labelled
+from gradcheck.report.findings import Findings, Variable, labelled
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.verdict import Comparison
 

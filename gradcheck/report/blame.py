@@ -1,7 +1,5 @@
 """Which outputs a wrong gradient is wrong for: tape partial derivatives against differences, one by one."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gradcheck.arrays.large import view
@@ -37,32 +35,24 @@ def blamed_outputs(problem: Problem, number: int, outcome: VariableOutcome) -> l
     evaluator = Evaluator(problem.exact, number, problem.base, problem.meter, problem.settings.memory)
     found = []
     for element in wrong[:SHOWN]:
-        rows = _rows(problem, evaluator, int(element))
-        if rows.off.size:
+        outputs, *slopes = _wrong(problem, evaluator, int(element))
+        if outputs.size:
             index = [int(i) for i in np.unravel_index(element, outcome.shape)]
-            found.append(Note(Kind.OUTPUTS, _line(problem, rows), outcome.name, str(index)))
+            found.append(Note(Kind.OUTPUTS, _line(problem, outputs, *slopes), outcome.name, str(index)))
     return found
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Partial derivatives of the outputs that one element moves most."""
-
-    outputs: Array
-    tapes: Array
-    differences: Array
-    off: Array
-    """Places of those that are wrong."""
-
-
-def _rows(problem: Problem, evaluator: Evaluator, element: int) -> _Rows:
+def _wrong(problem: Problem, evaluator: Evaluator, element: int) -> tuple[Array, Array, Array]:
+    """Of the outputs that one element moves most, those with a wrong partial derivative, by tape and by
+    difference."""
     differences, noise = _differences(problem, evaluator, element)
     outputs = np.argsort(-np.abs(differences), kind="stable")[:ROWS]
     differences = differences[outputs]
     tapes = _tapes(problem, evaluator.variable, element, outputs)
     apart = np.abs(tapes - differences)
     size = np.maximum(np.abs(tapes), np.abs(differences))
-    return _Rows(outputs, tapes, differences, np.flatnonzero(~(apart <= APART * size + noise[outputs])))
+    off = ~(apart <= APART * size + noise[outputs])
+    return outputs[off], tapes[off], differences[off]
 
 
 def _differences(problem: Problem, evaluator: Evaluator, element: int) -> tuple[Array, Array]:
@@ -85,8 +75,7 @@ def _tapes(problem: Problem, number: int, element: int, outputs: Array) -> Array
     return found
 
 
-def _line(problem: Problem, rows: _Rows) -> str:
-    outputs, tapes, differences = (part[rows.off] for part in (rows.outputs, rows.tapes, rows.differences))
+def _line(problem: Problem, outputs: Array, tapes: Array, differences: Array) -> str:
     worst = int(np.argmax(np.abs(tapes - differences)))
     others = outputs.size - 1
     more = ""

@@ -44,7 +44,7 @@ class Report(Findings):
 
     def to_dict(self) -> dict[str, object]:
         """The report as JSON values; numbers that are not finite become "nan", "inf" or "-inf"."""
-        from gradcheck.render.data import to_dict
+        from gradcheck.render.plain import to_dict
 
         return to_dict(self)
 
@@ -196,7 +196,7 @@ def assert_gradients(
     __tracebackhide__ = True  # pytest then shows the line of the test
     report = check(function, inputs, constants=constants, upstream=upstream, **settings)
     if not report.passed:
-        from gradcheck.render.short import to_short
+        from gradcheck.render.plain import to_short
 
         raise GradientError(to_short(report))
     return report

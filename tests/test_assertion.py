@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import gradcheck
 from gradcheck import ElementVerdict, GradcheckError, GradientError, assert_gradients
-from gradcheck.render.short import to_short
+from gradcheck.render.plain import to_short
 
 X = np.linspace(0.5, 2.0, 8).reshape(2, 4)
 

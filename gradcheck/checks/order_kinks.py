@@ -38,8 +38,6 @@ JUMPS = (
     "Where the order before has a corner, the gradient jumps and has no derivative: there the tape was held "
     "against its values at points around this one, which agree with differences."
 )
-
-
 Check = Callable[[Problem, Progress], Outcome]
 
 

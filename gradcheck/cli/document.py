@@ -43,7 +43,7 @@ def _progress(options: Common) -> Progress:
 
 def _write(report: checking.Report, options: Common) -> None:
     if options.save is not None:
-        from gradcheck.render.data import to_npz
+        from gradcheck.render.plain import to_npz
 
         _replace(options.save, to_npz(report))
     if options.output is not None:
@@ -54,7 +54,7 @@ def _write(report: checking.Report, options: Common) -> None:
 
 def _rendered(report: checking.Report, form: str, width: int | None, color: bool) -> str:
     if Format(form) is Format.JSON:
-        from gradcheck.render.data import to_json
+        from gradcheck.render.plain import to_json
 
         return to_json(report)
     from gradcheck.render.table import to_terminal

@@ -99,8 +99,7 @@ class Evaluator:
                 if found is not None and alike(found[-1], self.base):
                     return found
                 self._at_once = None
-            found = self._loop(points)
-            if found is not None:
+            if (found := self._loop(points)) is not None:
                 return found
             self.give_up_tracing()
         return one_by_one(self.place, points)

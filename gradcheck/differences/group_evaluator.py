@@ -84,10 +84,8 @@ class GroupEvaluator:
     ) -> tuple[list[Array], Array]:
         """f with each group of elements at their place in each of the `ends` [groups, outputs], and f at the
         point as it comes out beside them, [groups, outputs] or [1, outputs]."""
-        copies = self._copies(colouring)
-        if copies is not None:
-            joined = self._in_copies(copies, colouring, chosen, ends)
-            if joined is not None:
+        if (copies := self._copies(colouring)) is not None:
+            if (joined := self._in_copies(copies, colouring, chosen, ends)) is not None:
                 return joined
             self._joined = None
         if colouring.members == 1 and len(chosen) > 1:

@@ -121,15 +121,12 @@ class _Line:
     def rounding(self, spacing: float) -> Array:
         """σ of each output, from third differences at a relative spacing."""
         if spacing not in self._found:
-            self._found[spacing] = self._rounding(spacing)
+            # Not from the point itself: a corner may be there, or next to it.
+            values = np.stack([self._at(k * spacing) for k in range(1, self.count + 1)])
+            with np.errstate(invalid="ignore", over="ignore"):
+                sigma = np.sqrt(np.mean(np.diff(values, n=3, axis=0) ** 2, axis=0) / 20)
+            self._found[spacing] = np.where(np.isfinite(sigma), sigma, 0.0)
         return self._found[spacing]
-
-    def _rounding(self, spacing: float) -> Array:
-        # Not from the point itself: a corner may be there, or next to it.
-        values = np.stack([self._at(k * spacing) for k in range(1, self.count + 1)])
-        with np.errstate(invalid="ignore", over="ignore"):
-            sigma = np.sqrt(np.mean(np.diff(values, n=3, axis=0) ** 2, axis=0) / 20)
-        return np.where(np.isfinite(sigma), sigma, 0.0)
 
     def steady(self, spacing: float, least: float, kept: float) -> Array:
         """σ where it is more than `least` · |f| and stays when the spacing becomes a 4th and a 16th, else 0.

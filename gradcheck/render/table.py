@@ -14,6 +14,7 @@ from rich.text import Text
 
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind
+from gradcheck.render.plain import number, small
 from gradcheck.report.findings import Findings, Variable
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
@@ -72,8 +73,7 @@ def document(report: Findings, width: int) -> Group:
     if report.comparisons:
         parts += [Text(), _comparisons(report, width)]
     parts.append(Text())
-    notes = list(_notes(report))
-    if notes:
+    if notes := list(_notes(report)):
         parts += [_labelled(notes), Text()]
     parts.append(_labelled([_closing(report)]))
     return Group(*parts)
@@ -226,13 +226,3 @@ def _closing(report: Findings) -> tuple[Text, str]:
         f"{report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
         f"tolerance {settings.rtol:g}·S{absolute}",
     )
-
-
-def number(value: float, digits: int = 10) -> str:
-    """A gradient to so many significant digits."""
-    return f"{value:.{digits}g}"
-
-
-def small(value: float) -> str:
-    """An error: its size matters, not its digits."""
-    return "0" if value == 0 else f"{value:.2e}"

@@ -33,8 +33,6 @@ CHECKS = 3
 """Evaluations that bands are then held against."""
 SMALL = 16
 """Tensors of at most this many elements are perturbed one by one: probes would cost more than they save."""
-
-
 Changed = Callable[[int, Array], Array]
 """Moves the elements that have one of some indices along an axis, and returns which entries of the flat
 output vector changed."""

@@ -44,8 +44,7 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
             "mode forbids that.",
             "If you trust where the file comes from, pass --unsafe.",
         )
-    missing = re.search(r"Could not locate (\w+ '.+?')", text)
-    if missing:
+    if missing := re.search(r"Could not locate (\w+ '.+?')", text):
         return TargetError(
             f"{str(path)!r} needs code that is not loaded, the {missing[1]}.",
             "Name the file that defines it with --code FILE.py; it must be registered there with "

@@ -140,7 +140,6 @@ def _choices(module: ModuleType, wrong: str) -> str:
         if callable(value) and not name.startswith("_")
         if getattr(value, "__module__", module.__name__) == module.__name__
     ]
-    near = difflib.get_close_matches(wrong, own, n=1)
-    if near:
+    if near := difflib.get_close_matches(wrong, own, n=1):
         return f"Did you mean {near[0]}?"
     return f"It defines: {', '.join(own)}." if own else "It defines nothing that can be called."

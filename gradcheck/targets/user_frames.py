@@ -28,11 +28,9 @@ _NODE = re.compile(r"\{\{[^{}]*\}\} ?|\s*\[Op:\w+\] name:.*\Z", re.DOTALL)
 def message(error: BaseException) -> str:
     """The message of an exception as one sentence, without what Keras and TensorFlow wrap around it."""
     text = str(error)
-    wrapped = _KERAS.match(text)
-    if wrapped:
+    if wrapped := _KERAS.match(text):
         text = wrapped[1]
-    traced = _IN_USER_CODE.match(text)
-    if traced:
+    if traced := _IN_USER_CODE.match(text):
         text = traced[2].partition(": ")[2]
     line = " ".join(_NODE.sub("", text).split()) or "(no message)"
     return line if line[-1] in ".!?" else f"{line}."
@@ -68,8 +66,7 @@ def own_lines(error: BaseException) -> str:
     else:
         summary = traceback.extract_tb(error.__traceback__)
         places = [(frame.filename, frame.lineno or 0, frame.name, frame.line or "") for frame in summary]
-    traced = _IN_USER_CODE.match(str(error))
-    if traced:
+    if traced := _IN_USER_CODE.match(str(error)):
         places += [(file, int(line), name, code) for file, line, name, code in _PLACE.findall(traced[1])]
     own = list(dict.fromkeys(place for place in places if _is_own(place[0])))
     return "\n".join(_written(*place) for place in own[-_LAST:])

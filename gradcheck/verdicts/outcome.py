@@ -86,8 +86,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
     found, said = own_dtype.repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said
-    closed = problem.closed_forms.get(name)
-    if closed is not None:
+    if (closed := problem.closed_forms.get(name)) is not None:
         opinions.append(_closed_form(problem, base, closed.reshape(-1), natural))
     judgement = combined(base, opinions)
     return VariableOutcome(
@@ -120,8 +119,7 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
             f"{kinks.size:,} of {judged.verdicts.size:,} elements are at a kink (first: {index(kinks)}), a "
             "corner, where there is no single derivative and the tape's value is a valid one."
         )
-    one_sided = int(judged.one_sided.sum())
-    if one_sided:
+    if one_sided := int(judged.one_sided.sum()):
         said.append(
             f"{one_sided:,} elements at the edge of the function's domain were differenced on one side only, "
             "by a one-sided formula of second order."

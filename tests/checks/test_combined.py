@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from gradcheck import GradcheckError, Verdict, check
 from gradcheck.cli import main
-from gradcheck.render.data import to_json, to_npz
+from gradcheck.render.plain import to_json, to_npz
 
 ALL: dict[str, Any] = {
     "order": 2,

@@ -18,7 +18,7 @@ import pytest
 
 from gradcheck import Report, __version__
 from gradcheck.notes import Kind, Note
-from gradcheck.render.data import to_json, to_npz
+from gradcheck.render.plain import to_json, to_npz
 from gradcheck.render.table import to_terminal, to_text
 from tests.hand_made import ALL, M, X, failing, passing, report, variable
 

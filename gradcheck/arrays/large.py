@@ -24,6 +24,10 @@ Found = TypeVar("Found")
 NAME = "gradcheck"
 SPAN = 2**16
 """Numbers of a large array that are worked on together: a few such spans fit in a core's own cache."""
+ALIGNED = 64
+"""Bytes that TensorFlow's buffers begin at a multiple of."""
+LARGE = 2**20
+"""Bytes from which a copy costs more than a view of them."""
 
 
 def spans(size: int) -> list[slice]:
@@ -43,12 +47,6 @@ def each(work: Callable[[Piece], Found], pieces: Sequence[Piece]) -> list[Found]
     if len(pieces) < 2 or threading.current_thread().name.startswith(NAME):
         return [work(piece) for piece in pieces]
     return list(_pool().map(work, pieces))
-
-
-ALIGNED = 64
-"""Bytes that TensorFlow's buffers begin at a multiple of."""
-LARGE = 2**20
-"""Bytes from which a copy costs more than a view of them."""
 
 
 def view(tensor: Any) -> Array:

@@ -18,6 +18,12 @@ from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.runtime import redirected
 from gradcheck.version import __version__
 
+CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
+TENSORS = (
+    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for .npy on standard input, a "
+    "literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or uniform:8x64."
+)
+
 
 def note(text: str, quiet: bool = False) -> None:
     """Say something about the check that is no part of the report."""
@@ -53,13 +59,6 @@ def write_out(text: str) -> None:
 def silence() -> None:
     """Python flushes standard output once more on its way out: let that go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
-TENSORS = (
-    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for .npy on standard input, a "
-    "literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or uniform:8x64."
-)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,9 @@ from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.runtime import quiet
 
+At = Callable[[dict[int, Any]], Any]
+"""f with some variables elsewhere, flat; NaN where f refuses."""
+
 
 @dataclass(frozen=True)
 class Points:
@@ -51,10 +54,6 @@ def elements(variable: int, point: Any, flat: Array, steps: Array) -> Points:
 
     rows = np.append(flat, 0), np.append(steps, np.zeros(1, steps.dtype))
     return Points(("elements", variable), place, rows)
-
-
-At = Callable[[dict[int, Any]], Any]
-"""f with some variables elsewhere, flat; NaN where f refuses."""
 
 
 def one_by_one(at: At, points: Points) -> Array:

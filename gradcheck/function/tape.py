@@ -16,6 +16,10 @@ from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
 from gradcheck.targets import user_frames
 
+LOUD = 4.0
+"""Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
+NO_GRADIENT = "the tape returned no gradient (None)"
+
 
 def draw_cotangents(
     outputs: int, shown: Array | None, seed: int, count: int = 2, stream: Stream = Stream.COTANGENTS
@@ -42,11 +46,6 @@ def sizes(cotangent: Array) -> Array:
         return cotangent
     found = np.abs(cotangent)
     return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)
-
-
-LOUD = 4.0
-"""Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
-NO_GRADIENT = "the tape returned no gradient (None)"
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,6 @@ from gradcheck.arrays.types import Array
 
 # What keras.activations and keras.losses export beside those.
 _BESIDE = {"get", "serialize", "deserialize"}
-
-
-def functions(module: Any) -> dict[str, Any]:
-    """The activations of `keras.activations`, or the losses of `keras.losses` that are functions."""
-    found = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
-    return {name: value for name, value in found.items() if name not in _BESIDE}
-
-
 Derivative = Callable[[Array], Array]
 """Pre-activation as float64 → derivative there, of the same shape."""
 
@@ -32,6 +24,12 @@ ROOT_HALF: Final = float(np.float32(math.sqrt(0.5)))
 SHRINK: Final = 0.5
 
 _erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def functions(module: Any) -> dict[str, Any]:
+    """The activations of `keras.activations`, or the losses of `keras.losses` that are functions."""
+    found = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+    return {name: value for name, value in found.items() if name not in _BESIDE}
 
 
 def _sigmoid(z: Array) -> Array:

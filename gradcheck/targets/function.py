@@ -11,6 +11,12 @@ from gradcheck.errors import TargetError
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
 """(inputs as float64 by name, upstream gradient as float64 in the shape of the output) → gradient by name."""
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,6 @@ class Target:
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
         return tuple(name for name, array in self.inputs.items() if is_floating(array.dtype))
-
-
-_POSITIONAL = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL,
-)
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def target(

@@ -16,6 +16,12 @@ from gradcheck.targets.stateless import precision
 from gradcheck.targets.user_frames import message, where
 
 _FLOATING = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
+_NOTHING_TO_CHECK = {
+    *("Layer", "Wrapper", "InputLayer", "LSTMCell", "StackedRNNCells"),
+    *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
+    *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
+    *("MaxNumBoundingBoxes", "StringLookup", "TextVectorization"),
+}
 
 
 def at_float64(layer: Any) -> Any:
@@ -93,14 +99,6 @@ def _classes(layer: Any) -> dict[str, Any]:
         if not cls.__module__.startswith("keras.")
         for name in (cls.__name__, keras.saving.get_registered_name(cls))
     }
-
-
-_NOTHING_TO_CHECK = {
-    *("Layer", "Wrapper", "InputLayer", "LSTMCell", "StackedRNNCells"),
-    *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
-    *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
-    *("MaxNumBoundingBoxes", "StringLookup", "TextVectorization"),
-}
 
 
 def layer_classes() -> dict[str, str]:

@@ -56,20 +56,16 @@ SCALES: dict[Size, Callable[..., Any]] = {Size.ITSELF: np.abs, Size.ELEMENT: own
 
 
 def nearby(
-    values: Sequence[Any],
-    share: float | Sequence[float],
-    size: Size,
-    draw: Draw,
-    generator: np.random.Generator,
+    values: Sequence[Any], share: float | Sequence[float], size: Size, draw: Draw, random: np.random.Generator
 ) -> list[Any]:
     """Tensors at a random point near `values`; `share` is one for all tensors, or one for each."""
     shares = [share] * len(values) if isinstance(share, float) else list(share)
-    return [_moved(*pair, size, draw, generator) for pair in zip(values, shares, strict=True)]
+    return [_moved(*pair, size, draw, random) for pair in zip(values, shares, strict=True)]
 
 
-def _moved(value: Any, share: float, size: Size, draw: Draw, generator: np.random.Generator) -> Any:
+def _moved(value: Any, share: float, size: Size, draw: Draw, random: np.random.Generator) -> Any:
     point = tf.cast(value, tf.float64).numpy()
-    moves = share * SCALES[size](point) * draw.numbers(generator, point.shape)
+    moves = share * SCALES[size](point) * draw.numbers(random, point.shape)
     return tf.cast(tf.constant(point + moves), value.dtype)
 
 

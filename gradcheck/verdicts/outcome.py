@@ -90,12 +90,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         opinions.append(_closed_form(problem, base, closed.reshape(-1), natural))
     judgement = combined(base, opinions)
     return VariableOutcome(
-        name,
-        candidate.shape,
-        judgement,
-        reason(judgement, opinions),
-        candidate.rule.limit,
-        tuple(notes),
+        name, candidate.shape, judgement, reason(judgement, opinions), candidate.rule.limit, tuple(notes)
     )
 
 

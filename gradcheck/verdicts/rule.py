@@ -79,18 +79,14 @@ def judge_most(estimate: Estimate, tape: Array, rule: Rule) -> Judgement:
 
 
 def judge(
-    estimate: Estimate,
-    tape: Array,
-    rule: Rule,
-    rounding: Array | float = 0.0,
-    tape_noise: Array | float = 0.0,
+    estimate: Estimate, tape: Array, rule: Rule, rounding: Array | float = 0.0, noise: Array | float = 0.0
 ) -> Judgement:
     """Judge the tape gradients [K, U] by the estimate [K, U].
 
     A smooth element matches if |tape − difference| ≤ atol + rtol·S, widened by a bound that is not small.
     At a corner the tape must lie in [Σ min(r D⁻, r D⁺), Σ max(r D⁻, r D⁺)] (Clarke 1983). Anything not seen
     to agree does not. `rounding` is how far its own rounding can move the tape; a tape no larger than
-    `tape_noise`, its change under a tiny move of the inputs, is nothing but rounding.
+    `noise`, its change under a tiny move of the inputs, is nothing but rounding.
     """
     allowed = rule.allowed(estimate)
     tolerance = estimate.half + allowed + np.where(estimate.bound <= allowed / 4, 0.0, estimate.bound)
@@ -102,7 +98,7 @@ def judge(
         ratio = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
     corner = (estimate.half > 0).any(axis=0)
     verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH).astype(np.uint8)
-    untold = agrees & ~_resolved(estimate, tape, rule, rounding, tape_noise)
+    untold = agrees & ~_resolved(estimate, tape, rule, rounding, noise)
     verdicts[untold] = ElementVerdict.INCONCLUSIVE
     # A difference that is known to no better than `bound` still refutes what lies far outside it.
     verdicts[~agrees] = ElementVerdict.MISMATCH

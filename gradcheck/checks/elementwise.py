@@ -6,7 +6,6 @@ budget is too small for all elements, a sample is looked at, and the whole along
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,32 +36,21 @@ FEW_CONFIRMED = 4
 UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slower."
 
 
-@dataclass(frozen=True)
-class _Look:
-    examined: list[Examined]
-    comparisons: tuple[Comparison, ...]
-    """Of the whole along random directions, where a budget left elements out."""
-    notes: tuple[Note, ...]
-
-
 def check(problem: Problem, progress: Progress) -> Outcome:
     """Take the differences at a point and judge the tapes by them."""
     candidates = [candidate(problem, number) for number in range(len(problem.names))]
     colourings = [_colouring(problem, one) for one in candidates]
-    look = _look(problem, candidates, colourings, progress)
-    shares = inner_rounding.shares(problem, look.examined)
+    examined, comparisons, notes = _look(problem, candidates, colourings, progress)
+    shares = inner_rounding.shares(problem, examined)
     if shares is not None:
         problem = problem.rounded_to(shares)
         candidates = [candidate(problem, number) for number in range(len(problem.names))]
-        again = _look(problem, candidates, colourings, progress)
-        pairs = zip(look.examined, again.examined, strict=True)
-        merged = [inner_rounding.reconciled(*pair) for pair in pairs]
-        look = _Look(merged, again.comparisons, again.notes)
-    variables = tuple(conclude(problem, number, one) for number, one in enumerate(look.examined))
-    notes = list(look.notes)
-    if not all(one.confirmed.candidate.differences.evaluator.traces for one in look.examined):
+        again, comparisons, notes = _look(problem, candidates, colourings, progress)
+        examined = [inner_rounding.reconciled(*pair) for pair in zip(examined, again, strict=True)]
+    variables = tuple(conclude(problem, number, one) for number, one in enumerate(examined))
+    if not all(one.confirmed.candidate.differences.evaluator.traces for one in examined):
         notes.append(Note(Kind.WARNING, UNTRACEABLE))
-    return Outcome(problem, variables, look.comparisons, tuple(notes))
+    return Outcome(problem, variables, tuple(comparisons), tuple(notes))
 
 
 def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
@@ -78,7 +66,8 @@ def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
 
 def _look(
     problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring], progress: Progress
-) -> _Look:
+) -> tuple[list[Examined], list[Comparison], list[Note]]:
+    """One look at all variables, with a comparison along random directions where a budget leaves some out."""
     settings = problem.settings
     for one in candidates:
         one.differences.join(colourings)
@@ -91,15 +80,15 @@ def _look(
         examine(one, colouring, chosen, progress, problem.meter, confirmed)
         for one, colouring, chosen in zip(candidates, colourings, planned.groups, strict=True)
     ]
-    comparisons: tuple[Comparison, ...] = ()
-    notes: tuple[Note, ...] = ()
+    comparisons: list[Comparison] = []
+    notes: list[Note] = []
     if planned.sampled:
         found, comparison, note = along_all(problem, found)
-        comparisons, notes = (comparison,), (note,)
+        comparisons, notes = [comparison], [note]
     examined = [Examined(one, tuple(subgradients.from_neighbours(problem, one))) for one in found]
     together = subgradients.together(problem, examined)
     examined = [one.also(opinions) for one, opinions in zip(examined, together, strict=True)]
-    return _Look(examined, comparisons, notes)
+    return examined, comparisons, notes
 
 
 def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter) -> Cost:

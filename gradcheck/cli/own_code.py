@@ -8,9 +8,10 @@ import click
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.cli.arguments import json_object, named_json, named_tensor, once_each
 from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
 from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
-from gradcheck.cli.tensors import arrays, build, json_object, named_json, named_tensor, once_each, read, say
+from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.settings import Budget
 

@@ -1,9 +1,8 @@
 """The outcome of a check of tape gradients: what is known of every element, read-only, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class VariableOutcome:
         """The worst verdict of any element."""
         return ElementVerdict(int(self.judgement.verdicts.max()))
 
-    def revised(self, opinions: Sequence[Opinion]) -> VariableOutcome:
+    def revised(self, opinions: Sequence[Opinion]) -> Self:
         """The same variable after further opinions, which overrule what it was."""
         judgement = combined(self.judgement, opinions)
         fails = bool((judgement.verdicts >= ElementVerdict.MISMATCH).any())
@@ -63,9 +62,8 @@ class Outcome:
     @property
     def verdict(self) -> ElementVerdict:
         """The worst verdict of any variable or comparison."""
-        verdicts = [variable.verdict for variable in self.variables]
-        verdicts += [comparison.verdict for comparison in self.comparisons]
-        return max(verdicts, default=ElementVerdict.UNCHECKED)
+        found: list[VariableOutcome | Comparison] = [*self.variables, *self.comparisons]
+        return max((one.verdict for one in found), default=ElementVerdict.UNCHECKED)
 
 
 def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutcome:
@@ -108,8 +106,7 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
         return [int(i) for i in np.unravel_index(int(flat[0]), shape)]
 
     said = []
-    kinks = judged.having(ElementVerdict.KINK)
-    if kinks.size:
+    if (kinks := judged.having(ElementVerdict.KINK)).size:
         said.append(
             f"{kinks.size:,} of {judged.verdicts.size:,} elements are at a kink (first: {index(kinks)}), a "
             "corner, where there is no single derivative and the tape's value is a valid one."
@@ -119,14 +116,12 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
             f"{one_sided:,} elements at the edge of the function's domain were differenced on one side only, "
             "by a one-sided formula of second order."
         )
-    untold = judged.having(ElementVerdict.INCONCLUSIVE)
-    if untold.size:
+    if (untold := judged.having(ElementVerdict.INCONCLUSIVE)).size:
         said.append(
             f"{untold.size:,} elements could not be judged (first: {index(untold)}): the difference there is "
             f"known to ± {float(judged.bound[untold[0]]):.2g} only."
         )
-    faint = judged.faint(limit)
-    if faint.size:
+    if (faint := judged.faint(limit)).size:
         said.append(
             f"{faint.size:,} elements are below what differences can resolve (an error up to "
             f"{float(judged.bound[faint].max()):.2g} could not be seen)."

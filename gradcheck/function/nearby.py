@@ -83,7 +83,11 @@ def change(primal: Primal, tape: Tape, cotangents: Array, number: int, dtypes: S
 
 
 class Conditioning:
-    """The change of one variable's tape gradient under roundings, measured when it is first asked for."""
+    """The change of one variable's tape gradient under roundings, measured when it is first asked for.
+
+    A function is ill-conditioned where a rounding of its inputs changes its gradient by more than a rounding.
+    A tape gradient that changes by its own size under a tiny move is nothing but rounding.
+    """
 
     def __init__(self, primal: Primal, tape: Tape, cotangents: Array, number: int) -> None:
         self._arguments = primal, tape, cotangents, number

@@ -179,9 +179,8 @@ class Findings:
     @property
     def verdict(self) -> Verdict:
         """fail if anything disagrees, else inconclusive if anything could not be judged, else pass."""
-        verdicts = [variable.verdict for variable in self.variables]
-        verdicts += [comparison.verdict for comparison in self.comparisons]
-        worst = max(verdicts, default=ElementVerdict.UNCHECKED)
+        found: list[Variable | Comparison] = [*self.variables, *self.comparisons]
+        worst = max((one.verdict for one in found), default=ElementVerdict.UNCHECKED)
         kinks = any(variable.counts["kink"] for variable in self.variables)
         if worst >= ElementVerdict.MISMATCH or (self.settings.strict and kinks):
             return Verdict.FAIL

@@ -1,5 +1,7 @@
 """The check from Python: refuse what cannot be checked, load TensorFlow, run, and return a `Report`."""
 
+from __future__ import annotations  # help(check) then shows annotations as they are written
+
 import sys
 import time
 from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TypeVar
 
 import pytest
@@ -24,3 +24,8 @@ def named(
 def every(step: int) -> Callable[[int, object], bool]:
     """True of the first value and of each `step`-th after it."""
     return lambda number, value: number % step == 0
+
+
+def among(chosen: Container[object]) -> Callable[[int, object], bool]:
+    """True of the values that are chosen."""
+    return lambda number, value: value in chosen

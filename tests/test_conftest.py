@@ -64,8 +64,12 @@ def test_the_option_full_runs_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "workers"),
-    [([], True), (["-n", "0"], False), (["-p", "no:xdist"], False), (["test_some.py"], False)],
-    ids=["whole", "one process", "without the plugin", "a file"],
+    [
+        pytest.param([], True, id="whole"),
+        pytest.param(["-n", "0"], False, id="one process", marks=pytest.mark.full),
+        pytest.param(["-p", "no:xdist"], False, id="without the plugin", marks=pytest.mark.full),
+        pytest.param(["test_some.py"], False, id="a file"),
+    ],
 )
 def test_a_whole_run_has_two_workers(options: list[str], workers: bool, tmp_path: Path) -> None:
     said = run(tmp_path, *options)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gradcheck import Verdict, check
 from tests.compositions.program import Program, matters, mistaken, programs, tied_programs
-from tests.parameters import every, named
+from tests.parameters import among, named
 from tests.saying import told
 
 FEW, MANY = 2, 15
@@ -66,12 +66,14 @@ def for_all(strategy: st.SearchStrategy[Program], holds: Any, **options: Any) ->
     return limits(given(strategy)(holds))
 
 
-@pytest.mark.parametrize("kind", list(RIGHT))
+@pytest.mark.parametrize(
+    "kind", named(RIGHT, str, among({"in float32", "mixed scales in one tensor", "at ties"}))
+)
 def test_right_by_construction(kind: str, full: bool) -> None:
     for_all(RIGHT[kind], passes, max_examples=MANY if full else FEW, derandomize=True)()
 
 
-@pytest.mark.parametrize("kind", named(WRONG, str, every(5)))
+@pytest.mark.parametrize("kind", named(WRONG, str, among({"with corners elsewhere"})))
 def test_one_factor_off_by_a_ten_thousandth(kind: str, full: bool) -> None:
     for_all(WRONG[kind], fails, max_examples=MANY if full else FEW, derandomize=True)()
 

@@ -44,9 +44,21 @@ def by_label(cases: Iterable[Case]) -> list[Any]:
     return [pytest.param(case, id=case.label) for case in cases]
 
 
+SLOW = {
+    "domain edges: fast oscillation without its frequency",
+    "domain edges: logarithm near 0 with a tiny epsilon",
+    "low precision: bfloat16 inside, sign",
+    "recurrences: hidden state detached",
+}
+"""Cases of more than a second, where a quicker one of the family is in every run."""
+FIRST = {case.family: case.label for case in reversed(WRONG) if case.label not in SLOW}
+
+
 def in_every_run(number: int, case: Case) -> bool:
-    """Of the plain families every eighth case, of the others every fourth, and half of ties and corners."""
-    return number % (8 if case.family in PLAIN else 4 if case.smooth else 2) == 0
+    """Of the plain families the first case, of the others every eighth, and a fourth of ties and corners."""
+    if case.family in PLAIN:
+        return case.label == FIRST[case.family]
+    return number % (8 if case.smooth else 4) == 0 and case.label not in SLOW
 
 
 # The corpus itself.
@@ -95,7 +107,7 @@ def test_the_truth_of_a_wrong_case_has_the_same_outputs(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("size", "seed"), [pytest.param(*SMALL, marks=pytest.mark.full), LARGE])
-@pytest.mark.parametrize("case", named(RIGHT, lambda case: case.label, every(4)))
+@pytest.mark.parametrize("case", named(RIGHT, lambda case: case.label, every(8)))
 def test_right_gradients_pass(case: Case, size: int, seed: int) -> None:
     function, inputs = case.make(size, seed)
 

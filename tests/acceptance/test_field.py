@@ -15,6 +15,7 @@ import tensorflow as tf
 from gradcheck import ElementVerdict, GradcheckError, Report, Verdict, check
 from gradcheck.errors import NondeterministicError
 from tests.corpus.case import Broken, distorted, scaled
+from tests.parameters import every, named
 from tests.saying import normal
 
 BRAIN = tf.bfloat16.as_numpy_dtype
@@ -33,8 +34,8 @@ def max_pool(x: Any) -> Any:
 # Misses: wrong gradients that others accept.
 
 
-@pytest.mark.parametrize("n", [10, 100, 1000, 4000])
-@pytest.mark.parametrize("factor", [1.01, 1.0001])
+@pytest.mark.parametrize("n", named([10, 100, 1000, 4000], str, every(3)))
+@pytest.mark.parametrize("factor", named([1.0001, 1.01], str, every(2)))
 def test_one_wrong_entry_among_many(n: int, factor: float) -> None:
     """torch's fast mode lets it pass when it is off by 2.8 % (n = 10) to 180 times its value (n = 4,000)."""
     wrong = tf.constant(np.where(np.arange(n) == n // 3, factor, 1.0))
@@ -54,7 +55,7 @@ def test_gradient_times_minus_five_of_a_layer_scaled_by_a_millionth() -> None:
     assert check(function, {"x": normal(7)}).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize("factor", [2.0, 0.0, -1.0])
+@pytest.mark.parametrize("factor", named([2.0, 0.0, -1.0], str, every(3)))
 def test_large_float32_arrays(factor: float) -> None:
     """jax multiplies its tolerance by the size: at 1,000 elements any factor passes."""
     function = distorted(tf.sin, scaled(factor))
@@ -218,7 +219,7 @@ def test_tie_judged_by_its_sum() -> None:
     assert check(every, {"x": x}).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize("x", [-40.0, -36.0])
+@pytest.mark.parametrize("x", named([-40.0, -36.0], str, every(2)))
 def test_saturated_elu_is_not_verified(x: float) -> None:
     """elu(-40) is -1 in float64: its slope of 4e-18 is beyond any difference, and must not count as seen."""
     report = check(lambda x: tf.nn.elu(x), {"x": np.array([x, 1.0, -0.5])})

@@ -29,7 +29,7 @@ from tests.corpus.oracle import (
     stencils,
 )
 from tests.corpus.wrong_elements import MARGIN, vector
-from tests.parameters import every, named
+from tests.parameters import named
 
 DIRECTIONS = 3
 REFUSED = {
@@ -139,7 +139,15 @@ def known(case: Case) -> Tangent:
     return Tangent.RIGHT if case.smooth and (by_variable <= 1 / MARGIN).all() else Tangent.OPEN
 
 
-@pytest.mark.parametrize("case", named(CANDIDATES, lambda case: case.label, every(40)))
+@pytest.mark.parametrize(
+    "case",
+    named(
+        CANDIDATES,
+        lambda case: case.label,
+        # One whose J u is right is among them.
+        lambda number, case: number % 120 == 0 or case.label == "upstream: absolute",
+    ),
+)
 def test_a_wrong_tangent_fails_and_a_right_one_passes(case: Case, request: pytest.FixtureRequest) -> None:
     if case.label in UNSEEN:
         request.applymarker(pytest.mark.xfail(reason=UNSEEN[case.label], strict=True))

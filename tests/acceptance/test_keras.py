@@ -19,7 +19,7 @@ from gradcheck import GradcheckError, Verdict
 from gradcheck.arrays.types import Array
 from gradcheck.errors import NondeterministicError, TargetError
 from gradcheck.targets.keras import target
-from tests.parameters import named
+from tests.parameters import among, every, named
 
 L = keras.layers
 
@@ -110,11 +110,14 @@ def inputs(data: list[Array]) -> dict[str, Array]:
     return {"x": data[0]} if len(data) == 1 else {f"x{n}": array for n, array in enumerate(data, start=1)}
 
 
-LONG = ("GRU", "LSTM", "SimpleRNN masked", "Bidirectional", "Conv3D", "GroupNormalization")
-"""Layers of more than half a second that are like another."""
+EVERY_RUN = {
+    *("Dense", "Conv1D", "BatchNormalization in training", "UnitNormalization", "Embedding"),
+    *("AdditiveAttention", "MaxPooling1D", "Lambda"),
+}
+"""With weights and without, in training, of indices, of two inputs, with ties, and of the user's function."""
 
 
-@pytest.mark.parametrize("name", named(RIGHT, str, lambda number, name: name not in LONG and number % 2 == 0))
+@pytest.mark.parametrize("name", named(RIGHT, str, among(EVERY_RUN)))
 def test_a_layer_of_keras_is_right(name: str) -> None:
     """The verdict, and the gradients against a tape around the layer as anybody would call it."""
     keras.utils.set_random_seed(1)
@@ -157,7 +160,10 @@ def test_two_arguments_are_two_variables() -> None:
     ]
 
 
-@pytest.mark.parametrize("policy", ["float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy",
+    named(["float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"], str, every(2)),
+)
 def test_other_dtypes(policy: str) -> None:
     """Data and weights have the dtype that the layer computes in."""
     report = gradcheck.check(L.Dense(3, "tanh", dtype=policy), {"x": SEQUENCE})
@@ -250,6 +256,7 @@ def test_a_broken_layer_is_found_and_named() -> None:
     assert "float64, tape also in float32" in report.precision
 
 
+@pytest.mark.full
 def test_a_broken_layer_is_found_inside_a_model() -> None:
     model = keras.Sequential([keras.Input((5, 3)), Broken(2, name="mine"), L.Dense(1, name="last")])
 
@@ -367,7 +374,7 @@ def test_several_inputs_of_a_model_by_order_or_by_name() -> None:
     assert [float(variable.tape[0, 0]) for variable in swapped.variables] == [-1.0, 1.0]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("int32", marks=pytest.mark.full)])
 def test_whole_numbers_for_an_embedding_are_indices(dtype: str) -> None:
     """Next to them the function jumps: they are no variable, neither of the layer nor of a model."""
     index, x = keras.Input((2,), dtype=dtype, name="index"), keras.Input((2, 3), name="x")

@@ -189,7 +189,12 @@ def test_there_are_enough_layers() -> None:
     assert len({layer.name.split()[0] for layer in LAYERS}) >= 50
 
 
-@pytest.mark.parametrize("layer", named(LAYERS, name_of, lambda number, layer: layer.name not in LONG))
+def in_every_run(number: int, layer: Layer) -> bool:
+    """Every fourth one, but for the long ones: much of the list is one layer in 1, 2 or 3 dimensions."""
+    return number % 4 == 1 and layer.name not in LONG
+
+
+@pytest.mark.parametrize("layer", named(LAYERS, name_of, in_every_run))
 def test_no_false_alarm(layer: Layer) -> None:
     called, values = function(layer)
 
@@ -214,7 +219,7 @@ MISTAKEN = [
 
 
 @pytest.mark.parametrize("number", [0, -1])
-@pytest.mark.parametrize("layer", named(MISTAKEN, name_of, every(3)))
+@pytest.mark.parametrize("layer", named(MISTAKEN, name_of, every(6)))
 def test_a_mistake_in_the_first_input_or_the_last_weight(layer: Layer, number: int) -> None:
     called, values = function(layer)
     which = number % len(values)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,7 @@ def examples(full: bool, holds: Callable[..., None], *strategies: st.SearchStrat
 BUDGETS = st.sampled_from([2, 6, 20, 60])
 
 
+@pytest.mark.full
 def test_a_right_gradient_is_judged_alike(full: bool) -> None:
     def holds(drawn: tuple[list[str], Function, Array], budget: int) -> None:
         _, function, x = drawn

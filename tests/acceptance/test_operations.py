@@ -61,8 +61,11 @@ def test_there_are_enough_operations() -> None:
 
 
 def in_float64(number: int, operation: Operation) -> bool:
-    """A sixth; those that another test plants a mistake in are found right there, but for one element."""
-    return number % 6 == 1
+    """A twelfth; those that another test plants a mistake in are found right there, but for one element.
+
+    Not the one that takes two seconds.
+    """
+    return number % 12 == 1 and operation.name != "vectorized_map"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_no_false_alarm_in_float32(operation: Operation) -> None:
     assert report.verdict is Verdict.PASS, told(report)
 
 
-@pytest.mark.parametrize("operation", named(OPERATIONS, name_of, every(48)))
+@pytest.mark.parametrize("operation", named(OPERATIONS, name_of, every(96)))
 def test_one_wrong_element_and_no_other_fails(operation: Operation) -> None:
     """A part in ten thousand of one element, chosen at random among those that are not nearly 0."""
     arrays = inputs(operation, operation.dtypes[0])
@@ -111,7 +114,7 @@ def test_one_wrong_element_and_no_other_fails(operation: Operation) -> None:
     assert wrong == [[chosen] if number == which else [] for number in range(len(wrong))], told(report)
 
 
-@pytest.mark.parametrize("operation", named(OPERATIONS[1::4], name_of, every(40)))
+@pytest.mark.parametrize("operation", named(OPERATIONS[1::4], name_of, every(80)))
 def test_wrong_by_one_percent(operation: Operation) -> None:
     arrays = inputs(operation, operation.dtypes[0])
     function = one_output(operation.function)
@@ -142,7 +145,10 @@ def test_polygamma_has_no_derivative_in_its_order() -> None:
     assert report.verdict is not Verdict.PASS
 
 
-@pytest.mark.parametrize("function", [tf.math.xlogy, tf.math.xlog1py, tf.math.xdivy])
+@pytest.mark.parametrize(
+    "function",
+    named([tf.math.xlogy, tf.math.xlog1py, tf.math.xdivy], lambda function: function.__name__, every(3)),
+)
 def test_x_times_a_function_of_y_at_zero(function: Function) -> None:
     """∂(x log y)/∂x = log y for every x, but TensorFlow has 0 at x = 0."""
     report = check(
@@ -175,6 +181,7 @@ def test_dynamic_stitch_that_overwrites() -> None:
     assert report.variables[1].counts["match"] == 2
 
 
+@pytest.mark.full
 def test_projective_transform_is_not_differentiated_but_inverted() -> None:
     """Its gradient samples the upstream gradient at the inverse transform: the adjoint only for shifts."""
 
@@ -245,6 +252,7 @@ def test_the_slope_of_a_norm_at_zero_is_not_finite() -> None:
     assert report.variables[0].counts["nonfinite"] == 3
 
 
+@pytest.mark.full
 def test_incomplete_beta_function_has_one_of_its_three_partial_derivatives() -> None:
     report = check(
         lambda a, b, x: tf.math.betainc(a, b, x),

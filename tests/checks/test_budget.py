@@ -112,7 +112,7 @@ def leaking(known: bool) -> Function:
     return function
 
 
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("known", [True, pytest.param(False, marks=pytest.mark.full)])
 def test_a_colouring_that_falls_under_a_budget_leaves_nothing_behind(known: bool) -> None:
     """The elements that were checked have the verdicts of a check without a budget, and only those count."""
     function, x = leaking(known), {"x": LEAKY}
@@ -154,7 +154,7 @@ ROUGH = SMOOTH + 936
     ("shape", "total", "most"),
     [
         ((10, 30), tf.reduce_sum, SMOOTH),
-        ((300, 30), tf.reduce_sum, SMOOTH),
+        pytest.param((300, 30), tf.reduce_sum, SMOOTH, marks=pytest.mark.full),
         pytest.param((300, 70), tf.reduce_sum, SMOOTH, marks=pytest.mark.full),
         pytest.param((10, 30), tf.square, SMOOTH, marks=pytest.mark.full),
         pytest.param((300, 30), tf.square, SMOOTH, marks=pytest.mark.full),
@@ -199,6 +199,7 @@ def test_a_pilot_ends_when_a_budget_of_20_is_spent() -> None:
     assert report.evaluations <= 800, "measured 301 to 648 over six draws"
 
 
+@pytest.mark.full
 def test_corners_that_are_wrong_spend_a_bounded_number_within_a_budget_of_20() -> None:
     report = check(distorted(tied, scaled(1.01)), TIED, budget=20)
 

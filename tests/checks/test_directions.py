@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
+from tests.parameters import among, named
 from tests.saying import normal
 
 SHAPE = 30, 40
@@ -33,7 +34,7 @@ def within(function: Callable[..., Any], budget: float = 2) -> Report:
     return check(function, {"x": normal(4, SHAPE[0]), "w": normal(*SHAPE, seed=1)}, wrt="w", budget=budget)
 
 
-@pytest.mark.parametrize("place", [(0, 0), (17, 23), (29, 39)])
+@pytest.mark.parametrize("place", named([(0, 0), (17, 23), (29, 39)], str, among({(17, 23)})))
 def test_one_wrong_element_outside_the_sample_is_found_and_named(place: tuple[int, int]) -> None:
     sample = within(tf.matmul).variables[0].verdicts
     # The sample follows from the seed and the shapes alone.

@@ -39,7 +39,7 @@ def test_dense() -> None:
     assert [c.variable for c in report.comparisons[:4]] == ["x", "w", "b", "output"]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.full)])
 def test_conv1d_and_softmax(dtype: Any) -> None:
     x, w = normal(2, 6, 3).astype(dtype), normal(3, 3, 2, seed=1).astype(dtype)
 

@@ -60,7 +60,10 @@ OPERATIONS: dict[str, tuple[Any, Array]] = {
 }
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(
+    "name",
+    named(OPERATIONS, str, lambda number, name: number % 3 == 0 or name in ("nested outputs", "relu at 0")),
+)
 def test_right_operations_pass_in_forward_mode(name: str) -> None:
     function, x = OPERATIONS[name]
 
@@ -208,7 +211,7 @@ REFUSED = "custom gradients: recomputed"
     named(
         RIGHT,
         lambda case: case.label,
-        lambda number, case: number % 16 == 0 or case.label in (SILENT, REFUSED),
+        lambda number, case: number % 32 == 0 or case.label in (SILENT, REFUSED),
     ),
 )
 def test_the_corpus_in_forward_mode(case: Case) -> None:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from gradcheck import ElementVerdict, GradcheckError, Report, Variable, Verdict, check
 from gradcheck.arrays.types import Array
 from tests.corpus import RIGHT, Case
-from tests.parameters import named
+from tests.parameters import among, named
 from tests.saying import normal
 
 
@@ -45,7 +45,7 @@ def test_square_at_five() -> None:
     assert [(v.label, float(v.tape)) for v in report.variables] == [("x", 10.0), ("x (order 2)", 2.0)]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [pytest.param(np.float32, marks=pytest.mark.full), np.float64])
 def test_four_orders_of_the_fourth_power(dtype: Any) -> None:
     x = normal(5).astype(dtype)
 
@@ -167,7 +167,10 @@ def test_upstream_gradient_is_kept_at_higher_orders() -> None:
 # Zeros, None and corners.
 
 
-@pytest.mark.parametrize("function", [lambda x: 3 * x, lambda x: tf.reduce_sum(x), tf.ones_like])
+@pytest.mark.parametrize(
+    "function",
+    [pytest.param(lambda x: 3 * x, marks=pytest.mark.full), lambda x: tf.reduce_sum(x), tf.ones_like],
+)
 def test_a_straight_function_has_no_second_derivative(function: Any) -> None:
     """The tape gives None there, and it is right."""
     report = check(function, {"x": normal(4)}, order=3)
@@ -180,13 +183,22 @@ def test_a_straight_function_has_no_second_derivative(function: Any) -> None:
 @pytest.mark.parametrize(
     ("function", "x"),
     [
-        (tf.nn.relu, [0.0, 1.0, -1.0, 1e-9]),
-        (tf.abs, [0.0, 1.0, -1.0, -1e-3]),
-        (lambda x: tf.clip_by_value(x, -1, 1), [1.0, -1.0, 0.5, 1.0 - 1e-5]),
-        (lambda x: tf.nn.max_pool1d(x[None, :, None], 3, 1, "VALID"), [4.0, 4.0, 5.0, 5.0, 5.0, 1.0]),
-        (lambda x: tf.nn.relu(x) ** 2, [0.0, 1.0, -1.0]),
+        pytest.param(tf.nn.relu, [0.0, 1.0, -1.0, 1e-9], id="relu"),
+        pytest.param(tf.abs, [0.0, 1.0, -1.0, -1e-3], id="abs", marks=pytest.mark.full),
+        pytest.param(
+            lambda x: tf.clip_by_value(x, -1, 1),
+            [1.0, -1.0, 0.5, 1.0 - 1e-5],
+            id="clip",
+            marks=pytest.mark.full,
+        ),
+        pytest.param(
+            lambda x: tf.nn.max_pool1d(x[None, :, None], 3, 1, "VALID"),
+            [4.0, 4.0, 5.0, 5.0, 5.0, 1.0],
+            id="max pool",
+            marks=pytest.mark.full,
+        ),
+        pytest.param(lambda x: tf.nn.relu(x) ** 2, [0.0, 1.0, -1.0], id="relu squared"),
     ],
-    ids=["relu", "abs", "clip", "max pool", "relu squared"],
 )
 def test_corners_pass_at_the_second_order(function: Any, x: list[float]) -> None:
     report = check(function, {"x": np.array(x)}, order=2)
@@ -245,7 +257,7 @@ def cube(wrong: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
     return custom
 
 
-@pytest.mark.parametrize("factor", [5.0, 6.001, -6.0, 0.0])
+@pytest.mark.parametrize("factor", named([5.0, 6.001, -6.0, 0.0], str, among({6.001})))
 def test_a_wrong_second_order_is_found(factor: float) -> None:
     function = cube(lambda dy, x: factor * dy * x)
 
@@ -296,6 +308,7 @@ def test_what_fails_in_another_way_does_not_end_the_climb() -> None:
     assert at_order(report, 2).counts["match"] == 3
 
 
+@pytest.mark.full
 def test_the_variance_of_tensorflow_is_wrong_at_the_second_order() -> None:
     """tf.nn.moments stops the gradient of the mean inside the variance: right once, wrong twice."""
     x = normal(2, 5)
@@ -352,9 +365,10 @@ WRONG_TWICE = {
     "low precision: resized image": "the gradient of the backward pass is missing",
     "domain edges: logarithm at 1e-200": "1e400 is infinite",
 }
-ALIKE = {label for label in WRONG_TWICE if "norm" in label or "cross entropy" in label}
 UNKNOWN = {"softmax and norms: softmax at low temperature": "lost in the rounding of 1 − 1e-21"}
 REFUSED = {"custom gradients: recomputed": "tf.recompute_grad raises"}
+EVERY_RUN = {*UNKNOWN, "low precision: resized image", "domain edges: logarithm at 1e-200"}
+"""A derivative of which too little is known, one that is missing and one that is not finite."""
 
 
 @pytest.mark.parametrize(
@@ -362,7 +376,7 @@ REFUSED = {"custom gradients: recomputed": "tf.recompute_grad raises"}
     named(
         [case for case in RIGHT if case.label not in REFUSED],
         lambda case: case.label,
-        lambda number, case: number % 32 == 0 or case.label in {*UNKNOWN, *WRONG_TWICE} - ALIKE,
+        lambda number, case: number == 0 or case.label in EVERY_RUN,
     ),
 )
 def test_the_corpus_at_the_second_order(case: Case) -> None:

@@ -115,7 +115,7 @@ def test_average_pooling_shares_evenly() -> None:
     np.testing.assert_allclose([e["difference"] for e in found["variables"][0]["elements"]], 1 / 3, rtol=1e-8)
 
 
-@pytest.mark.parametrize("command", ["maxpool1d", "avgpool1d"])
+@pytest.mark.parametrize("command", [pytest.param("maxpool1d", marks=pytest.mark.full), "avgpool1d"])
 def test_the_options_of_pooling_reach_it(command: str) -> None:
     """Numbers without ties; the counts of windows are those of the Keras documentation."""
     values = np.random.default_rng(0).permutation(14.0 * np.arange(14)).reshape(1, 7, 2).astype(np.float32)
@@ -179,7 +179,9 @@ def test_generators_follow_the_seed() -> None:
     assert first["variables"] != other["variables"]
 
 
-@pytest.mark.parametrize(("limit", "rows"), [("1", 1), ("17", 17), ("0", 18), ("20", 18)])
+@pytest.mark.parametrize(
+    ("limit", "rows"), [("1", 1), ("17", 17), ("0", 18), pytest.param("20", 18, marks=pytest.mark.full)]
+)
 def test_limit_bounds_the_rows(limit: str, rows: int) -> None:
     arguments = ["maxpool1d", "--x", "sequence.npy", "--pool-size", "3", "--strides", "1", "--limit", limit]
     assert len(report(*arguments)["variables"][0]["elements"]) == rows

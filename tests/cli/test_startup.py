@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gradcheck.cli import main
+from tests.parameters import every, named
 
 HEAVY = ("tensorflow", "keras", "rich")
 
@@ -52,31 +53,34 @@ def test_this_test_can_see_tensorflow() -> None:
     assert "tensorflow" in command("dense", "--x", "[[1.0]]", "--w", "[[1.0]]")[1]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"]])
+@pytest.mark.parametrize("arguments", named([["--help"], ["-h"], ["--version"]], " ".join, every(2)))
 def test_help_and_version_are_light(arguments: list[str]) -> None:
     assert command(*arguments) == [0, []]
 
 
-@pytest.mark.parametrize("name", main.commands)
+@pytest.mark.parametrize("name", named(main.commands, str, every(4)))
 def test_help_of_every_command_is_light(name: str) -> None:
     assert command(name, "--help") == [0, []]
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        [],
-        ["pool"],
-        ["--nothing"],
-        ["dense"],
-        ["dense", "--x", "[[1.0]]"],
-        ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--rtol", "much"],
-        ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--dtype", "int8"],
-        ["dense", "--x", "-", "--w", "-"],
-        ["maxpool1d", "--x", "[[[1.0]]]", "--padding", "full"],
-        ["demo", "--x", "3"],
-    ],
-    ids=" ".join,
+    named(
+        [
+            [],
+            ["pool"],
+            ["--nothing"],
+            ["dense"],
+            ["dense", "--x", "[[1.0]]"],
+            ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--rtol", "much"],
+            ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--dtype", "int8"],
+            ["dense", "--x", "-", "--w", "-"],
+            ["maxpool1d", "--x", "[[[1.0]]]", "--padding", "full"],
+            ["demo", "--x", "3"],
+        ],
+        " ".join,
+        every(3),
+    ),
 )
 def test_usage_errors_are_light(arguments: list[str]) -> None:
     assert command(*arguments) == [2, []]
@@ -84,15 +88,18 @@ def test_usage_errors_are_light(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["dense", "--x", "nowhere.npy", "--w", "[[1.0]]"],
-        ["dense", "--x", "[[1.0,2.0]]", "--w", "[[1.0]]"],
-        ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--wrt", "b"],
-        ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--output", "/nowhere/at/all/report"],
-        ["maxpool1d", "--x", "[[1.0]]"],
-        ["avgpool1d", "--x", "[[[1.0]]]", "--pool-size", "2"],
-    ],
-    ids=" ".join,
+    named(
+        [
+            ["dense", "--x", "nowhere.npy", "--w", "[[1.0]]"],
+            ["dense", "--x", "[[1.0,2.0]]", "--w", "[[1.0]]"],
+            ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--wrt", "b"],
+            ["dense", "--x", "[[1.0]]", "--w", "[[1.0]]", "--output", "/nowhere/at/all/report"],
+            ["maxpool1d", "--x", "[[1.0]]"],
+            ["avgpool1d", "--x", "[[[1.0]]]", "--pool-size", "2"],
+        ],
+        " ".join,
+        every(2),
+    ),
 )
 def test_bad_tensors_are_found_before_tensorflow_is_loaded(arguments: list[str]) -> None:
     assert command(*arguments) == [2, []]

@@ -19,6 +19,7 @@ from gradcheck.sparsity.probing import colour
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
 from tests.differences.by_loops import by_loops
+from tests.parameters import among, named
 from tests.saying import normal
 
 EPS = float(np.finfo(np.float64).eps)
@@ -69,7 +70,7 @@ def assert_close(found: Sums, truth: Sums, count: int) -> None:
     np.testing.assert_allclose(found.noise, truth.noise, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", named(FUNCTIONS, str, among({"rows", "two outputs", "dense"})))
 def test_elements_by_any_colouring(name: str) -> None:
     function, shape = FUNCTIONS[name]
     tested = Setting(function, normal(*shape))
@@ -86,7 +87,7 @@ def test_elements_by_any_colouring(name: str) -> None:
     assert_close(found, truth.take(some), tested.differences.base.size)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", named(FUNCTIONS, str, among({"rows", "two outputs", "dense"})))
 def test_groups_by_any_colouring(name: str) -> None:
     """Every element once, up by a step of its own and down by the same."""
     function, shape = FUNCTIONS[name]

@@ -17,6 +17,7 @@ from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
+from tests.parameters import named
 from tests.saying import normal
 
 X = normal(3, 4)
@@ -60,11 +61,23 @@ FUNCTIONS: dict[str, tuple[Function, Callable[[Array], Array]]] = {
 }
 
 
+FEW, MANY = 5, 200
+"""Few elements are evaluated eagerly, many in a graph where there is one."""
+
+
+def in_every_run(number: int, tried: tuple[str, int]) -> bool:
+    """Few elements of each function, and many with a graph and without."""
+    name, many = tried
+    return many == FEW or name in ("sine", "untraceable")
+
+
 @pytest.mark.parametrize("plain", [True, False])
-@pytest.mark.parametrize("many", [5, 200])
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_elements_moved_one_by_one(name: str, many: int, plain: bool) -> None:
-    """Few are evaluated eagerly, many in a graph where there is one."""
+@pytest.mark.parametrize(
+    "tried",
+    named(itertools.product(FUNCTIONS, (FEW, MANY)), lambda tried: f"{tried[0]}-{tried[1]}", in_every_run),
+)
+def test_elements_moved_one_by_one(tried: tuple[str, int], plain: bool) -> None:
+    name, many = tried
     function, truth = FUNCTIONS[name]
     meter = Meter()
     tested = made(function, meter=meter)

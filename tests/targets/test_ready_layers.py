@@ -174,9 +174,14 @@ def transposed_keras(layer: Any, x: Array, **options: Any) -> Array:
 
 @pytest.mark.parametrize("kind", POOLS)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_pooling_is_the_keras_layer_and_its_closed_form_the_tape(kind: str, data_format: str) -> None:
+def test_pooling_is_the_keras_layer_and_its_closed_form_the_tape(
+    kind: str, data_format: str, full: bool
+) -> None:
     pool, layer = POOLS[kind]
     for number, (steps, size, strides, padding) in enumerate(GRID):
+        # A plain run takes each fifth: 5 divides neither how the options alternate nor where ties are.
+        if number % 5 != 0 and not full:
+            continue
         # Every third x is of small integers, full of ties.
         x = normal(2, steps, 3, seed=number)
         x = np.round(x) if number % 3 == 0 else x

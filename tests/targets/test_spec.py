@@ -138,7 +138,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield made
 
 
-SIBLINGS = {"bfloat16", "avgpool1d", "module", "masked", "training", "fresh layer", "words"}
+SIBLINGS = {
+    *("bfloat16", "maxpool1d", "avgpool1d", "module", "masked", "training", "fresh layer"),
+    *("fixed layer", "embedding", "loss", "words"),
+}
 """Specifications that are built as another one is, but for an option: with --full only."""
 
 

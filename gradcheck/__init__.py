@@ -7,6 +7,7 @@ Bird's-eye view: one check
     Target, Settings
       → Problem    f evaluated twice, tapes for three cotangents r, the noise level of f  function/
       → Colouring  groups of elements that share no output, found by asking f             sparsity/
+      few groups:  each by itself    many groups:  all along signed directions, and a sample
       → Estimate   slopes of L = <r, f(x)>, by a pair of evaluations for each group       differences/
       → Judgement  tape against estimate: first pass → settled → confirmed, ever closer   verdicts/
       → Outcome    the judgement and all opinions on it, by one table of precedence       verdicts/
@@ -14,9 +15,9 @@ Bird's-eye view: one check
       → text       a table, JSON, arrays, the message of an assertion                     render/
 
 Differences and tape are compared in float64 where f runs there; then the tape at the tensors' own dtype is
-held against the tape in float64. checks/elementwise.py is this flow. The other modules of checks/ start from
-its `Problem` or `Outcome`: directions (what a budget leaves out), forward mode, executions, Jacobians and
-orders.
+held against the tape in float64. checks/elementwise.py is this flow, checks/directions.py the one for many
+groups. The other modules of checks/ start from a `Problem` or an `Outcome`: what a budget leaves out, forward
+mode, executions, Jacobians and orders.
 
 Code map: folders by floor
 --------------------------
@@ -65,7 +66,7 @@ from gradcheck.checking import check as check
 from gradcheck.errors import ExitCode as ExitCode
 from gradcheck.errors import GradcheckError as GradcheckError
 from gradcheck.errors import GradientError as GradientError
-from gradcheck.report.findings import Variable as Variable
+from gradcheck.report.variable import Variable as Variable
 from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
 from gradcheck.verdicts.verdict import Verdict as Verdict
 from gradcheck.version import __version__ as __version__

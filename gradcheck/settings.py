@@ -33,10 +33,11 @@ RTOL = 1e-6
 
 
 class Method(Enum):
-    """How input elements are put into groups that are perturbed together."""
+    """How the elements of the inputs are moved."""
 
     AUTO = "auto"
     ELEMENTWISE = "elementwise"
+    DIRECTIONS = "directions"
 
 
 class Mode(Enum):
@@ -171,8 +172,10 @@ class Settings(Options):
     method: Method = setting(
         "auto",
         Word(Method),
-        "elementwise perturbs one element at a time: slow.",
-        "`auto`, or `elementwise` to perturb one element at a time: slow, and without any assumption.",
+        "elementwise moves each element, directions all at once; auto counts what is due.",
+        "`elementwise` moves one element at a time: slow, and without any assumption. `directions` moves all "
+        "elements along signed random directions, and a sample one by one. `auto` moves elements that share "
+        "no output together, and goes along directions where that takes more than 4,096 evaluations.",
     )
     budget: Budget | None = setting(
         None,

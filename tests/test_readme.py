@@ -26,7 +26,6 @@ from click.testing import CliRunner
 import gradcheck
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
-from gradcheck.cli.own_code import BUDGET, LARGE
 from gradcheck.notes import Kind
 from gradcheck.settings import RTOL, Settings
 from tests.imports import forgotten
@@ -203,7 +202,8 @@ def test_every_word_of_a_report_is_explained() -> None:
 
 
 def test_numbers_in_sentences_are_those_of_the_code() -> None:
-    from gradcheck.checks import budget, elementwise, execution, pfor
+    from gradcheck.checks import budget, directions, elementwise, execution, pfor, random_directions, search
+    from gradcheck.differences.directions import COUNT
     from gradcheck.function.tape import draw_cotangents
     from gradcheck.report import blame
     from gradcheck.verdicts import subgradients
@@ -215,9 +215,14 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
         f"the slopes at {subgradients.NEIGHBOURS} points nearby",
         f"eager ones at {execution.TRIALS} points a rounding away",
         f"up to {pfor.ROWS} outputs and 2^{log2(pfor.ENTRIES):g} entries",
-        f"along {budget.COUNT} random directions",
+        f"along {random_directions.COUNT} random directions",
         f"at most {elementwise.FEW_CONFIRMED} mismatches",
-        f"more than {LARGE:,} trainable weights gets `--budget {BUDGET}`",
+        f"that takes at most {budget.MANY:,} evaluations",
+        f"in {COUNT} directions",
+        f"a chance of 1 in 2{''.join('⁰¹²³⁴⁵⁶⁷⁸⁹'[int(digit)] for digit in str(COUNT))}",
+        f"(up to {search.NAMED})",
+        f"as are {directions.SAMPLE} others",
+        f"A budget of {directions.USUAL:,} evaluations or more",
         f"within the tolerance, for {WORDS[upstream]} upstream gradients",
         f"judged for {WORDS[upstream - 1]} random ones",
         f"each of the {WORDS[blame.SHOWN]} worst elements",

@@ -231,7 +231,7 @@ def test_an_unknown_option_is_told_the_nearest(options: dict[str, Any], words: s
         ("seed", None, "`seed` is None. Give an integer ≥ 0."),
         ("order", 0, "`order` is 0, which is no whole number ≥ 1. Give 1, 2 or 3."),
         ("order", True, "`order` is True, which is no whole number ≥ 1. Give 1, 2 or 3."),
-        ("method", "fast", "There is no method 'fast'. Choose from: auto, elementwise."),
+        ("method", "fast", "There is no method 'fast'. Choose from: auto, elementwise, directions."),
         ("execution", ["graph", ""], "There is no execution ''. Choose from: eager, graph, xla."),
         ("wrt", [], "`wrt` names no input. Name at least one, or leave it out for all."),
         ("device", 3, "`device` is 3. Name one, such as CPU:0."),

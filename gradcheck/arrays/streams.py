@@ -40,6 +40,8 @@ class Stream(IntEnum):
     LINEARITY_WEIGHTS = 21
     JVP_ROUNDED_INPUTS = 22
     PILOT = 23
+    SIGNED_DIRECTIONS = 24
+    SINGLES = 25
 
 
 def generator(stream: Stream, seed: int, *parts: int) -> np.random.Generator:

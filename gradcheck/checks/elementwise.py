@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradcheck.arrays.streams import Stream, generator
-from gradcheck.checks.budget import Cost, along_all, plan
+from gradcheck.checks import directions
+from gradcheck.checks.budget import Cost, along_directions, plan
+from gradcheck.checks.random_directions import along_all
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
@@ -23,6 +25,7 @@ from gradcheck.verdicts.candidate import Candidate, Examined, candidate
 from gradcheck.verdicts.examination import CONFIRMED, examine, settle
 from gradcheck.verdicts.first_pass import first_pass
 from gradcheck.verdicts.outcome import Outcome, conclude
+from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison
 
 QUICK = 64
@@ -33,6 +36,9 @@ FEW_GROUPS = 4
 """Groups that a pilot looks at within a budget, which pays for the pilot too and ends it when spent."""
 FEW_CONFIRMED = 4
 """Mismatches of a variable that are confirmed alone within a budget."""
+DEAR = 8192
+"""Evaluations by its pilots from which a check goes along directions after all: twice those that are counted
+beforehand, since the pilots are made."""
 UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slower."
 
 
@@ -40,17 +46,17 @@ def check(problem: Problem, progress: Progress) -> Outcome:
     """Take the differences at a point and judge the tapes by them."""
     candidates = [candidate(problem, number) for number in range(len(problem.names))]
     colourings = [_colouring(problem, one) for one in candidates]
-    examined, comparisons, notes = _look(problem, candidates, colourings, progress)
+    examined, comparisons, notes, summary = _look(problem, candidates, colourings, progress)
     shares = inner_rounding.shares(problem, examined)
     if shares is not None:
         problem = problem.rounded_to(shares)
         candidates = [candidate(problem, number) for number in range(len(problem.names))]
-        again, comparisons, notes = _look(problem, candidates, colourings, progress)
+        again, comparisons, notes, summary = _look(problem, candidates, colourings, progress)
         examined = [inner_rounding.reconciled(*pair) for pair in zip(examined, again, strict=True)]
     variables = tuple(conclude(problem, number, one) for number, one in enumerate(examined))
     if not all(one.confirmed.candidate.differences.evaluator.traces for one in examined):
         notes.append(Note(Kind.WARNING, UNTRACEABLE))
-    return Outcome(problem, variables, tuple(comparisons), tuple(notes))
+    return Outcome(problem, variables, tuple(comparisons), tuple(notes), summary)
 
 
 def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
@@ -66,29 +72,59 @@ def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
 
 def _look(
     problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring], progress: Progress
-) -> tuple[list[Examined], list[Comparison], list[Note]]:
-    """One look at all variables, with a comparison along random directions where a budget leaves some out."""
+) -> tuple[list[Examined], list[Comparison], list[Note], Summary | None]:
+    """One look at all variables: many groups along directions, few by themselves, or a sample where a budget
+    leaves some out."""
     settings = problem.settings
-    for one in candidates:
-        one.differences.join(colourings)
-    pairs = list(zip(candidates, colourings, strict=True))
-    costs = [_pilot(one, colouring, settings.budget, problem.meter) for one, colouring in pairs]
-    planned = plan(colourings, costs, settings.budget, settings.seed)
-    progress.start(planned.ahead)
+    along, costs = _divided(problem, candidates, colourings)
+    alone = [number for number in range(len(candidates)) if number not in along]
+    pairs = [(candidates[number], colourings[number]) for number in alone]
+    planned = plan([colouring for _, colouring in pairs], costs, settings.budget, settings.seed)
+    progress.start(directions.ahead(planned.ahead, [candidates[number] for number in along]))
     confirmed = FEW_CONFIRMED if planned.sampled else CONFIRMED
     found = [
         examine(one, colouring, chosen, progress, problem.meter, confirmed)
-        for one, colouring, chosen in zip(candidates, colourings, planned.groups, strict=True)
+        for (one, colouring), chosen in zip(pairs, planned.groups, strict=True)
     ]
     comparisons: list[Comparison] = []
     notes: list[Note] = []
+    summary = None
     if planned.sampled:
         found, comparison, note = along_all(problem, found)
         comparisons, notes = [comparison], [note]
+    by_number = dict(zip(alone, found, strict=True))
+    if along:
+        others, comparison, summary = directions.check(problem, [candidates[n] for n in along], progress)
+        comparisons.append(comparison)
+        by_number |= dict(zip(along, others, strict=True))
+    found = [confirmed for _, confirmed in sorted(by_number.items())]
     examined = [Examined(one, tuple(subgradients.from_neighbours(problem, one))) for one in found]
     together = subgradients.together(problem, examined)
     examined = [one.also(opinions) for one, opinions in zip(examined, together, strict=True)]
-    return examined, comparisons, notes
+    return examined, comparisons, notes, summary
+
+
+def _divided(
+    problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring]
+) -> tuple[tuple[int, ...], list[Cost]]:
+    """The variables that go along directions, by number, and what a group of each other one costs."""
+    settings, everything = problem.settings, tuple(range(len(candidates)))
+    if settings.method is Method.DIRECTIONS:
+        return everything, []
+    choice = settings.method is Method.AUTO and _affordable(settings.budget)
+    along = along_directions(colourings) if choice else ()
+    alone = [number for number in everything if number not in along]
+    for number in alone:
+        candidates[number].differences.join(colourings)
+    costs = [_pilot(candidates[n], colourings[n], settings.budget, problem.meter) for n in alone]
+    if choice and not along and (dear := along_directions(colourings, costs, DEAR)):
+        return dear, [costs[number] for number in alone if number not in dear]
+    return along, costs
+
+
+def _affordable(budget: Budget | None) -> bool:
+    """Whether a budget pays for directions."""
+    return budget is None or budget.timed or budget.amount >= directions.USUAL
 
 
 def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter) -> Cost:

@@ -1,6 +1,5 @@
 """The commands for what users bring: functions of their own, Keras layers and saved models."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,7 @@ from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
 from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.settings import Budget
 
-LARGE = 1_000_000
-"""Trainable weights from which a model is checked within a budget, unless one is set."""
-BUDGET = Budget(300, "s")
 FUNCTION = """\b
 Examples:
   gradcheck function ops.py:my_gelu --arg x=normal:8x4
@@ -137,13 +132,6 @@ def model(options: Common, x: tuple[str, ...], y: str | None, loss: str | None, 
     built = build(spec, tensors, options)
     for name in built.indices:
         note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)
-    if (built.trainable or 0) > LARGE and options.settings.budget is None:
-        options = replace(options, settings=replace(options.settings, budget=BUDGET))
-        note(
-            f"The model has {built.trainable:,} trainable weights: it is checked within --budget {BUDGET}, "
-            "which can be set.",
-            options.quiet,
-        )
     limit = click.get_current_context().get_parameter_source("limit")
     return Check(built.target, options, only_failing=limit is click.core.ParameterSource.DEFAULT)
 

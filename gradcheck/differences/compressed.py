@@ -19,10 +19,11 @@ import numpy as np
 from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import AllOutputs, EntriesOnly, Sums, Weighted, contract
-from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.differences.groups import MovedGroups, Part, Sides
 from gradcheck.differences.joined import joinable
+from gradcheck.differences.rounds import of_rounds
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring, Rows, alike
@@ -62,7 +63,7 @@ class Differences:
         bytes; None for half of what is free."""
         self.primal, self.variable, self.noise, self.base = primal, variable, noise, base
         self.weighted = Weighted.of(cotangents, noise.noise, noise.eps)
-        self.evaluator = Evaluator(primal, variable, base, meter, memory)
+        self.evaluator = VariableEvaluator(primal, variable, base, meter, memory)
         self._groups = GroupEvaluator(self.evaluator)
 
     @property
@@ -108,8 +109,11 @@ class Differences:
                 rows[:, chosen] = self._alone(flat[chosen], steps[chosen], plain=plain)
         else:
             reached = Rows(colouring, self.primal.outputs)
-            for places in reached.rounds(flat):
-                rows[:, places] = self._together(flat[places], steps[places], reached)
+            rounds = list(reached.rounds(flat))
+            moves = [(flat[places], steps[places]) for places in rounds]
+            sides = of_rounds(self.evaluator, self._groups.movable, moves, plain=plain)
+            for places, found in zip(rounds, sides, strict=True):
+                rows[:, places] = self._together(reached.of(flat[places]), found)
         return Sums.of(rows, self.count)
 
     def _alone(self, flat: Array, steps: Array, *, plain: bool) -> Array:
@@ -118,17 +122,11 @@ class Differences:
         up, down = found[: flat.size], found[flat.size :]
         return contract(self.weighted, AllOutputs(), up, down, base, gap=True)
 
-    def _together(self, flat: Array, steps: Array, reached: Rows) -> Array:
-        """Elements that share no output, moved in one pair of evaluations."""
-        entries, moved = reached.of(flat), self._groups.movable
-        places, point = moved.array.reshape(-1), view(self.primal.values[self.variable]).reshape(-1)
-        sides = []
-        for moves in (steps, -steps):
-            places[flat] += moves
-            sides.append(view(self.evaluator.moved(moved.tensor()))[entries])
-            places[flat] = point[flat]
+    def _together(self, entries: Array, sides: tuple[Array, Array, Array]) -> Array:
+        """Elements that share no output, moved in one pair of evaluations; `entries` are the outputs of
+        each."""
         # An entry of −1 is no output: nothing moves there.
-        up, down, base = (np.where(entries < 0, 0.0, side) for side in (*sides, self.base[entries]))
+        up, down, base = (np.where(entries < 0, 0.0, side[entries]) for side in sides)
         return contract(self.weighted.at(entries), EntriesOnly(), up, down, base, gap=True)
 
     def along(self, flat: int, moves: Array, entries: Array) -> Array:

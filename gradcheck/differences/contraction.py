@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from gradcheck.arrays.columns import Columns
+from gradcheck.arrays.scale import sizes
 from gradcheck.arrays.types import Array
-from gradcheck.function.tape import sizes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.types import Array
-from gradcheck.differences.ways import Compiled, Points, elements, one_by_one
+from gradcheck.differences.ways import Compiled, Points, elements, one_by_one, values
 from gradcheck.function.primal import Meter, Primal
 
 WORTH_TRACING = 64
@@ -33,30 +33,33 @@ def free_memory() -> int:
 
 
 class Evaluator:
-    """f with one variable moved."""
+    """f with some of its variables moved."""
 
     def __init__(
-        self, primal: Primal, variable: int, base: Array, meter: Meter, memory: int | None = None
+        self, primal: Primal, moving: Sequence[int], base: Array, meter: Meter, memory: int | None = None
     ) -> None:
-        """`base` is f at the point, [outputs]; `memory` bounds a batch, in bytes."""
+        """`moving` are the variables that move, by number; `base` is f at the point, [outputs]; `memory`
+        bounds a batch, in bytes."""
         self.memory = free_memory() // 2 if memory is None else memory
-        self.primal, self.variable, self.base = primal, variable, base
-        self.point = primal.values[variable]
+        self.primal, self.base = primal, base
+        self.numbers = base.size + sum(int(primal.values[n].shape.num_elements()) for n in moving)
+        """Numbers that go in and come out of one evaluation."""
         self.traces = True
         """Whether the function has traced into a graph wherever that was tried."""
         self._meter, self._evaluated = meter, 0
         self._loop = Compiled(self.place, all_at_once=False)
-        self._at_once = Compiled(self.place, all_at_once=True) if self.numbers <= THIN else None
+        self._at_once = Compiled(self.place, all_at_once=True) if self._thin else None
 
     @property
-    def numbers(self) -> int:
-        """Numbers that go in and come out of one evaluation."""
-        return int(self.point.shape.num_elements()) + self.base.size
+    def _thin(self) -> bool:
+        """Whether calls cost more than what they do; loops are not run at once."""
+        return self.numbers <= THIN and self.primal.graph is None
 
     @property
     def batch(self) -> int:
-        """How many evaluations one call should be asked for."""
-        return max(1, min(BATCH, self.memory // HELD) // self.numbers)
+        """How many evaluations one call should be asked for: in a loop only the outputs are held."""
+        held = self.base.size if self._at_once is None else self.numbers
+        return max(1, min(BATCH, self.memory // HELD) // held)
 
     def give_up_tracing(self) -> None:
         """The function does not trace into a graph: from now on it is called eagerly."""
@@ -72,26 +75,11 @@ class Evaluator:
         values = [moved.get(number, value) for number, value in enumerate(self.primal.values)]
         return self.primal.evaluate(values, self.base.size)
 
-    def at(self, values: Sequence[Any]) -> Any:
-        """f at other values of all variables, eagerly, [outputs]."""
-        self.count(1)
-        return self.primal.evaluate(values, self.base.size)
-
-    def moved(self, value: Any) -> Any:
-        """f with the variable at `value`, eagerly, [outputs]."""
-        self.count(1)
-        return self.place({self.variable: value})
-
-    def elements(self, flat: Array, steps: Array, *, plain: bool) -> tuple[Array, Array]:
-        """f with each element at `flat` moved by its step alone [U, outputs], and f at the point.
+    def evaluate(self, points: Points, *, plain: bool) -> Array:
+        """f at the points, [points, outputs].
 
         `plain` evaluations are never batched: nothing but the function itself has a part in them.
         """
-        found = self.evaluate(elements(self.variable, self.point, flat, steps), plain=plain)
-        return found[:-1], found[-1]
-
-    def evaluate(self, points: Points, *, plain: bool) -> Array:
-        """f at the points, [points, outputs]."""
         self.count(points.count)
         if self.traces and self._evaluated > WORTH_TRACING:
             if self._at_once is not None and not plain:
@@ -103,3 +91,29 @@ class Evaluator:
                 return found
             self.give_up_tracing()
         return one_by_one(self.place, points)
+
+
+class VariableEvaluator(Evaluator):
+    """f with one variable moved."""
+
+    def __init__(
+        self, primal: Primal, variable: int, base: Array, meter: Meter, memory: int | None = None
+    ) -> None:
+        super().__init__(primal, [variable], base, meter, memory)
+        self.variable = variable
+        self.point = primal.values[variable]
+
+    def moved(self, value: Any) -> Any:
+        """f with the variable at `value`, eagerly, [outputs]."""
+        self.count(1)
+        return self.place({self.variable: value})
+
+    def values(self, moved: Array, *, plain: bool) -> Array:
+        """f with the variable at each of some values [values, *shape], and at the point,
+        [values + 1, outputs]."""
+        return self.evaluate(values(self.variable, self.point, moved), plain=plain)
+
+    def elements(self, flat: Array, steps: Array, *, plain: bool) -> tuple[Array, Array]:
+        """f with each element at `flat` moved by its step alone [U, outputs], and f at the point."""
+        found = self.evaluate(elements(self.variable, self.point, flat, steps), plain=plain)
+        return found[:-1], found[-1]

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcheck.arrays.large import Movable, view
 from gradcheck.arrays.types import Array
-from gradcheck.differences.evaluator import HELD, THIN, WORTH_TRACING, Evaluator
+from gradcheck.differences.evaluator import HELD, THIN, WORTH_TRACING, VariableEvaluator
 from gradcheck.differences.joined import Axes, Joined
 from gradcheck.runtime import held_back
 from gradcheck.sparsity.colouring import Colouring
@@ -20,7 +20,7 @@ JOINED = 2**20
 class GroupEvaluator:
     """f with each group of a colouring at another place."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: VariableEvaluator) -> None:
         self._evaluator, self._base = evaluator, evaluator.base
         self._joined: tuple[Colouring, Joined] | None = None
         self._movable: Movable | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.arrays.large import each
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import Weighted, contract
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.colouring import Colouring, Slices
 from gradcheck.sparsity.owners import Owners, owners_of
 

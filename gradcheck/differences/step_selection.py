@@ -115,6 +115,15 @@ def settle(levels: list[Level], scale: Array) -> Estimate:
     return replace(_at_the_edge(table, slopes), output_noise=table.unseen)
 
 
+def best_step(levels: list[Level], scale: Array) -> tuple[Array, Array]:
+    """The step at which the slope of each element is known best, and the noise of f that the finest steps
+    show, Σ w σ, which the rounding of x + h adds to; both [U]."""
+    table = Table.of(levels, scale)
+    noise = table.noise()
+    _, _, chosen = _best(table.central, noise, table.widest, table.steps)
+    return _pick(table.steps, chosen), _pick(noise * table.steps, chosen) / ROUNDINGS
+
+
 def _slopes(table: Table) -> Estimate:
     noise = table.noise()
     value, bound, chosen = _best(table.central, noise, table.widest, table.steps)

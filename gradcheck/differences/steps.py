@@ -18,6 +18,8 @@ DEEPER = 9
 """Further steps from an element that is 0, each a hundredth of the one before."""
 FAR = (1.0, 1 / 3, 1 / 9, 1 / 27)
 """Steps of the far ladder, relative to the scale."""
+FARTHER = (1 / 40, 1 / 2560)
+"""First of three halved steps, relative to the scale, where rounding hides a slope at ordinary ones."""
 SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 """Steps of the short ladder, relative to the first step."""
 LEVELS = 28
@@ -108,6 +110,13 @@ class Steps:
         """A few large steps [U], at which a function that has saturated moves again."""
         for share in FAR:
             yield self._realised(flat, self.scale(flat) * share)
+
+    def farther(self, flat: Array) -> Iterator[list[Array]]:
+        """Three halved steps [U] each, all of them well beyond the first step."""
+        for share in FARTHER:
+            if share >= 16 * self.first:
+                sizes = (self.scale(flat) * share / shrunk for shrunk in (1, 2, 4))
+                yield [self._realised(flat, size) for size in sizes]
 
     def short_ladder(self, flat: Array) -> Iterator[Array]:
         """A few steps [U] from the first step down, for corners at the point or nearer than that."""

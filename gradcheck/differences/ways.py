@@ -3,7 +3,7 @@
 Each gives f at all of them, [points, outputs], or None where the function cannot be evaluated in this way.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,27 @@ def elements(variable: int, point: Any, flat: Array, steps: Array) -> Points:
     return Points(("elements", variable), place, rows)
 
 
+def values(variable: int, point: Any, moved: Array) -> Points:
+    """One variable at each of some values [values, *shape]."""
+    rows = np.concatenate([moved, view(point)[None]])
+    return Points(("values", variable), lambda value: {variable: value}, (rows,))
+
+
+def rays(here: Sequence[Any], directions: Mapping[int, Any], which: Array, steps: Array) -> Points:
+    """All variables along rays x + t u: `directions` has u [D, *shape] for the variables that move, by
+    number; each point is at a step t [points] along one of the D directions, `which` [points]."""
+    moving = tuple(sorted(directions))
+
+    def place(number: Any, step: Any, *rows: Any) -> dict[int, Any]:
+        return {
+            variable: here[variable] + tf.cast(step, moves.dtype) * moves[number]
+            for variable, moves in zip(moving, rows, strict=True)
+        }
+
+    rows = np.append(which, 0), np.append(steps, 0.0)
+    return Points(("rays", *moving), place, rows, tuple(directions[variable] for variable in moving))
+
+
 def one_by_one(at: At, points: Points) -> Array:
     """By eager calls, one a point: slow, and possible for every function."""
     return np.stack([view(at(points.variables(number))) for number in range(points.count)])
@@ -76,6 +97,9 @@ class Compiled:
         try:
             with quiet():
                 return view(self._graphs[points.key](rows, points.fixed))
+        except tf.errors.InvalidArgumentError:
+            # One of the points has left the domain; which one shows when each is called by itself.
+            return one_by_one(self._at, points)
         except Exception:  # whatever a user's function does when it is traced
             return None
 

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,11 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError
+from gradcheck.function.output import Output
 from gradcheck.targets.function import Target
+
+Call = Callable[[Sequence[Any]], Any]
+"""f as a flat float64 tensor, from one tensor for each variable."""
 
 
 class Meter:
@@ -27,20 +29,6 @@ class Meter:
     def add(self, evaluations: int = 1) -> None:
         """Some more evaluations were made."""
         self.count += evaluations
-
-
-@dataclass(frozen=True)
-class Output:
-    """One floating output; a complex one counts as pairs of reals along a last axis of length 2."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    @property
-    def size(self) -> int:
-        """Number of real values."""
-        return math.prod(self.shape)
 
 
 class Primal:
@@ -57,6 +45,8 @@ class Primal:
         """Outputs of the first call, which is the one at the user's own point."""
         self.ignored: tuple[str, ...] = ()
         """Outputs of that call that are not floating, in words."""
+        self.graph: Call | None = None
+        """The function in a graph, where that is how it is evaluated."""
 
     @property
     def in_float64(self) -> bool:
@@ -80,7 +70,7 @@ class Primal:
         """
         refused = tf.fill([outputs], tf.constant(np.nan, tf.float64))
         try:
-            found = self(values)
+            found = self(values) if self.graph is None else self.graph(values)
         except tf.errors.InvalidArgumentError:
             return refused
         return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
@@ -126,6 +116,10 @@ class Primal:
         """The outputs at the user's own point."""
         return self(self.values)
 
+    def called_by(self, graph: Call) -> Primal:
+        """The same function at the same point, evaluated by `graph`, a call of values."""
+        return _At(self, self.values, graph)
+
     def at(self, values: Sequence[Any]) -> Primal:
         """The same function at another point."""
         return _At(self, values)
@@ -141,12 +135,12 @@ class Primal:
 
 
 class _At(Primal):
-    """A function at another point: everything but the values is that of the first."""
+    """A function at another point, or called by a graph: everything else is that of the first."""
 
-    def __init__(self, primal: Primal, values: Sequence[Any]) -> None:
+    def __init__(self, primal: Primal, values: Sequence[Any], graph: Call | None = None) -> None:
         self.target, self.names, self.dtype = primal.target, primal.names, primal.dtype
         self.inputs, self.values = primal.inputs, list(values)
-        self.outputs, self.ignored = primal.outputs, primal.ignored
+        self.outputs, self.ignored, self.graph = primal.outputs, primal.ignored, graph or primal.graph
 
 
 def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,7 @@ from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
 from gradcheck.function import noise_level, tape
+from gradcheck.function.graph import counted, in_graph
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.function.tape import Tape, draw_cotangents
@@ -98,7 +99,7 @@ def pose(
     `GradcheckError` where the function raises, answers differently in two calls, or is not finite.
     """
     own = Primal(target, names, None)
-    exact, base, notes = _mathematics(own, _evaluate(own, settings, meter), settings, meter)
+    exact, base, notes = _mathematics(own, settings, meter)
     if own.ignored:
         ignored = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
         notes.append(Note(Kind.WARNING, ignored))
@@ -124,11 +125,13 @@ def pose(
     )
 
 
-def _evaluate(primal: Primal, settings: Settings, meter: Meter) -> Array:
-    """f(x), finite and the same twice."""
+def _evaluate(primal: Primal, settings: Settings, meter: Meter) -> tuple[Array, int]:
+    """f(x), finite and the same twice, and the operations of one call."""
     name = primal.target.name
     try:
-        first, second = view(primal.at_point()), view(primal.at_point())
+        first = view(primal.at_point())
+        again, operations = counted(primal.at_point)
+        second = view(again)
     except GradcheckError:
         raise
     except Exception as error:  # whatever a user's function raises
@@ -148,23 +151,28 @@ def _evaluate(primal: Primal, settings: Settings, meter: Meter) -> Array:
             "Switch dropout off (training=False), set a seed inside the function, or pass "
             "--allow-nondeterministic with the size of the noise.",
         )
-    return np.asarray(first)
+    return np.asarray(first), operations
 
 
-def _mathematics(
-    own: Primal, outputs: Array, settings: Settings, meter: Meter
-) -> tuple[Primal, Array, list[Note]]:
-    """The function in float64 where it runs there, otherwise as the user's tensors have it."""
+def _mathematics(own: Primal, settings: Settings, meter: Meter) -> tuple[Primal, Array, list[Note]]:
+    """The function in float64 where it runs there, otherwise as the user's tensors have it, and f(x)."""
+    outputs, operations = _evaluate(own, settings, meter)
     if own.in_float64:
-        return own, outputs, []
+        return *_settled(own, outputs, operations), []
     exact = Primal(own.target, own.names, "float64")
     try:
-        return exact, _evaluate(exact, settings, meter), []
+        return *_settled(exact, *_evaluate(exact, settings, meter)), []
     except NondeterministicError:
         raise
     except GradcheckError as error:
         said = "The function does not run in float64, so that small errors cannot be seen: " + error.found
-        return own, outputs, [Note(Kind.WARNING, said)]
+        return *_settled(own, outputs, operations), [Note(Kind.WARNING, said)]
+
+
+def _settled(primal: Primal, base: Array, operations: int) -> tuple[Primal, Array]:
+    """The function as it is evaluated from now on, and f(x) as it comes out then."""
+    found = in_graph(primal, base, operations)
+    return found, base if found is primal else view(found.evaluate(found.values, base.size))
 
 
 def _shown(own: Primal, upstream: Array | None) -> Array | None:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.large import view
+from gradcheck.arrays.scale import sizes
 from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
@@ -38,14 +39,6 @@ def draw_cotangents(
         if shown is not None:
             row *= sizes(drawn[0])
     return drawn
-
-
-def sizes(cotangent: Array) -> Array:
-    """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
-    if (cotangent > 0).all():
-        return cotangent
-    found = np.abs(cotangent)
-    return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)
 
 
 @dataclass(frozen=True)

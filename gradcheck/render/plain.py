@@ -2,11 +2,14 @@
 
 import io
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 
 from gradcheck.arrays.types import Array, number_or_word
-from gradcheck.report.findings import Findings, Variable
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable, quantiles
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 from gradcheck.version import __version__
 
@@ -23,7 +26,7 @@ def to_json(findings: Findings) -> str:
 
 def to_dict(findings: Findings) -> dict[str, object]:
     """Findings as JSON values."""
-    sensitivity = findings.sensitivity
+    directions = findings.directions
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -32,9 +35,8 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "exit_code": int(findings.exit_code),
         "settings": findings.settings.to_dict(),
         "precision": findings.precision,
-        "sensitivity": None
-        if sensitivity is None
-        else dict(zip(("median", "worst"), map(number_or_word, sensitivity), strict=True)),
+        "sensitivity": _named(findings.sensitivity, ("median", "worst")),
+        "directions": None if directions is None else {**asdict(directions), "chance": directions.chance},
         "diagnosis": list(findings.diagnosis),
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),
@@ -43,6 +45,10 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "variables": [_of_variable(variable, findings.limit) for variable in findings.variables],
         "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
     }
+
+
+def _named(found: Sequence[float] | None, names: Sequence[str]) -> dict[str, object] | None:
+    return None if found is None else dict(zip(names, map(number_or_word, found), strict=True))
 
 
 def _of_variable(variable: Variable, limit: int) -> dict[str, object]:
@@ -55,6 +61,8 @@ def _of_variable(variable: Variable, limit: int) -> dict[str, object]:
         "reason": variable.reason,
         "counts": variable.counts,
         "coverage": variable.coverage,
+        "one_by_one": int(np.count_nonzero(variable.moved)),
+        "sensitivity": _named(quantiles(variable.sensitivity), ("median", "most", "worst")),
         "max_abs_error": number_or_word(variable.max_abs_error),
         "max_rel_error": number_or_word(variable.max_rel_error),
         "elements": [_of_element(variable, index) for index in variable.rows(limit)],
@@ -81,7 +89,8 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
 
 
 def to_npz(findings: Findings) -> bytes:
-    """Arrays `x.tape`, `x.difference`, `x.closed_form`, `x.error`, `x.tolerance` and `x.verdict` (words).
+    """Arrays `x.tape`, `x.difference`, `x.closed_form`, `x.error`, `x.tolerance` and `x.verdict` (words),
+    and `x.sensitivity` where elements were checked along directions.
 
     Those of higher orders are called `x.order2.tape` and so on.
     """
@@ -104,6 +113,7 @@ def arrays(variable: Variable) -> dict[str, Array]:
         "closed_form": variable.closed_form,
         "error": variable.error,
         "tolerance": variable.tolerance,
+        "sensitivity": variable.sensitivity,
     }
     return {name: array for name, array in known.items() if array is not None}
 

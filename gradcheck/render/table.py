@@ -15,7 +15,9 @@ from rich.text import Text
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind
 from gradcheck.render.plain import number, small
-from gradcheck.report.findings import Findings, Variable
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable
+from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 STYLES = {
@@ -204,8 +206,19 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
             yield Text("note", style="yellow"), line
     for line in report.warnings:
         yield Text(Kind.WARNING.value, style="yellow"), line
+    if report.directions is not None:
+        yield Text("directions", style="dim"), _directions(report.directions)
     if report.sensitivity is not None:
         yield Text("sensitivity", style="dim"), _sensitivity(*report.sensitivity)
+
+
+def _directions(found: Summary) -> str:
+    """How the elements of variables with many of them were checked, in a sentence."""
+    return (
+        f"{found.one_by_one:,} of {found.elements:,} elements were moved one by one, all of them along "
+        f"{found.directions} signed directions in each of {found.strata:,} strata; an error that would have "
+        f"been seen is missed with a chance of 1 in {1 / found.chance:,.0f}"
+    )
 
 
 def _sensitivity(median: float, worst: float) -> str:

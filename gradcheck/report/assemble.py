@@ -14,7 +14,9 @@ from gradcheck.function.problem import Problem
 from gradcheck.notes import Note
 from gradcheck.report.blame import blamed_outputs
 from gradcheck.report.diagnosis import Evidence, diagnose
-from gradcheck.report.findings import Findings, Variable, labelled
+from gradcheck.report.findings import Findings
+from gradcheck.report.variable import Variable, labelled
+from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.verdict import Comparison
 
@@ -47,6 +49,7 @@ def assemble(
         (*said, *notes),
         _least(sensitivities),
         comparisons=(*outcomes[0].comparisons, *comparisons, *higher),
+        directions=next((outcome.directions for outcome in outcomes if outcome.directions), None),
     )
 
 
@@ -63,8 +66,19 @@ def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: in
         judged.verdicts.reshape(outcome.shape),
         problem.closed_forms.get(name),
         outcome.reason,
+        *_along(judged, outcome.shape),
         order,
     )
+
+
+def _along(judged: Judgement, shape: tuple[int, ...]) -> tuple[Array | None, Array | None]:
+    """The mask of the elements whose verdict comes from directions, and the sensitivity of all; None where
+    there are no such elements."""
+    if not judged.along.any():
+        return None, None
+    each = np.full(judged.verdicts.size, np.nan)
+    each[judged.seen()] = judged.sensitivity()
+    return judged.along.reshape(shape), each.reshape(shape)
 
 
 def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:

@@ -5,7 +5,7 @@ import numpy as np
 from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import magnitude
 from gradcheck.arrays.types import Array
-from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.stencils import ROUNDINGS
 from gradcheck.function import tape
 from gradcheck.function.problem import Problem
@@ -32,7 +32,7 @@ def blamed_outputs(problem: Problem, number: int, outcome: VariableOutcome) -> l
     wrong = wrong[~outcome.judgement.corner[wrong]]
     if wrong.size == 0 or not problem.base.size:
         return []
-    evaluator = Evaluator(problem.exact, number, problem.base, problem.meter, problem.settings.memory)
+    evaluator = VariableEvaluator(problem.exact, number, problem.base, problem.meter, problem.settings.memory)
     found = []
     for element in wrong[:SHOWN]:
         outputs, *slopes = _wrong(problem, evaluator, int(element))
@@ -42,7 +42,7 @@ def blamed_outputs(problem: Problem, number: int, outcome: VariableOutcome) -> l
     return found
 
 
-def _wrong(problem: Problem, evaluator: Evaluator, element: int) -> tuple[Array, Array, Array]:
+def _wrong(problem: Problem, evaluator: VariableEvaluator, element: int) -> tuple[Array, Array, Array]:
     """Of the outputs that one element moves most, those with a wrong partial derivative, by tape and by
     difference."""
     differences, noise = _differences(problem, evaluator, element)
@@ -55,7 +55,7 @@ def _wrong(problem: Problem, evaluator: Evaluator, element: int) -> tuple[Array,
     return outputs[off], tapes[off], differences[off]
 
 
-def _differences(problem: Problem, evaluator: Evaluator, element: int) -> tuple[Array, Array]:
+def _differences(problem: Problem, evaluator: VariableEvaluator, element: int) -> tuple[Array, Array]:
     """∂f_i/∂x_j for all i by a central difference, [outputs], and its noise."""
     point = view(evaluator.point)
     step = problem.noise.finest ** (1 / 3) * float(magnitude(point).reshape(-1)[element])

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind, Note
-from gradcheck.report.findings import Variable
+from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict
 
 SAME = 1e-4

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import EMPTY, Band
 
 SCATTERED = 64

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring, Slices
 

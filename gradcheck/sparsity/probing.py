@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import EMPTY, Band, explained, foreseen, period
 from gradcheck.sparsity.colouring import Colouring, elementwise
 

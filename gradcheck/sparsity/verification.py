@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import foreseen
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.probing import Changed, ask

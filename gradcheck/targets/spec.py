@@ -31,8 +31,6 @@ class Built:
     """Weights that were freshly initialised although others were given."""
     indices: tuple[str, ...] = ()
     """Tensors that became whole numbers, for they are the indices of an embedding."""
-    trainable: int | None = None
-    """Number of trainable weights of a saved model."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,8 +142,7 @@ class ModelSpec(TargetSpec):
         if self.loss is not None and self.y is not None:
             name, last = f"{self.loss}({model.name})", loss_on(self.loss, self.y)
         target = keras.target(model, self.tensors, training=self.training, last=last, name=name)
-        weights = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
-        return Built(target, indices=_indices(self.tensors, target), trainable=weights)
+        return Built(target, indices=_indices(self.tensors, target))
 
 
 def _indices(given: Mapping[str, Array], target: Target) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from gradcheck.arrays.large import spans, view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.compressed import Differences
+from gradcheck.differences.stencils import Estimate
 from gradcheck.differences.steps import Steps
 from gradcheck.function.nearby import Conditioning
 from gradcheck.function.problem import Problem
@@ -86,6 +87,10 @@ class FirstPass:
     record: Record
     left: Array
     """Flat indices of the elements whose slope is not settled."""
+    near: Estimate
+    """What is known of those."""
+    lost: Array
+    """Places in `left` where rounding, not curvature, is why that is too little."""
 
 
 @dataclass(frozen=True)

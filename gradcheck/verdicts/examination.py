@@ -15,7 +15,7 @@ from gradcheck.sparsity.colouring import Colouring, flat_indices
 from gradcheck.sparsity.verification import stands
 from gradcheck.verdicts.candidate import Candidate, Confirmed, FirstPass, Settled
 from gradcheck.verdicts.first_pass import first_pass
-from gradcheck.verdicts.ladders import look, look_thoroughly
+from gradcheck.verdicts.ladders import look, look_from_afar, look_thoroughly
 from gradcheck.verdicts.standing_still import bound_saturated
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -64,8 +64,13 @@ def _stands(first: FirstPass) -> bool:
 def settle(first: FirstPass) -> Settled:
     """Take ladders of steps for what the first pass left open: in groups, then alone."""
     record, colouring = first.record, first.colouring
-    candidate = first.candidate.at_scale(record.so_far.scale())
-    judged, left = record.so_far, first.left
+    candidate = first.candidate.at_scale(max(first.candidate.rule.scale, record.so_far.scale()))
+    judged, left, lost = record.so_far, first.left, first.lost
+    if lost.size:
+        found, open_ = look_from_afar(candidate, colouring, left[lost], first.near.take(lost))
+        closed = np.delete(np.arange(lost.size), open_)
+        record.write(left[lost[closed]], found.take(closed))
+        left = np.delete(left, lost[closed])
     good = judged.bound[left] <= np.minimum(
         candidate.rule.limit * judged.size[left], FAINT * candidate.rule.scale
     )

@@ -39,6 +39,8 @@ class Judgement(Columns):
     """Where the one-sided slopes differ."""
     one_sided: Array
     """Where only one side of the point lies in the function's domain."""
+    along: Array
+    """Where the verdict comes from directions: there is no difference of the element's own."""
 
     @staticmethod
     def none(count: int = 0) -> Judgement:
@@ -51,6 +53,7 @@ class Judgement(Columns):
             np.zeros(count, np.float32),
             np.zeros(count),
             np.zeros(count),
+            np.zeros(count, bool),
             np.zeros(count, bool),
             np.zeros(count, bool),
         )
@@ -85,15 +88,19 @@ class Judgement(Columns):
 
         return np.concatenate(each(found, spans(self.verdicts.size)))
 
+    def seen(self, part: slice = slice(None)) -> Array:
+        """Mask of the elements that match and move something."""
+        moves = (self.size[part] > 0) | (self.bound[part] > 0)
+        return np.asarray((self.verdicts[part] == ElementVerdict.MATCH) & moves)
+
     def sensitivity(self) -> Array:
         """For the elements that match and move something, the smallest error that would have been a mismatch
         as a share of S; infinite where nothing would have been seen."""
 
         def found(part: slice) -> Array:
-            size, bound = self.size[part], self.bound[part]
-            seen = (self.verdicts[part] == ElementVerdict.MATCH) & ((size > 0) | (bound > 0))
+            seen, size = self.seen(part), self.size[part]
             with np.errstate(divide="ignore"):
-                return np.asarray(np.maximum(self.tolerance[part], bound)[seen] / size[seen])
+                return np.asarray(np.maximum(self.tolerance[part], self.bound[part])[seen] / size[seen])
 
         return np.concatenate(each(found, spans(self.verdicts.size)))
 

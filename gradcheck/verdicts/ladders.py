@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.differences.stencils import Estimate, Level
+from gradcheck.differences.stencils import Estimate, Level, romberg
 from gradcheck.differences.step_selection import by_ladders, settle
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.verdicts.candidate import Candidate
@@ -28,6 +28,34 @@ Look = Callable[[Candidate, Colouring, Array], Judgement]
 def look(candidate: Candidate, colouring: Colouring, flat: Array) -> Judgement:
     """Judge the elements at `flat` by slopes at many steps."""
     return _in_chunks(_look, candidate, colouring, flat)
+
+
+def look_from_afar(
+    candidate: Candidate, colouring: Colouring, flat: Array, near: Estimate
+) -> tuple[Judgement, Array]:
+    """Judge the elements at `flat` by large steps with extrapolation, where those agree with what is known
+    from `near`; also the places in `flat` that are still open."""
+    judged, left = Judgement.none(flat.size), np.arange(flat.size)
+    for steps in candidate.steps.farther(flat):
+        if not left.size:
+            break
+        open_, own = flat[left], candidate.tape[:, flat[left]]
+        levels = [
+            Level(
+                candidate.differences.of_elements(colouring, open_, step[left], plain=False),
+                step[left],
+                step[left],
+            )
+            for step in steps
+        ]
+        estimate, known = romberg(levels, candidate.rule.rtol), near.take(left)
+        with np.errstate(invalid="ignore"):
+            agrees = np.abs(estimate.value - known.value) <= estimate.bound + known.bound
+        estimate = replace(estimate, bound=np.where(agrees, estimate.bound, np.inf))
+        found = judge_most(estimate, own, candidate.rule)
+        judged = judged.put(left, found)
+        left = left[unsettled(estimate, found, own, candidate.rule)]
+    return judged, left
 
 
 def look_thoroughly(candidate: Candidate, colouring: Colouring, flat: Array) -> Judgement:

@@ -14,6 +14,7 @@ from gradcheck.verdicts import own_dtype
 from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
 from gradcheck.verdicts.rule import ROUNDED
+from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 
@@ -58,6 +59,8 @@ class Outcome:
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[Note, ...] = ()
     """What is said of the check as a whole."""
+    directions: Summary | None = None
+    """How much was checked along signed directions."""
 
     @property
     def verdict(self) -> ElementVerdict:
@@ -85,18 +88,19 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
     found, said = own_dtype.repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said
     if (closed := problem.closed_forms.get(name)) is not None:
-        opinions.append(_closed_form(problem, base, closed.reshape(-1), natural))
+        opinions.append(_closed_form(problem, number, base, closed.reshape(-1), natural))
     judgement = combined(base, opinions)
     return VariableOutcome(
         name, candidate.shape, judgement, reason(judgement, opinions), candidate.rule.limit, tuple(notes)
     )
 
 
-def _closed_form(problem: Problem, base: Judgement, closed: Array, natural: Array) -> Opinion:
+def _closed_form(problem: Problem, number: int, base: Judgement, closed: Array, natural: Array) -> Opinion:
     """The elements whose difference is off the textbook's gradient."""
     # Where the function has saturated the formula still knows a slope that no difference can see.
     unseen = ROUNDED * problem.noise.coarsest * natural
-    apart = np.abs(closed - base.difference)
+    # Directions bound how far the tape is off.
+    apart = np.abs(closed - np.where(base.along, problem.exact_tape.columns(number)[0], base.difference))
     wrong = np.flatnonzero(base.checked & ~(apart <= base.tolerance + unseen))
     return Opinion(Source.CLOSED_FORM, wrong, ElementVerdict.MISMATCH)
 
@@ -118,8 +122,8 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
         )
     if (untold := judged.having(ElementVerdict.INCONCLUSIVE)).size:
         said.append(
-            f"{untold.size:,} elements could not be judged (first: {index(untold)}): the difference there is "
-            f"known to ± {float(judged.bound[untold[0]]):.2g} only."
+            f"{untold.size:,} elements could not be judged (first: {index(untold)}): "
+            f"{_uncertain(judged, int(untold[0]))}."
         )
     if (faint := judged.faint(limit)).size:
         said.append(
@@ -127,3 +131,10 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
             f"{float(judged.bound[faint].max()):.2g} could not be seen)."
         )
     return [Note(Kind.WARNING, text, name) for text in said]
+
+
+def _uncertain(judged: Judgement, flat: int) -> str:
+    bound = float(judged.bound[flat])
+    if judged.along[flat]:
+        return f"an error of up to {bound:.2g} would not have been seen along directions"
+    return f"the difference there is known to ± {bound:.2g} only"

@@ -70,6 +70,7 @@ def judge_most(estimate: Estimate, tape: Array, rule: Rule) -> Judgement:
         estimate.size,
         np.zeros(plain.size, bool),
         estimate.one_sided,
+        np.zeros(plain.size, bool),
     )
     others = np.flatnonzero(~plain)
     if others.size:
@@ -113,6 +114,7 @@ def judge(
         estimate.size,
         np.asarray(corner),
         estimate.one_sided,
+        np.zeros(corner.size, bool),
     )
 
 

@@ -98,7 +98,9 @@ def _range(problem: Problem, confirmed: Confirmed, wrong: Array) -> tuple[Array,
 def together(problem: Problem, examined: Sequence[Examined]) -> list[list[Opinion]]:
     """For each variable, the kinks where the tape's slope along a direction that keeps ties is wrong."""
     found: list[list[Opinion]] = [[] for _ in examined]
-    kinks = [one.judgement.having(ElementVerdict.KINK) for one in examined]
+    judged = [one.judgement for one in examined]
+    # Directions have shown that the tape is the limit of gradients on one side.
+    kinks = [np.flatnonzero((one.verdicts == ElementVerdict.KINK) & ~one.along) for one in judged]
     if not any(where.size for where in kinks):
         return found
     for tie in TIES.values():

@@ -97,6 +97,7 @@ def test_no_two_places_draw_with_one_key(monkeypatch: pytest.MonkeyPatch, full: 
     check(distorted(tf.nn.relu, lambda g: g + 2), {"x": np.array([0.0, 1.0])})
     check(tf.nn.elu, {"x": np.full(5000, -40.0)})
     check(lambda x: tf.nn.relu(x) @ normal(4, 4), {"x": np.zeros((3, 4))}, order=2, mode="both")
+    check(lambda x: tf.reduce_sum(tf.sin(x)), {"x": normal(60)}, method="directions")
     check(lambda x: tf.sin(3e4 * x), {"x": normal(20).astype(np.float32)}, mode="both")
 
     assert {key: found for key, found in places.items() if len(found) > 1} == {}

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,18 @@ class Work:
     function: str
     """Name of a function in `tensorflow_functions` and, for peers, in `torch_functions`."""
     peers: tuple[str, ...] = ()
+    method: str = "auto"
 
 
+def weights(*sizes: int) -> dict[str, tuple[int, ...]]:
+    """The weights of a perceptron"""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, (rows, columns) in enumerate(pairwise(sizes)):
+        shapes |= {f"w{number}": (rows, columns), f"b{number}": (columns,)}
+    return shapes
+
+
+ALL = ("tf", "torch slow")
 POOL = ("tf", "torch slow", "torch fast")
 WORK = (
     Work("max_pool1d, 16,384 elements", {"x": (4, 512, 8)}, "pool", POOL),
@@ -49,6 +60,19 @@ WORK = (
     Work("layer normalisation, 1 M elements", {"x": (1024, 1024)}, "norm"),
     Work("dense 8×1024 · 1024×1024", {"x": (8, 1024), "w": (1024, 1024)}, "dense"),
     Work("opaque, 4,096 elements", {"x": (4096,)}, "opaque", ("tf",)),
+    Work("perceptron, 17,802 weights", weights(128, 128, 10), "perceptron", ALL),
+    Work("perceptron, 662,026 weights", weights(256, 512, 512, 512, 10), "perceptron"),
+    Work(
+        "perceptron, 4,938 weights, elementwise",
+        weights(32, 64, 32, 18, 10),
+        "perceptron",
+        ALL,
+        "elementwise",
+    ),
+    Work("GRU of 16 units, 4×20×8", {"x": (4, 20, 8)}, "GRU"),
+    Work("LSTM of 16 units, 4×20×8", {"x": (4, 20, 8)}, "LSTM"),
+    Work("foldl over 60 steps, 4×4", {"x": (60, 2, 4)}, "foldl"),
+    Work("CTC loss, 48 logits in float32", {"x": (2, 6, 4)}, "ctc"),
 )
 
 
@@ -69,21 +93,68 @@ def tensorflow_functions(name: str) -> Callable[..., Any]:
         "gelu": lambda x: tf.nn.gelu(x),
         "norm": norm,
         "opaque": lambda x: tf.tanh(tf.linalg.matvec(mixing, x)),
+        "perceptron": perceptron(
+            lambda a, b: tf.nn.relu(a) if b else a,
+            lambda logits, labels: tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            ),
+            tf.constant,
+        ),
+        "foldl": lambda x: tf.foldl(
+            lambda state, step: tf.tanh(state @ tf.constant(RECURRENT) + step), x, tf.zeros((2, 4), x.dtype)
+        ),
+        "ctc": lambda x: tf.nn.ctc_loss(
+            np.array([[1, 2], [2, 1]]), x, [2, 2], [6, 6], logits_time_major=False, blank_index=0
+        ),
     }
+    if name in ("GRU", "LSTM"):
+        import keras
+
+        return getattr(keras.layers, name)(16)  # type: ignore[no-any-return]
     return functions[name]
+
+
+RECURRENT = np.random.default_rng(0).standard_normal((4, 4)) / 2
+SAMPLES = 64
+
+
+def perceptron(
+    activation: Callable[[Any, bool], Any], loss: Callable[[Any, Any], Any], constant: Callable[[Any], Any]
+) -> Callable[..., Any]:
+    """The cross-entropy of a perceptron on 64 samples by its weights"""
+
+    def function(*values: Any) -> Any:
+        random = np.random.default_rng(0)
+        hidden = constant(random.standard_normal((SAMPLES, values[0].shape[0])))
+        labels = constant(random.integers(0, int(values[-1].shape[0]), SAMPLES))
+        for number in range(0, len(values), 2):
+            hidden = activation(hidden @ values[number] + values[number + 1], number + 2 < len(values))
+        return loss(hidden, labels)
+
+    return function
 
 
 def torch_functions() -> dict[str, Callable[..., Any]]:
     """The functions that torch is asked for."""
     import torch
 
-    return {"pool": lambda x: torch.nn.functional.max_pool1d(x.transpose(1, 2), 3, 1).transpose(1, 2)}
+    return {
+        "pool": lambda x: torch.nn.functional.max_pool1d(x.transpose(1, 2), 3, 1).transpose(1, 2),
+        "perceptron": perceptron(
+            lambda a, b: torch.relu(a) if b else a, torch.nn.functional.cross_entropy, torch.tensor
+        ),
+    }
 
 
 def draw(work: Work) -> dict[str, Array]:
-    """Standard normal inputs."""
+    """Standard normal inputs; weights of a perceptron in the scale of He's initialisation."""
     generator = np.random.default_rng(1)
-    return {name: generator.standard_normal(shape) for name, shape in work.inputs.items()}
+    dtype = np.float32 if work.function in ("ctc", "GRU", "LSTM") else np.float64
+    scale = {name: np.sqrt(2 / shape[0]) if name[0] == "w" else 1.0 for name, shape in work.inputs.items()}
+    if work.function != "perceptron":
+        scale = dict.fromkeys(scale, 1.0)
+    found = {name: generator.standard_normal(shape) * scale[name] for name, shape in work.inputs.items()}
+    return {name: array.astype(dtype) for name, array in found.items()}
 
 
 # One run, in a process of its own.
@@ -103,7 +174,7 @@ def run_gradcheck(work: Work) -> dict[str, Any]:
     times, evaluations = [], 0
     for _ in range(2):
         started = time.perf_counter()
-        report = gradcheck.check(function, inputs)
+        report = gradcheck.check(function, inputs, method=work.method)
         times.append(time.perf_counter() - started)
         assert report.passed and all(variable.coverage == 1 for variable in report.variables), str(report)
         evaluations = report.evaluations

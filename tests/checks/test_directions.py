@@ -1,8 +1,10 @@
-"""Random directions: what they find of what a budget leaves out, and that right gradients pass."""
+"""The check along directions: when it is made, what it says, and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,70 +12,244 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
-from tests.parameters import among, named
-from tests.saying import normal
+from gradcheck.arrays.types import Array
+from gradcheck.checks import directions
+from gradcheck.progress import Forecast, Progress
+from gradcheck.render.plain import to_npz
+from tests.corpus.case import Broken, Function, distorted
+from tests.parameters import every, named
+from tests.saying import lines, told
 
-SHAPE = 30, 40
-
-
-def doubled_at(row: int, column: int) -> Any:
-    """x @ w, with one element of the gradient of w twice what it should be"""
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def product(x: Any, w: Any) -> Any:
-        def gradient(r: Any) -> Any:
-            twice = tf.ones_like(w) + tf.scatter_nd([[row, column]], tf.ones(1, w.dtype), w.shape)
-            return tf.matmul(r, w, transpose_b=True), twice * tf.matmul(x, r, transpose_a=True)
-
-        return x @ w, gradient
-
-    return product
+SIZES = (40, 30, 8)
+"""A perceptron of 1,478 weights: more than are moved one by one."""
 
 
-def within(function: Callable[..., Any], budget: float = 2) -> Report:
-    return check(function, {"x": normal(4, SHAPE[0]), "w": normal(*SHAPE, seed=1)}, wrt="w", budget=budget)
+def loss(activation: Any = tf.nn.relu, sizes: tuple[int, ...] = SIZES) -> tuple[Function, dict[str, Array]]:
+    """The cross-entropy of a perceptron by its weights"""
+    random = np.random.default_rng(0)
+    x, labels = random.standard_normal((32, sizes[0])), random.integers(0, sizes[-1], 32)
+    weights = {}
+    for number, (rows, columns) in enumerate(pairwise(sizes)):
+        weights[f"w{number}"] = random.standard_normal((rows, columns)) * np.sqrt(2 / rows)
+        weights[f"b{number}"] = 0.1 * random.standard_normal(columns)
+
+    def function(*values: Any) -> Any:
+        hidden = tf.constant(x, values[0].dtype)
+        for number in range(0, len(values), 2):
+            hidden = hidden @ values[number] + values[number + 1]
+            hidden = activation(hidden) if number + 2 < len(values) else hidden
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=hidden))
+
+    return function, weights
 
 
-@pytest.mark.parametrize("place", named([(0, 0), (17, 23), (29, 39)], str, among({(17, 23)})))
-def test_one_wrong_element_outside_the_sample_is_found_and_named(place: tuple[int, int]) -> None:
-    sample = within(tf.matmul).variables[0].verdicts
-    # The sample follows from the seed and the shapes alone.
-    assert sample[place] == ElementVerdict.UNCHECKED
-    report = within(doubled_at(*place))
-    (variable,) = report.variables
+def one_wrong(place: tuple[int, int], factor: float) -> Function:
+    """The perceptron with one element of w0 off by a factor"""
+    function, weights = loss()
+    factors = np.ones(weights["w0"].shape)
+    factors[place] = factor
+    return distorted(function, lambda g: g * factors)
+
+
+@cache
+def right() -> Report:
+    return check(*loss())
+
+
+def counts(report: Report, name: str) -> dict[str, int]:
+    (variable,) = (variable for variable in report.variables if variable.name == name)
+    return {label: count for label, count in variable.counts.items() if count}
+
+
+def test_many_elements_go_along_directions_by_themselves() -> None:
+    report = right()
+
+    assert report.verdict is Verdict.PASS, told(report)
+    assert report.directions is not None
+    assert report.directions.elements >= 1_400
+    assert report.directions.one_by_one < 120
+    assert report.evaluations < 2_500, "one by one takes 12,000"
+    assert all(variable.coverage == 1.0 for variable in report.variables)
+    assert counts(report, "w0") == {"match": 1200}
+
+
+def test_few_elements_are_moved_one_by_one_as_before() -> None:
+    function, weights = loss(sizes=(10, 8, 5))
+    report = check(function, weights)
+    assert report.directions is None
+    assert all(variable.along is None and variable.sensitivity is None for variable in report.variables)
+
+
+def test_the_method_is_what_was_asked_for() -> None:
+    function, weights = loss(sizes=(10, 8, 5))
+
+    along, alone = (check(function, weights, method=method) for method in ("directions", "elementwise"))
+
+    assert along.directions is not None
+    assert alone.directions is None
+    assert along.verdict is alone.verdict is Verdict.PASS
+    assert check(*loss(), method="elementwise").directions is None
+
+
+def test_rows_hold_differences_of_their_own() -> None:
+    for variable in right().variables:
+        rows = variable.rows(20)
+        assert rows
+        assert all(np.isfinite(variable.difference[index]) for index in rows)
+    assert "nan" not in str(right())
+
+
+def test_the_report_says_what_was_done() -> None:
+    said = str(right())
+    found = right().directions
+    assert found is not None
+    assert f"{found.one_by_one} of {found.elements:,} elements were moved one by one" in said
+    assert f"20 signed directions in each of {found.strata} strata" in said
+    assert "missed with a chance of 1 in 1,048,576" in said
+
+
+def test_json_and_arrays_have_the_sensitivity() -> None:
+    document: dict[str, Any] = right().to_dict()
+    assert document["directions"]["directions"] == 20
+    assert document["directions"]["chance"] == 2.0**-20
+    (first, *_) = document["variables"]
+    assert first["coverage"] == 1.0
+    assert 0 < first["one_by_one"] < 120
+    assert 0 < first["sensitivity"]["median"] <= first["sensitivity"]["most"] <= first["sensitivity"]["worst"]
+    assert first["sensitivity"]["worst"] <= 1e-3
+
+    saved = np.load(io.BytesIO(to_npz(right())))
+
+    assert saved["w0.sensitivity"].shape == (40, 30)
+    assert np.nanmax(saved["w0.sensitivity"]) == first["sensitivity"]["worst"]
+
+
+def test_the_seed_decides_on_the_report() -> None:
+    again, other = check(*loss()), check(*loss(), seed=1)
+    assert again.evaluations == right().evaluations
+    for variable, same, different in zip(right().variables, again.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(variable.difference, same.difference)
+        np.testing.assert_array_equal(variable.along, same.along)
+        if variable.name == "w0":
+            assert variable.along is not None
+            assert (variable.along != different.along).any()
+
+
+@pytest.mark.parametrize("factor", named([1.001, 0.0, -1.0], str, every(3)))
+def test_one_wrong_weight_is_named_and_no_other(factor: float) -> None:
+    report = check(one_wrong((17, 4), factor), loss()[1])
+
     assert report.verdict is Verdict.FAIL
-    assert [tuple(i) for i in np.argwhere(variable.verdicts == ElementVerdict.MISMATCH)] == [place]
-    np.testing.assert_allclose(variable.tape[place], 2 * variable.difference[place], rtol=1e-6)
-    count = int(variable.checked.sum())
-    assert count < variable.verdicts.size / 10
-    line = f"w: only one of the elements checked is wrong, {list(place)} (1 of {count} checked elements fail)"
-    assert report.diagnosis == (line,)
-    assert report.comparisons[0].verdict is ElementVerdict.MISMATCH
+    (variable, *others) = report.variables
+    assert np.argwhere(variable.verdicts == ElementVerdict.MISMATCH).tolist() == [[17, 4]]
+    assert all(other.verdict is ElementVerdict.MATCH for other in others)
+    assert variable.worst_index == (17, 4)
+    assert report.evaluations <= 3 * right().evaluations
 
 
-def test_a_right_gradient_agrees_along_every_direction() -> None:
-    report = within(tf.matmul)
-    assert report.verdict is Verdict.PASS
-    assert report.comparisons[0].verdict is ElementVerdict.MATCH
-    assert 0 < report.variables[0].coverage < 0.1
-    # A pair of evaluations for each of eight directions at five steps, at least.
-    assert report.evaluations > 80
+def test_a_wrong_layer_does_not_hold_up_the_others() -> None:
+    function, weights = loss()
+    report = check(distorted(function, lambda g: 1.0001 * g, 2), weights)
 
-
-@pytest.mark.parametrize("function", [tf.nn.relu, tf.abs], ids=["relu", "abs"])
-def test_corners_at_the_point_are_no_mistake(function: Callable[..., Any]) -> None:
-    """Half of the elements are 0, so that every direction runs into their corners."""
-    x = np.where(normal(30, 30) > 0, normal(30, 30, seed=1), 0.0)
-    report = check(lambda x: function(x) @ tf.ones_like(x), {"x": x}, budget=4)
-    assert 0 < report.variables[0].coverage < 0.5
-    assert report.verdict is Verdict.PASS, str(report)
-
-
-def test_an_error_in_every_element_is_seen_however_small_the_sample() -> None:
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def softplus(x: Any) -> Any:
-        return tf.nn.softplus(x) @ tf.ones_like(x), lambda r: 1.0001 * (r @ tf.ones_like(x)) * tf.sigmoid(x)
-
-    report = check(softplus, {"x": normal(30, 30)}, budget=2)
     assert report.verdict is Verdict.FAIL
-    assert report.comparisons[0].verdict is ElementVerdict.MISMATCH
+    assert counts(report, "w1")["mismatch"] >= 5
+    assert counts(report, "w0") == {"match": 1200}
+    assert report.evaluations <= 3 * right().evaluations
+
+
+def test_a_gradient_of_none_fails() -> None:
+    function, weights = loss()
+
+    def stopped(w0: Any, *others: Any) -> Any:
+        return function(tf.stop_gradient(w0), *others)
+
+    report = check(stopped, weights)
+    assert report.verdict is Verdict.FAIL
+    assert "no gradient" in lines(report)
+
+
+def test_a_gradient_that_is_not_finite_fails_where_it_is_not() -> None:
+    function, weights = loss()
+    broken = np.ones((40, 30))
+    broken[3, 5] = np.nan
+    report = check(distorted(function, lambda g: g * broken), weights)
+    assert counts(report, "w0") == {"match": 1199, "nonfinite": 1}
+
+
+def test_a_gradient_that_ignores_its_upstream_fails() -> None:
+    function, weights = loss()
+
+    def backward(upstream: Any, *values: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            found = function(*values)
+        return tape.gradient(found, values)
+
+    assert check(Broken(function, backward), weights).verdict is Verdict.FAIL
+
+
+def test_dead_units_and_zero_biases_pass() -> None:
+    """Corners at the point in hundreds of elements: padding rows before a relu with zero biases."""
+    function, weights = loss()
+    weights = weights | {"b0": np.zeros(30), "b1": np.zeros(8)}
+    weights["w0"][:, :5] = 0
+    report = check(function, weights)
+    assert report.verdict is Verdict.PASS, told(report)
+    assert counts(report, "w0").get("kink", 0) >= 200 * 0.5
+
+
+def test_evaluations_do_not_grow_with_the_size() -> None:
+    small, large = (check(*loss(tf.nn.tanh, sizes)).evaluations for sizes in ((40, 30, 8), (200, 200, 10)))
+    assert large < 2 * small
+
+
+class Seen(Progress):
+    def __init__(self) -> None:
+        self.planned: list[Forecast] = []
+        self.elements = 0
+
+    def start(self, ahead: Forecast) -> None:
+        self.planned.append(ahead)
+
+    def advance(self, elements: int, evaluations: int) -> None:
+        self.elements += elements
+
+
+def test_directions_show_on_the_bar() -> None:
+    from gradcheck.checking import check_target
+    from gradcheck.settings import Settings
+    from gradcheck.targets.function import Target
+
+    seen = Seen()
+    function, weights = loss()
+    check_target(Target("f", function, weights), Settings(), progress=seen)
+    (planned,) = seen.planned
+    assert planned.evaluations >= directions.USUAL
+    assert seen.elements >= 0.9 * planned.elements
+
+
+def test_a_budget_that_pays_for_directions_leaves_nothing_out() -> None:
+    enough, little = (check(*loss(), budget=budget) for budget in (5_000, 300))
+    assert enough.directions is not None
+    assert all(variable.coverage == 1 for variable in enough.variables)
+    assert little.directions is None
+    assert min(variable.coverage for variable in little.variables) < 0.5
+    assert "within the budget" in lines(little)
+
+
+def test_corners_that_no_side_explains_are_moved_one_by_one() -> None:
+    """The sign of 0 is 0: a tape between the slopes, and the limit of no gradients."""
+    function, weights = loss()
+    weights["b0"][::3] = 0
+    weights["w1"][5, :4] = 0
+
+    def penalised(*values: Any) -> Any:
+        return function(*values) + 0.01 * tf.add_n([tf.reduce_sum(tf.abs(value)) for value in values])
+
+    report = check(penalised, weights)
+
+    assert report.verdict is Verdict.PASS, told(report)
+    assert counts(report, "b0")["kink"] == 10
+    assert counts(report, "w1")["kink"] == 4
+    assert counts(report, "w0") == {"match": 1200}
+    assert report.evaluations < 6_000

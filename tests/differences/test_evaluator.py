@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.differences import evaluator
-from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring, elementwise
@@ -29,9 +29,9 @@ def primal(function: Function, x: Array = X) -> Primal:
 
 def made(
     function: Function, x: Array = X, memory: int | None = None, meter: Meter | None = None
-) -> Evaluator:
+) -> VariableEvaluator:
     whole = primal(function, x)
-    return Evaluator(whole, 0, whole.at_point().numpy(), meter or Meter(), memory)
+    return VariableEvaluator(whole, 0, whole.at_point().numpy(), meter or Meter(), memory)
 
 
 def untraceable(x: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import Sums, Weighted
 from gradcheck.differences.groups import PIECE, MovedGroups, Sides
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.colouring import Colouring, alike, flat_indices
 from tests.differences.by_loops import assert_same, by_loops, weighted
 from tests.sparsity.by_definition import CASES, elements, owned

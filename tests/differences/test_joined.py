@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import gradcheck
 from gradcheck.arrays.large import LARGE, Movable, view
-from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.differences.joined import Axes, Joined, joinable
 from gradcheck.function.primal import Meter, Primal
@@ -47,8 +47,8 @@ def colourings(whole: Primal) -> list[Colouring]:
     return found
 
 
-def evaluator(whole: Primal, number: int = 0) -> Evaluator:
-    return Evaluator(whole, number, whole.at_point().numpy(), Meter())
+def evaluator(whole: Primal, number: int = 0) -> VariableEvaluator:
+    return VariableEvaluator(whole, number, whole.at_point().numpy(), Meter())
 
 
 def joined_that_hold(whole: Primal, number: int) -> Joined | None:

@@ -151,6 +151,7 @@ VARIABLE = {
     "verdict": str,
     "counts": dict,
     "coverage": float,
+    "one_by_one": int,
     "max_abs_error": NUMBER,
     "max_rel_error": NUMBER,
     "elements": list,
@@ -184,12 +185,12 @@ def test_the_dictionary_has_the_documented_shape(name: str) -> None:
     found: Any = ALL[name]().to_dict()
     # Strict: json refuses what is no JSON value, and NaN.
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    holds(found, REPORT, {"precision", "sensitivity"})
+    holds(found, REPORT, {"precision", "sensitivity", "directions"})
     for variable_found in found["variables"]:
-        holds(variable_found, VARIABLE, {"reason"})
+        holds(variable_found, VARIABLE, {"reason", "sensitivity"})
         assert set(variable_found["counts"]) == {"match", "kink", "mismatch", "nonfinite", "inconclusive"}
         for element in variable_found["elements"]:
-            holds(element, ELEMENT, {"closed_form"})
+            holds(element, ELEMENT, {"closed_form", "sensitivity"})
             for number in (element["tape"], element["difference"], element["error"]):
                 assert not isinstance(number, str) or number in ("nan", "inf", "-inf")
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.colouring import Colouring, Rows, elementwise, flat_indices
 from gradcheck.sparsity.probing import PROBES, SMALL, colour
 from tests.corpus.case import Function

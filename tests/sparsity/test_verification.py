@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Output
+from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.verification import stands

@@ -1,0 +1,210 @@
+"""All elements of many groups along signed random directions over strata, and a sample one by one.
+
+The evaluations do not grow with the number of elements. Elements that directions do not resolve as well as a
+difference of one element has to be are taken in finer strata, and then one by one as long as they are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from gradcheck.arrays.streams import Stream, generator
+from gradcheck.arrays.types import Array
+from gradcheck.checks.row import Row
+from gradcheck.checks.search import NAMED, corners, suspects
+from gradcheck.checks.singles import Singles
+from gradcheck.checks.stratum import Places, Stratum
+from gradcheck.differences.directions import COUNT
+from gradcheck.differences.strata import set_apart
+from gradcheck.function.problem import Problem
+from gradcheck.progress import Forecast, Progress
+from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.along_directions import Slopes
+from gradcheck.verdicts.candidate import Candidate, Confirmed
+from gradcheck.verdicts.examination import examine
+from gradcheck.verdicts.summary import Summary
+from gradcheck.verdicts.verdict import Comparison
+
+FEW = 24
+"""Elements of a stratum below which they are moved one by one: that costs less than directions."""
+SAMPLE = 40
+"""Elements that are moved one by one in any case."""
+LEAST_SENSITIVE = 4
+"""Elements besides in which the largest error would not be seen."""
+LEFT_OVER = 128
+"""Elements that directions do not resolve which are moved one by one; of more, all are inconclusive."""
+DEEPEST = 4
+"""Times and one that a stratum is taken apart, for its variables or its corners."""
+CLOSELY = 4
+"""Mismatches of a variable that are confirmed by a thorough look, of some 90 evaluations each."""
+ROUNDS = 3
+"""Times that elements are put into ever finer strata."""
+STRATUM, BESIDES = 170, 600
+"""Evaluations of a stratum, and of what is moved one by one in a check that passes. Searches for wrong
+elements may take as many in all: with those that are named a failing check takes three times as many."""
+USUAL = 2000
+"""Evaluations that directions usually take."""
+SIDES = "tape along signed directions", "difference"
+
+
+def check(
+    problem: Problem, candidates: Sequence[Candidate], progress: Progress
+) -> tuple[list[Confirmed], Comparison, Summary]:
+    """Judge all elements of the candidates."""
+    row = Row.of(problem, candidates)
+    return _Check(row, progress).run()
+
+
+def ahead(others: Forecast, candidates: Sequence[Candidate]) -> Forecast:
+    """What lies ahead where some candidates are taken along directions as well."""
+    if not candidates:
+        return others
+    elements = sum(one.steps.point.size for one in candidates)
+    return Forecast(others.elements + elements, others.evaluations + USUAL, others.seconds)
+
+
+class _Check:
+    """One check along directions, of a row of n elements."""
+
+    def __init__(self, row: Row, progress: Progress) -> None:
+        self.row, self.progress, self.meter = row, progress, row.problem.meter
+        self.places, self.singles = Places(row), Singles(row)
+        count = row.tape.shape[1]
+        self.bound = np.full(count, np.inf)
+        """How far the tape of each element can be off, by directions."""
+        self.kinks, self.beside = np.zeros(count, bool), np.zeros(count, bool)
+        """Where the tape is another one on the other side of a corner at the point, and where directions were
+        taken on its own side."""
+        self.distances: list[Array] = []
+        self.tolerances: list[Array] = []
+        """Of all directions, less the errors of elements that were named."""
+        self.refuted = False
+        self.strata = self.named = 0
+        self.searches = BESIDES
+        """Evaluations left for searches."""
+
+    def run(self) -> tuple[list[Confirmed], Comparison, Summary]:
+        """Sample, strata, finer strata, and the verdicts that follow."""
+        row, singles = self.row, self.singles
+        left = np.flatnonzero(np.isfinite(row.tape).all(axis=0))
+        self._move(_sample(row))
+        for level in range(ROUNDS):
+            large, small = set_apart(row.elements.strata(left), FEW)
+            self._move(small)
+            self.searches += STRATUM * len(large) * (level == 0)
+            for number, chosen in enumerate(large):
+                self._stratum(chosen, (level, number))
+            before, left = left.size, left[~(row.resolved(self.bound) | singles.checked)[left]]
+            if self.refuted or left.size <= LEFT_OVER or left.size == before:
+                break
+        if left.size <= LEFT_OVER and not self.refuted:
+            self._move(left)
+        self._move(_least_sensitive(row, self.bound))
+        comparison = Comparison.of(
+            *SIDES, "all", np.concatenate([[], *self.distances]), np.concatenate([[], *self.tolerances])
+        )
+        summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, COUNT)
+        return row.confirmed(self.bound, self.kinks, self.beside, singles.judged), comparison, summary
+
+    def _move(self, flat: Array) -> None:
+        """Move some elements by themselves, those that were not yet."""
+        flat = np.sort(flat[~self.singles.checked[flat]])
+        for place, _, mine in self.row.elements.locate(flat):
+            candidate = self.row.candidates[place]
+            alone = elementwise(candidate.shape, len(self.row.problem.exact.outputs))
+            found = examine(candidate, alone, mine, Progress(), self.meter, CLOSELY).judgement.take(mine)
+            self.singles.note(mine + self.row.elements.starts[place], found)
+
+    def _stratum(self, chosen: Array, seeds: tuple[int, ...]) -> None:
+        """Bound the errors of one stratum, and look for the elements that put a direction off."""
+        self.strata += 1
+        found = self.places.stratum(chosen, seeds)
+        self.progress.advance(chosen.size, self.meter.count)
+        if found is None:
+            self._without_corners(chosen, seeds)
+            return
+        slopes = self._searched(found)
+        tolerance = self.row.tolerance[chosen]
+        refuted = bool(slopes.refuted(tolerance).any())
+        if refuted and self._by_variable(chosen, seeds):
+            return
+        self.refuted |= refuted
+        known = np.isfinite(slopes.estimate.bound[0])
+        self.distances.append(slopes.distance[0, known])
+        self.tolerances.append(slopes.tolerance(tolerance)[0, known])
+        bound = 2 * slopes.reach() / self.row.elements.size[chosen] + found.apart
+        self.bound[chosen] = np.minimum(self.bound[chosen], bound)
+        if found.kinks is not None:
+            self.beside[chosen], self.kinks[chosen] = True, found.kinks
+
+    def _without_corners(self, chosen: Array, seeds: tuple[int, ...]) -> None:
+        """Move the elements of a stratum that are at a corner by themselves, and take the others along
+        directions, where those elements are few."""
+        if len(seeds) > DEEPEST:
+            return
+        until = self.meter.count + 16 * LEFT_OVER
+        found = corners(self.places.directions(chosen, seeds), LEFT_OVER, self.meter, until)
+        if 0 < found.size < LEFT_OVER:
+            self._move(chosen[found])
+            self._stratum(np.delete(chosen, found), (*seeds, 1))
+
+    def _by_variable(self, chosen: Array, seeds: tuple[int, ...]) -> bool:
+        """Take a stratum that is off apart by variables, so that a right one is not held up by a wrong one;
+        False where there is but one, or searches have cost too much."""
+        parts = self.row.elements.parts(chosen)
+        if len(parts) == 1 or self.searches <= 0:
+            return False
+        before = self.meter.count
+        for number, part in enumerate(parts, start=2):
+            if part.size < FEW:
+                self._move(part)
+            else:
+                self._stratum(part, (*seeds, number))
+        self.searches -= self.meter.count - before
+        return True
+
+    def _searched(self, found: Stratum) -> Slopes:
+        """The slopes of a stratum without the errors of the elements that were found to be wrong."""
+        chosen, singles, beside = found.chosen, self.singles, found.kinks is not None
+        slopes = singles.taken_out(found.slopes, beside=beside)
+        while self.named < NAMED and self.searches > 0 and _worth_a_search(self.row, singles, slopes):
+            before = self.meter.count
+            suspected = chosen[suspects(slopes, NAMED - self.named, self.meter, before + self.searches)]
+            self.searches -= self.meter.count - before
+            fresh = suspected[~singles.checked[suspected]]
+            if not fresh.size:
+                break
+            self.named += fresh.size
+            self._move(fresh)
+            slopes = singles.taken_out(found.slopes, beside=beside)
+        return slopes
+
+
+def _worth_a_search(row: Row, singles: Singles, slopes: Slopes) -> bool:
+    """Whether there is more than rounding, that an element beyond its tolerance may have to do with."""
+    chosen = slopes.directions.chosen
+    if not slopes.seen().any() or any(map(singles.most_are_wrong, row.elements.parts(chosen))):
+        return False
+    error = 2 * slopes.reach() / row.elements.size[chosen]
+    return bool((error > row.tolerance[chosen]).any())
+
+
+def _sample(row: Row) -> Array:
+    """Some elements of every variable, drawn at random."""
+    random = generator(Stream.SINGLES, row.problem.settings.seed)
+    each = max(2, SAMPLE // len(row.candidates))
+    found = [
+        start + random.choice(int(stop - start), min(each, int(stop - start)), replace=False)
+        for start, stop in pairwise(row.elements.starts)
+    ]
+    return np.concatenate(found)
+
+
+def _least_sensitive(row: Row, bound: Array) -> Array:
+    """The elements in which an error has to be largest to be seen."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = np.nan_to_num(bound / row.elements.gradient, nan=0.0, posinf=0.0)
+    return np.argsort(-sensitivity, kind="stable")[:LEAST_SENSITIVE]

@@ -1,0 +1,116 @@
+"""Signed directions: their sizes, the slopes along them, and how seldom they miss an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck.arrays.types import Array
+from gradcheck.differences.contraction import Weighted
+from gradcheck.differences.directions import COUNT, SignedDirections
+from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.strata import Elements
+from gradcheck.function.primal import Meter
+from tests.corpus.case import Function
+from tests.posed import posed
+from tests.saying import normal
+
+EPS = 2.0**-52
+
+
+def directions(
+    function: Function, chosen: Array | None = None, seed: int = 0, count: int = COUNT, **inputs: Array
+) -> SignedDirections:
+    problem = posed(function, None, **inputs)
+    sizes = np.concatenate([np.ones(array.size) for array in inputs.values()])
+    elements = Elements(tuple(array.shape for array in inputs.values()), sizes, sizes)
+    numbers = tuple(range(len(inputs)))
+    evaluator = Evaluator(problem.exact, numbers, problem.base, Meter())
+    weighted = Weighted.of(problem.cotangents, problem.noise.noise, problem.noise.eps)
+    which = np.arange(sizes.size) if chosen is None else chosen
+    return SignedDirections(evaluator, numbers, weighted, elements, which, (seed,), count)
+
+
+def loss(x: Any, y: Any) -> Any:
+    return (
+        tf.reduce_sum(tf.sin(x) * 0.1) + tf.reduce_sum(tf.exp(0.1 * y)) + tf.reduce_sum(x) * tf.reduce_sum(y)
+    )
+
+
+def gradient(x: Array, y: Array) -> Array:
+    """Of `loss`, in closed form"""
+    return np.concatenate(
+        [(0.1 * np.cos(x) + y.sum()).reshape(-1), (0.1 * np.exp(0.1 * y) + x.sum()).reshape(-1)]
+    )
+
+
+X, Y = normal(5, 8), normal(13, seed=1)
+
+
+def test_moves_are_half_to_the_whole_of_the_scale_and_of_both_signs() -> None:
+    moves = directions(loss, x=X, y=Y).moves(np.arange(COUNT))
+
+    assert moves.shape == (COUNT, 53)
+    assert (np.abs(moves) >= 0.5).all()
+    assert (np.abs(moves) <= 1).all()
+    assert abs((moves > 0).mean() - 0.5) < 0.08
+    # Each direction is a draw of its own, whichever others are asked for.
+    np.testing.assert_array_equal(directions(loss, x=X, y=Y).moves(np.array([7])), moves[[7]])
+    assert (directions(loss, seed=1, x=X, y=Y).moves(np.array([7])) != moves[7]).all()
+
+
+@pytest.mark.parametrize("chosen", [None, np.array([0, 3, 39, 40, 52])])
+def test_slopes_are_those_of_the_closed_form(chosen: Array | None) -> None:
+    tested = directions(loss, chosen, x=X, y=Y)
+    which = np.arange(53) if chosen is None else chosen
+    cotangents = tested.weighted.cotangents
+
+    estimate, step = tested.settled(1 / 3, EPS, 1e-8)
+
+    expected = cotangents @ np.ones((1, 1)) * (tested.moves(np.arange(COUNT)) @ gradient(X, Y)[which])
+    assert estimate.value.shape == expected.shape == (len(cotangents), COUNT)
+    assert (np.abs(estimate.value - expected) <= estimate.bound).all()
+    assert (estimate.bound <= 1e-9 * np.abs(cotangents) * 20).all()
+    assert 1e-9 < step <= 2 / 3
+
+
+def test_evaluations_are_those_of_a_ladder_and_three_steps_for_each_other_direction() -> None:
+    tested = directions(loss, x=X, y=Y)
+
+    tested.settled(1 / 3, EPS, 1e-8)
+
+    # 28 pairs and 19 × 3 pairs, and the point itself in each batch.
+    assert 170 <= tested.evaluator._meter.count <= 180
+
+
+def test_of_a_corner_at_the_point_only_the_first_direction_is_taken() -> None:
+    tested = directions(lambda x: tf.reduce_sum(tf.abs(x)), x=np.zeros(30))
+
+    estimate, _ = tested.settled(1 / 3, EPS, 1e-8)
+
+    assert estimate.value.shape[1] == 1
+    assert (estimate.half > 0).all()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param(lambda random: np.zeros(12), id="none"),
+        pytest.param(lambda random: np.full(12, 3.0), id="as large"),
+        pytest.param(lambda random: np.array([-3.0] + [0.0] * 11), id="one that cancels"),
+        pytest.param(lambda random: 30 * random.standard_normal(12), id="larger"),
+        pytest.param(lambda random: 3 * 2.0 ** -np.arange(12), id="a series that reaches any sum"),
+    ],
+)
+def test_at_most_half_of_the_directions_miss_an_error(others: Any) -> None:
+    """|Σ e u| < |e_j| a_j / 2 in no more than half of 4,000 directions, whatever the other errors are."""
+    random = np.random.default_rng(0)
+    tested = directions(lambda x: tf.reduce_sum(x), count=4000, x=np.zeros(13))
+    errors = np.concatenate([[3.0], others(random)])
+
+    sums = np.abs(tested.moves(np.arange(4000)) @ errors)
+
+    assert (sums < 1.5).mean() <= 0.5 + 5 * 0.5 / np.sqrt(4000)

@@ -1,0 +1,1 @@
+"""Losses of networks drawn at random, with right gradients and with wrong ones."""

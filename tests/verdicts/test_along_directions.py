@@ -1,0 +1,66 @@
+"""What slopes along directions say: bounds that hold, and refutations that are no accident."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck.arrays.types import Array
+from gradcheck.verdicts.along_directions import Slopes
+from tests.differences.test_directions import EPS, directions
+from tests.parameters import every, named
+from tests.saying import normal
+
+SIZE = 200
+TRUE = normal(SIZE)
+
+
+def slopes(tape: Array, seed: int = 0) -> Slopes:
+    tested = directions(lambda x: tf.reduce_sum(TRUE * tf.sin(x)), seed=seed, x=np.zeros(SIZE))
+    return Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS)
+
+
+@pytest.mark.parametrize("seed", named(range(20), str, every(5)))
+def test_no_error_is_larger_than_the_reach_says(seed: int) -> None:
+    """|e_j| ≤ 2 max (r + b) / a_j for every element; a million to one for each."""
+    random = np.random.default_rng(seed)
+    error = random.standard_normal(SIZE) * (random.uniform(size=SIZE) < 10.0 ** -random.integers(0, 3))
+
+    found = slopes(TRUE + error, seed)
+
+    # The loudest cotangent is the last one; the error of that of the first is as much smaller.
+    assert np.abs(error).max() <= 2 * found.reach()
+
+
+def test_errors_within_their_tolerances_are_not_refuted() -> None:
+    tolerance = np.full(SIZE, 1e-3)
+    for seed in range(5):
+        signs = np.random.default_rng(seed).choice([-1.0, 1.0], SIZE)
+        assert not slopes(TRUE + tolerance * signs, seed).refuted(5 * tolerance).any()
+
+
+def test_an_error_beyond_all_tolerances_is_refuted_along_every_direction() -> None:
+    error = np.zeros(SIZE)
+    error[17] = 0.1
+    assert slopes(TRUE + error).refuted(np.full(SIZE, 1e-6)).all()
+
+
+def test_known_errors_are_taken_out() -> None:
+    error = np.zeros(SIZE)
+    error[17] = 0.1
+    found = slopes(TRUE + error)
+    cotangents = found.directions.weighted.cotangents
+
+    left = found.without(cotangents[:, :1] * error)
+
+    assert found.seen().all()
+    assert not left.seen().any()
+    assert left.reach() < 1e-9
+
+
+def test_what_is_not_finite_bounds_nothing() -> None:
+    tested = directions(lambda x: tf.reduce_sum(tf.math.log(x - 1)), x=1 + 1e-15 * np.arange(1, 9))
+    found = Slopes.along(tested, np.zeros((len(tested.weighted.cotangents), 8)), 1 / 3, EPS)
+    assert found.reach() == np.inf
+    assert not found.refuted(np.zeros(8)).any()

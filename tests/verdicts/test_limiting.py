@@ -1,0 +1,64 @@
+"""Limiting gradients: the side of many corners at once that a tape took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.verdicts.limiting import CLOSEST, agrees, side_of_the_tape, tape_at
+from tests.corpus.case import Broken
+from tests.posed import posed
+from tests.saying import normal
+
+IMAGES = np.where(np.arange(8)[None, :, None, None] < 4, 0.0, normal(3, 8, 8, 2, seed=1))
+KERNEL = normal(3, 3, 2, 4, seed=2) / 3
+
+
+def network(kernel: Any, bias: Any) -> Any:
+    """Images with a constant background: with zero biases many outputs of the convolution are exactly 0"""
+    hidden = tf.nn.relu(tf.nn.conv2d(tf.constant(IMAGES), kernel, 1, "SAME") + bias)
+    return tf.reduce_sum(tf.nn.max_pool2d(hidden, 2, 2, "VALID") ** 2) + tf.reduce_sum(hidden)
+
+
+def test_the_tape_of_relu_is_the_one_with_smaller_biases() -> None:
+    """relu′(0) = 0 in TensorFlow."""
+    problem = posed(network, kernel=KERNEL, bias=np.zeros(4))
+
+    side = side_of_the_tape(problem)
+
+    kernel, bias = side.moves
+    assert (bias < 0).all()
+    assert (kernel == 0).all()
+    assert agrees(problem, tape_at(problem, side.values(problem, CLOSEST)), CLOSEST).all()
+    # With larger biases the units of the background are on: that changes the gradient of the biases.
+    assert side.kinks[-4:].any()
+
+
+def test_random_points_do_not_find_it() -> None:
+    problem = posed(network, kernel=KERNEL, bias=np.zeros(4))
+    random = np.random.default_rng(0)
+    moved = [v + CLOSEST * random.standard_normal(v.shape) for v in problem.exact.values]
+    assert not agrees(problem, tape_at(problem, moved), CLOSEST).all()
+
+
+def test_a_tape_that_is_no_limit_agrees_on_no_side() -> None:
+    """relu′(0) = ½ is between the slopes, and no gradient nearby has it."""
+
+    def half(upstream: Any, x: Any) -> Any:
+        return upstream * tf.where(x == 0, 0.5, tf.cast(x > 0, x.dtype))
+
+    problem = posed(Broken(lambda x: tf.reduce_sum(tf.nn.relu(x)), half), x=np.zeros(6))
+
+    side = side_of_the_tape(problem)
+
+    assert not any(move.any() for move in side.moves)
+
+
+def test_a_smooth_function_has_no_side() -> None:
+    side = side_of_the_tape(
+        posed(lambda x, y: tf.reduce_sum(tf.sin(x)) * tf.reduce_sum(y), x=normal(5), y=normal(3))
+    )
+    assert not any(move.any() for move in side.moves)
+    assert not side.kinks.any()

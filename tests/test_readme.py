@@ -222,7 +222,7 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
         f"a chance of 1 in 2{''.join('⁰¹²³⁴⁵⁶⁷⁸⁹'[int(digit)] for digit in str(COUNT))}",
         f"(up to {search.NAMED})",
         f"as are {directions.SAMPLE} others",
-        f"A budget of {directions.USUAL:,} evaluations or more",
+        f"nor for directions ({directions.USUAL:,} evaluations)",
         f"within the tolerance, for {WORDS[upstream]} upstream gradients",
         f"judged for {WORDS[upstream - 1]} random ones",
         f"each of the {WORDS[blame.SHOWN]} worst elements",

@@ -7,6 +7,7 @@ difference of one element has to be are taken in finer strata, and then one by o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -34,12 +35,13 @@ SAMPLE = 40
 """Elements that are moved one by one in any case."""
 LEAST_SENSITIVE = 4
 """Elements besides in which the largest error would not be seen."""
-LEFT_OVER = 128
-"""Elements that directions do not resolve which are moved one by one; of more, all are inconclusive."""
+LEFT_OVER = 1024
+"""Elements that directions do not resolve which are moved one by one, at corners by some 50 evaluations each;
+of more, all are inconclusive."""
 DEEPEST = 4
 """Times and one that a stratum is taken apart, for its variables or its corners."""
-CLOSELY = 4
-"""Mismatches of a variable that are confirmed by a thorough look, of some 90 evaluations each."""
+CLOSELY = 1
+"""Mismatches of a variable that are confirmed by a thorough look, of some 90 evaluations, each time."""
 ROUNDS = 3
 """Times that elements are put into ever finer strata."""
 STRATUM, BESIDES = 170, 600
@@ -47,6 +49,7 @@ STRATUM, BESIDES = 170, 600
 elements may take as many in all: with those that are named a failing check takes three times as many."""
 USUAL = 2000
 """Evaluations that directions usually take."""
+NONE = "no elements could be taken along directions: each was moved by itself, or is at a corner"
 SIDES = "tape along signed directions", "difference"
 
 
@@ -75,6 +78,8 @@ class _Check:
         count = row.tape.shape[1]
         self.bound = np.full(count, np.inf)
         """How far the tape of each element can be off, by directions."""
+        self.moved = np.zeros(count)
+        """How much L moves along directions, as a slope of each element."""
         self.kinks, self.beside = np.zeros(count, bool), np.zeros(count, bool)
         """Where the tape is another one on the other side of a corner at the point, and where directions were
         taken on its own side."""
@@ -90,42 +95,31 @@ class _Check:
         """Sample, strata, finer strata, and the verdicts that follow."""
         row, singles = self.row, self.singles
         left = np.flatnonzero(np.isfinite(row.tape).all(axis=0))
-        self._move(_sample(row))
+        _move(self.row, self.singles, _sample(row))
         for level in range(ROUNDS):
-            large, small = set_apart(row.elements.strata(left), FEW)
-            self._move(small)
+            large, small = set_apart(row.elements.strata(left, row.noise), FEW)
+            _move(self.row, self.singles, small)
             self.searches += STRATUM * len(large) * (level == 0)
             for number, chosen in enumerate(large):
                 self._stratum(chosen, (level, number))
-            before, left = left.size, left[~(row.resolved(self.bound) | singles.checked)[left]]
+            before, left = left.size, left[~(row.resolved(self.bound, self.moved) | singles.checked)[left]]
             if self.refuted or left.size <= LEFT_OVER or left.size == before:
                 break
         if left.size <= LEFT_OVER and not self.refuted:
-            self._move(left)
-        self._move(_least_sensitive(row, self.bound))
-        comparison = Comparison.of(
-            *SIDES, "all", np.concatenate([[], *self.distances]), np.concatenate([[], *self.tolerances])
-        )
+            _move(self.row, self.singles, left)
+        _move(self.row, self.singles, _least_sensitive(row, self.bound))
         summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, COUNT)
-        return row.confirmed(self.bound, self.kinks, self.beside, singles.judged), comparison, summary
-
-    def _move(self, flat: Array) -> None:
-        """Move some elements by themselves, those that were not yet."""
-        flat = np.sort(flat[~self.singles.checked[flat]])
-        for place, _, mine in self.row.elements.locate(flat):
-            candidate = self.row.candidates[place]
-            alone = elementwise(candidate.shape, len(self.row.problem.exact.outputs))
-            found = examine(candidate, alone, mine, Progress(), self.meter, CLOSELY).judgement.take(mine)
-            self.singles.note(mine + self.row.elements.starts[place], found)
+        found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, singles.judged)
+        return found, _comparison(self.distances, self.tolerances), summary
 
     def _stratum(self, chosen: Array, seeds: tuple[int, ...]) -> None:
         """Bound the errors of one stratum, and look for the elements that put a direction off."""
-        self.strata += 1
         found = self.places.stratum(chosen, seeds)
         self.progress.advance(chosen.size, self.meter.count)
         if found is None:
             self._without_corners(chosen, seeds)
             return
+        self.strata += 1
         slopes = self._searched(found)
         tolerance = self.row.tolerance[chosen]
         refuted = bool(slopes.refuted(tolerance).any())
@@ -137,32 +131,41 @@ class _Check:
         self.tolerances.append(slopes.tolerance(tolerance)[0, known])
         bound = 2 * slopes.reach() / self.row.elements.size[chosen] + found.apart
         self.bound[chosen] = np.minimum(self.bound[chosen], bound)
+        # At a minimum all elements move L by its curvature: an error far below that is none.
+        self.moved[chosen] = np.max(slopes.estimate.size, initial=0.0) / self.row.elements.size[chosen]
         if found.kinks is not None:
             self.beside[chosen], self.kinks[chosen] = True, found.kinks
+
+    def _part(self, chosen: Array, seeds: tuple[int, ...]) -> None:
+        """Take a part of a stratum along directions of its own, or one by one where it is small."""
+        if chosen.size < FEW:
+            _move(self.row, self.singles, chosen)
+        else:
+            self._stratum(chosen, seeds)
 
     def _without_corners(self, chosen: Array, seeds: tuple[int, ...]) -> None:
         """Move the elements of a stratum that are at a corner by themselves, and take the others along
         directions, where those elements are few."""
         if len(seeds) > DEEPEST:
             return
-        until = self.meter.count + 16 * LEFT_OVER
+        until = self.meter.count + 8 * LEFT_OVER
         found = corners(self.places.directions(chosen, seeds), LEFT_OVER, self.meter, until)
         if 0 < found.size < LEFT_OVER:
-            self._move(chosen[found])
-            self._stratum(np.delete(chosen, found), (*seeds, 1))
+            _move(self.row, self.singles, chosen[found])
+            self._part(np.delete(chosen, found), (*seeds, 1))
 
     def _by_variable(self, chosen: Array, seeds: tuple[int, ...]) -> bool:
-        """Take a stratum that is off apart by variables, so that a right one is not held up by a wrong one;
+        """Take a stratum that is off apart by variables, so that a right one is not held up by wrong ones;
         False where there is but one, or searches have cost too much."""
         parts = self.row.elements.parts(chosen)
         if len(parts) == 1 or self.searches <= 0:
             return False
         before = self.meter.count
         for number, part in enumerate(parts, start=2):
-            if part.size < FEW:
-                self._move(part)
+            if self.singles.most_are_wrong(part):
+                self.refuted = True
             else:
-                self._stratum(part, (*seeds, number))
+                self._part(part, (*seeds, number))
         self.searches -= self.meter.count - before
         return True
 
@@ -173,12 +176,12 @@ class _Check:
         while self.named < NAMED and self.searches > 0 and _worth_a_search(self.row, singles, slopes):
             before = self.meter.count
             suspected = chosen[suspects(slopes, NAMED - self.named, self.meter, before + self.searches)]
-            self.searches -= self.meter.count - before
             fresh = suspected[~singles.checked[suspected]]
+            self.named += fresh.size
+            _move(self.row, self.singles, fresh)
+            self.searches -= self.meter.count - before
             if not fresh.size:
                 break
-            self.named += fresh.size
-            self._move(fresh)
             slopes = singles.taken_out(found.slopes, beside=beside)
         return slopes
 
@@ -190,6 +193,16 @@ def _worth_a_search(row: Row, singles: Singles, slopes: Slopes) -> bool:
         return False
     error = 2 * slopes.reach() / row.elements.size[chosen]
     return bool((error > row.tolerance[chosen]).any())
+
+
+def _move(row: Row, singles: Singles, flat: Array) -> None:
+    """Move some elements by themselves, those that were not yet."""
+    flat = np.sort(flat[~singles.checked[flat]])
+    for place, _, mine in row.elements.locate(flat):
+        candidate, meter = row.candidates[place], row.problem.meter
+        alone = elementwise(candidate.shape, len(row.problem.exact.outputs))
+        found = examine(candidate, alone, mine, Progress(), meter, CLOSELY).judgement.take(mine)
+        singles.note(mine + row.elements.starts[place], found)
 
 
 def _sample(row: Row) -> Array:
@@ -208,3 +221,12 @@ def _least_sensitive(row: Row, bound: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         sensitivity = np.nan_to_num(bound / row.elements.gradient, nan=0.0, posinf=0.0)
     return np.argsort(-sensitivity, kind="stable")[:LEAST_SENSITIVE]
+
+
+def _comparison(distances: list[Array], tolerances: list[Array]) -> Comparison:
+    """Of all directions, less the errors of elements that were named; a number of a direction tells nobody
+    anything."""
+    if not distances:
+        return Comparison.without(*SIDES, "all", NONE)
+    compared = Comparison.of(*SIDES, "all", np.concatenate(distances), np.concatenate(tolerances))
+    return replace(compared, where=None)

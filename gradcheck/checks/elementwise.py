@@ -111,20 +111,30 @@ def _divided(
     settings, everything = problem.settings, tuple(range(len(candidates)))
     if settings.method is Method.DIRECTIONS:
         return everything, []
-    choice = settings.method is Method.AUTO and _affordable(settings.budget)
+    choice = settings.method is Method.AUTO
     along = along_directions(colourings) if choice else ()
+    if along and not _affordable(problem):
+        choice, along = False, ()
     alone = [number for number in everything if number not in along]
     for number in alone:
         candidates[number].differences.join(colourings)
     costs = [_pilot(candidates[n], colourings[n], settings.budget, problem.meter) for n in alone]
-    if choice and not along and (dear := along_directions(colourings, costs, DEAR)):
+    if choice and not along and (dear := along_directions(colourings, costs, DEAR)) and _affordable(problem):
         return dear, [costs[number] for number in alone if number not in dear]
     return along, costs
 
 
-def _affordable(budget: Budget | None) -> bool:
-    """Whether a budget pays for directions."""
-    return budget is None or budget.timed or budget.amount >= directions.USUAL
+def _affordable(problem: Problem) -> bool:
+    """Whether the budget pays for directions, at the pace of one evaluation where it is in seconds."""
+    budget, seconds = problem.settings.budget, 0.0
+    if budget is None:
+        return True
+    if budget.timed:
+        started = time.perf_counter()
+        problem.exact.evaluate(problem.exact.values, problem.base.size)
+        seconds = time.perf_counter() - started
+        problem.meter.add()
+    return budget.share(directions.USUAL, directions.USUAL * seconds) >= 1
 
 
 def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter) -> Cost:

@@ -17,6 +17,9 @@ from gradcheck.verdicts.candidate import Candidate, Confirmed
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
 
+SMALL = 1e-3
+"""Share of how much L moves along directions up to which the gradient of an element is 0."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -76,20 +79,29 @@ class Row:
         sizes = [int(value.shape.num_elements()) for value in self.problem.exact.values]
         return np.flatnonzero(np.isin(np.repeat(np.arange(len(sizes)), sizes), self.numbers))
 
-    def resolved(self, bound: Array) -> Array:
-        """Whether an error of up to `bound` [n] leaves the elements known well enough, [n]."""
+    def resolved(self, bound: Array, moved: Array) -> Array:
+        """Whether an error of up to `bound` [n] leaves the elements known well enough, [n]; L moves along
+        directions by slopes `moved` of each element, [n]."""
         nothing = self.elements.gradient <= 4 * bound
-        return np.asarray((bound <= self.known) | (nothing & (bound <= self.zero)))
+        return np.asarray((bound <= self.known) | (nothing & (bound <= np.maximum(self.zero, SMALL * moved))))
 
-    def confirmed(self, bound: Array, kinks: Array, beside: Array, alone: Judgement) -> list[Confirmed]:
+    @property
+    def noise(self) -> float:
+        """Σ w σ, the noise of L."""
+        return float(np.sum(np.abs(self.problem.cotangents[0]) * self.problem.noise.noise))
+
+    def confirmed(
+        self, bound: Array, moved: Array, kinks: Array, beside: Array, alone: Judgement
+    ) -> list[Confirmed]:
         """What is known of each candidate, from the bounds of its elements by directions, [n], where they are
         at a corner or were looked at beside one, [n], and from the elements that were moved `alone`."""
+        known = self.resolved(bound, moved)
         # Where a difference of one element tells nothing, directions may; and where one-sided slopes refuse a
         # tape, it may be the limit of gradients that directions have shown to be right.
         limits = (alone.verdicts == ElementVerdict.MISMATCH) & alone.corner & beside
         untold = (alone.verdicts == ElementVerdict.INCONCLUSIVE) | limits
-        mine = alone.checked & ~(untold & self.resolved(bound))
-        whole = self._judgement(bound, kinks, alone).where(mine, alone)
+        mine = alone.checked & ~(untold & known)
+        whole = self._judgement(bound, known, kinks, alone).where(mine, alone)
         found = []
         for candidate, (start, stop) in zip(self.candidates, pairwise(self.elements.starts), strict=True):
             colouring = elementwise(candidate.shape, len(self.problem.exact.outputs))
@@ -97,9 +109,9 @@ class Row:
             found.append(Confirmed(candidate, colouring, part))
         return found
 
-    def _judgement(self, bound: Array, kinks: Array, alone: Judgement) -> Judgement:
+    def _judgement(self, bound: Array, known: Array, kinks: Array, alone: Judgement) -> Judgement:
         """What the bounds [n] say of all elements."""
-        verdicts = np.where(self.resolved(bound), ElementVerdict.MATCH, ElementVerdict.INCONCLUSIVE)
+        verdicts = np.where(known, ElementVerdict.MATCH, ElementVerdict.INCONCLUSIVE)
         verdicts[kinks & (verdicts == ElementVerdict.MATCH)] = ElementVerdict.KINK
         verdicts[~np.isfinite(self.tape).all(axis=0)] = ElementVerdict.NONFINITE
         nothing = np.zeros(bound.size, bool)

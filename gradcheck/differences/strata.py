@@ -51,11 +51,12 @@ class Elements:
         """Elements of the row by variable, for the variables that have any."""
         return [flat + self.starts[place] for place, _, flat in self.locate(chosen)]
 
-    def strata(self, chosen: Array) -> list[Array]:
+    def strata(self, chosen: Array, least: float = 0.0) -> list[Array]:
         """The `chosen` elements (ascending indices into the row) by stratum, the largest w first and those of
-        w = 0 last."""
+        w = 0 last; those that move L by less than `least`, which nothing can tell apart, are in one."""
         with np.errstate(invalid="ignore", over="ignore"):
             weight = np.nan_to_num(self.size[chosen] * self.gradient[chosen], nan=np.inf)
+        weight = np.where(weight > 0, np.maximum(weight, least), 0.0)
         order = np.argsort(-weight, kind="stable")
         falling = -weight[order]
         moving, start = int(np.count_nonzero(weight > 0)), 0

@@ -85,10 +85,10 @@ def _heading(report: Findings, variable: Variable) -> Text:
     # Order 2 is the derivative of the gradient ∇f, order 3 that of ∇∇f.
     of = report.target if variable.order == 1 else f"({'∇' * (variable.order - 1)}{report.target})"
     heading = Text(f"∂{of}/∂{variable.name}", style="bold")
-    size = int(variable.checked.sum())
+    size = int(variable.shown.sum())
     shown = min(report.limit or size, size)
     if shown < size:
-        sampled = " checked" if size < variable.verdicts.size else ""
+        sampled = "" if size == variable.verdicts.size else " checked" if variable.along is None else " moved"
         heading.append(
             f"   {shown:,} of {size:,}{sampled} elements shown, worst first; --limit 0 shows all",
             style="dim not bold",
@@ -214,10 +214,13 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
 
 def _directions(found: Summary) -> str:
     """How the elements of variables with many of them were checked, in a sentence."""
+    moved = f"{found.one_by_one:,} of {found.elements:,} elements were moved one by one"
+    if not found.strata:
+        return moved
+    where = "one stratum" if found.strata == 1 else f"each of {found.strata:,} strata"
     return (
-        f"{found.one_by_one:,} of {found.elements:,} elements were moved one by one, all of them along "
-        f"{found.directions} signed directions in each of {found.strata:,} strata; an error that would have "
-        f"been seen is missed with a chance of 1 in {1 / found.chance:,.0f}"
+        f"{moved}, the others along {found.directions} signed directions in {where}; an error of theirs that "
+        f"would have been seen is missed with a chance of 1 in {1 / found.chance:,.0f}"
     )
 
 

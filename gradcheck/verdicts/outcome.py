@@ -135,6 +135,8 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
 
 def _uncertain(judged: Judgement, flat: int) -> str:
     bound = float(judged.bound[flat])
+    if judged.along[flat] and not np.isfinite(bound):
+        return "along directions there is a corner, and they were too many to be moved one by one"
     if judged.along[flat]:
         return f"an error of up to {bound:.2g} would not have been seen along directions"
     return f"the difference there is known to ± {bound:.2g} only"

@@ -35,9 +35,9 @@ SAMPLE = 40
 """Elements that are moved one by one in any case."""
 LEAST_SENSITIVE = 4
 """Elements besides in which the largest error would not be seen."""
-LEFT_OVER = 1024
-"""Elements that directions do not resolve which are moved one by one, at corners by some 50 evaluations each;
-of more, all are inconclusive."""
+LEFT_OVER, CORNERS = 128, 1024
+"""Elements that directions do not resolve, and of those at corners, which are moved one by one, at corners by
+some 50 evaluations each; of more, all are inconclusive."""
 DEEPEST = 4
 """Times and one that a stratum is taken apart, for its variables or its corners."""
 CLOSELY = 1
@@ -105,8 +105,10 @@ class _Check:
             before, left = left.size, left[~(row.resolved(self.bound, self.moved) | singles.checked)[left]]
             if self.refuted or left.size <= LEFT_OVER or left.size == before:
                 break
-        if left.size <= LEFT_OVER and not self.refuted:
-            _move(self.row, self.singles, left)
+        cornered = self.beside[left] | ~np.isfinite(self.bound[left])
+        for some, most in ((left[~cornered], LEFT_OVER), (left[cornered], CORNERS)):
+            if some.size <= most and not self.refuted:
+                _move(row, singles, some)
         _move(self.row, self.singles, _least_sensitive(row, self.bound))
         summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, COUNT)
         found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, singles.judged)
@@ -148,9 +150,9 @@ class _Check:
         directions, where those elements are few."""
         if len(seeds) > DEEPEST:
             return
-        until = self.meter.count + 8 * LEFT_OVER
-        found = corners(self.places.directions(chosen, seeds), LEFT_OVER, self.meter, until)
-        if 0 < found.size < LEFT_OVER:
+        until = self.meter.count + 8 * CORNERS
+        found = corners(self.places.directions(chosen, seeds), CORNERS, self.meter, until)
+        if 0 < found.size < CORNERS:
             _move(self.row, self.singles, chosen[found])
             self._part(np.delete(chosen, found), (*seeds, 1))
 

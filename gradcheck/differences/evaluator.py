@@ -16,6 +16,8 @@ from gradcheck.function.primal import Meter, Primal
 
 WORTH_TRACING = 64
 """Evaluations below which tracing a graph costs more than it saves."""
+LOOPED = 150
+"""Operations of a function from which it has loops, or is no quicker when many of it run at once."""
 THIN = 2**15
 """Numbers in and out up to which calling an operation costs more than what the operation does."""
 BATCH = 2**22
@@ -53,7 +55,7 @@ class Evaluator:
     @property
     def _thin(self) -> bool:
         """Whether calls cost more than what they do; loops are not run at once."""
-        return self.numbers <= THIN and self.primal.graph is None
+        return self.numbers <= THIN and self.primal.operations <= LOOPED
 
     @property
     def batch(self) -> int:

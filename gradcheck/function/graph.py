@@ -17,26 +17,29 @@ from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
 from gradcheck.runtime import quiet
 
-LONG = 150
-"""Operations from which one call of a function takes longer eagerly, some 10 ms, than it pays to keep so."""
+LONG = 40
+"""Operations from which one call of a function takes so long eagerly, some milliseconds, that a graph pays:
+recurrences, Keras models."""
 EXECUTED = {"TFE_Py_FastPathExecute", "TFE_Py_Execute"}
 """The calls by which TensorFlow's Python runs an operation."""
 
 
 def counted(call: Callable[[], Any]) -> tuple[Any, int]:
-    """What a call returns, and how many TensorFlow operations it ran eagerly."""
+    """What a call returns, and how many TensorFlow operations it ran eagerly; 0 where the process is
+    profiled, since a profiler cannot be set aside and put back."""
+    if sys.getprofile() is not None:
+        return call(), 0
     count = 0
 
     def note(frame: FrameType, event: str, called: Any) -> None:
         nonlocal count
         count += event == "c_call" and getattr(called, "__name__", "") in EXECUTED
 
-    before = sys.getprofile()
     sys.setprofile(note)
     try:
         found = call()
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
     return found, count
 
 
@@ -52,4 +55,4 @@ def in_graph(primal: Primal, base: Array, operations: int) -> Primal:
             found = view(traced(*primal.values))
     except Exception:  # whatever a user's function does when it is traced
         return primal
-    return primal.called_by(lambda tensors: traced(*tensors)) if alike(found, base) else primal
+    return primal.called_by(lambda tensors: traced(*tensors), operations) if alike(found, base) else primal

@@ -47,6 +47,8 @@ class Primal:
         """Outputs of that call that are not floating, in words."""
         self.graph: Call | None = None
         """The function in a graph, where that is how it is evaluated."""
+        self.operations = 0
+        """How many one call takes, where it is evaluated in a graph."""
 
     @property
     def in_float64(self) -> bool:
@@ -116,9 +118,10 @@ class Primal:
         """The outputs at the user's own point."""
         return self(self.values)
 
-    def called_by(self, graph: Call) -> Primal:
-        """The same function at the same point, evaluated by `graph`, a call of values."""
-        return _At(self, self.values, graph)
+    def called_by(self, graph: Call, operations: int) -> Primal:
+        """The same function at the same point, evaluated by `graph`, a call of values of so many
+        operations."""
+        return _At(self, self.values, graph, operations)
 
     def at(self, values: Sequence[Any]) -> Primal:
         """The same function at another point."""
@@ -137,10 +140,13 @@ class Primal:
 class _At(Primal):
     """A function at another point, or called by a graph: everything else is that of the first."""
 
-    def __init__(self, primal: Primal, values: Sequence[Any], graph: Call | None = None) -> None:
+    def __init__(
+        self, primal: Primal, values: Sequence[Any], graph: Call | None = None, operations: int = 0
+    ) -> None:
         self.target, self.names, self.dtype = primal.target, primal.names, primal.dtype
         self.inputs, self.values = primal.inputs, list(values)
-        self.outputs, self.ignored, self.graph = primal.outputs, primal.ignored, graph or primal.graph
+        self.outputs, self.ignored = primal.outputs, primal.ignored
+        self.graph, self.operations = graph or primal.graph, operations or primal.operations
 
 
 def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:

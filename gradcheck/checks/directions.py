@@ -134,7 +134,7 @@ class _Check:
         bound = 2 * slopes.reach() / self.row.elements.size[chosen] + found.apart
         self.bound[chosen] = np.minimum(self.bound[chosen], bound)
         # At a minimum all elements move L by its curvature: an error far below that is none.
-        self.moved[chosen] = np.max(slopes.estimate.size, initial=0.0) / self.row.elements.size[chosen]
+        self.moved[chosen] = slopes.moved / self.row.elements.size[chosen]
         if found.kinks is not None:
             self.beside[chosen], self.kinks[chosen] = True, found.kinks
 

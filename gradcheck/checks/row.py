@@ -17,8 +17,9 @@ from gradcheck.verdicts.candidate import Candidate, Confirmed
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
 
-SMALL = 1e-3
-"""Share of how much L moves along directions up to which the gradient of an element is 0."""
+SMALL = 1e-9
+"""Share of how much L moves along a direction, by a third of each scale, up to which a gradient that is not
+told from 0 need be known."""
 
 
 @dataclass(frozen=True)

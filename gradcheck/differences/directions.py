@@ -75,8 +75,9 @@ class SignedDirections:
         for first in range(start, stop, batch):
             yield self.moves(np.arange(first, min(first + batch, stop)))
 
-    def settled(self, longest: float, eps: float, enough: float) -> tuple[Estimate, float]:
-        """The slopes along all directions, [cotangents, K], and the step that suits the first one best.
+    def settled(self, longest: float, eps: float, enough: float) -> tuple[Estimate, float, float]:
+        """The slopes along all directions, [cotangents, K], the step that suits the first one best, and how
+        far L moves along that one at the longest step.
 
         The first is taken by a full ladder of steps from `longest` down, the others by three around its best
         one, and by the full ladder where their bounds are neither `enough` nor about that of the first. Only
@@ -85,9 +86,10 @@ class SignedDirections:
         ladder = list(np.geomspace(longest, max(1e-12, 8 * eps), LEVELS))
         pilot = self.levels(self.moves(np.zeros(1, np.int64)), ladder)
         found = settle(pilot, np.ones(1))
+        moved = float(np.nan_to_num(pilot[0].sums.size[0], posinf=0.0))
         step, noise = (float(each[0]) for each in best_step(pilot, np.ones(1)))
         if (found.half > 0).any():
-            return found, step
+            return found, step, moved
         around, allowed = [share * step for share in AROUND], max(enough, WORSE * found.bound.max())
         for moves in self._batches(1, self.count):
             some = settle(self.levels(moves, around, noise), np.ones(len(moves)))
@@ -95,7 +97,7 @@ class SignedDirections:
             if left.size:
                 some = some.put(left, settle(self.levels(moves[left], ladder), np.ones(left.size)))
             found = Estimate.joined([found, some])
-        return found, step
+        return found, step, moved
 
     def levels(self, moves: Array, steps: Sequence[float], noise: float = 0.0) -> list[Level]:
         """Both sides of the point along directions [D, chosen], at each of the steps; `noise` is what f is

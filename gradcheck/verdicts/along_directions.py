@@ -34,6 +34,8 @@ class Slopes:
     """[cotangents, K]."""
     step: float
     """The step that suited the first direction best."""
+    moved: float
+    """How far L moves along that direction at the longest step."""
     tape: Array
     """Tape gradients of the elements, less the errors that are known, [cotangents, chosen]."""
     signed: Array
@@ -45,7 +47,7 @@ class Slopes:
     ) -> Slopes:
         """The slopes of a tape [cotangents, chosen] and of differences with steps up to `longest`,
         known to `enough`."""
-        estimate, step = directions.settled(longest, eps, enough)
+        estimate, step, moved = directions.settled(longest, eps, enough)
         if tape.any():
             # Where no step moved any output, the rounding of all of them hides a slope.
             weighted = directions.weighted
@@ -54,7 +56,7 @@ class Slopes:
             estimate = replace(estimate, bound=np.where(still, hidden, estimate.bound))
         with np.errstate(invalid="ignore"):
             signed = directions.slopes_of(tape, estimate.value.shape[1]) - estimate.value
-        return Slopes(directions, estimate, step, tape, signed)
+        return Slopes(directions, estimate, step, moved, tape, signed)
 
     @property
     def distance(self) -> Array:

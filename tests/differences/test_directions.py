@@ -68,7 +68,7 @@ def test_slopes_are_those_of_the_closed_form(chosen: Array | None) -> None:
     which = np.arange(53) if chosen is None else chosen
     cotangents = tested.weighted.cotangents
 
-    estimate, step = tested.settled(1 / 3, EPS, 1e-8)
+    estimate, step, _ = tested.settled(1 / 3, EPS, 1e-8)
 
     expected = cotangents @ np.ones((1, 1)) * (tested.moves(np.arange(COUNT)) @ gradient(X, Y)[which])
     assert estimate.value.shape == expected.shape == (len(cotangents), COUNT)
@@ -89,7 +89,7 @@ def test_evaluations_are_those_of_a_ladder_and_three_steps_for_each_other_direct
 def test_of_a_corner_at_the_point_only_the_first_direction_is_taken() -> None:
     tested = directions(lambda x: tf.reduce_sum(tf.abs(x)), x=np.zeros(30))
 
-    estimate, _ = tested.settled(1 / 3, EPS, 1e-8)
+    estimate, _, _ = tested.settled(1 / 3, EPS, 1e-8)
 
     assert estimate.value.shape[1] == 1
     assert (estimate.half > 0).all()

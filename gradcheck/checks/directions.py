@@ -95,10 +95,10 @@ class _Check:
         """Sample, strata, finer strata, and the verdicts that follow."""
         row, singles = self.row, self.singles
         left = np.flatnonzero(np.isfinite(row.tape).all(axis=0))
-        _move(self.row, self.singles, _sample(row))
+        _move(singles, _sample(row))
         for level in range(ROUNDS):
             large, small = set_apart(row.elements.strata(left, row.noise), FEW)
-            _move(self.row, self.singles, small)
+            _move(singles, small)
             self.searches += STRATUM * len(large) * (level == 0)
             for number, chosen in enumerate(large):
                 self._stratum(chosen, (level, number))
@@ -108,8 +108,8 @@ class _Check:
         cornered = self.beside[left] | ~np.isfinite(self.bound[left])
         for some, most in ((left[~cornered], LEFT_OVER), (left[cornered], CORNERS)):
             if some.size <= most and not self.refuted:
-                _move(row, singles, some)
-        _move(self.row, self.singles, _least_sensitive(row, self.bound))
+                _move(singles, some)
+        _move(singles, _least_sensitive(row, self.bound))
         summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, COUNT)
         found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, singles.judged)
         return found, _comparison(self.distances, self.tolerances), summary
@@ -141,7 +141,7 @@ class _Check:
     def _part(self, chosen: Array, seeds: tuple[int, ...]) -> None:
         """Take a part of a stratum along directions of its own, or one by one where it is small."""
         if chosen.size < FEW:
-            _move(self.row, self.singles, chosen)
+            _move(self.singles, chosen)
         else:
             self._stratum(chosen, seeds)
 
@@ -153,7 +153,7 @@ class _Check:
         until = self.meter.count + 8 * CORNERS
         found = corners(self.places.directions(chosen, seeds), CORNERS, self.meter, until)
         if 0 < found.size < CORNERS:
-            _move(self.row, self.singles, chosen[found])
+            _move(self.singles, chosen[found])
             self._part(np.delete(chosen, found), (*seeds, 1))
 
     def _by_variable(self, chosen: Array, seeds: tuple[int, ...]) -> bool:
@@ -175,12 +175,12 @@ class _Check:
         """The slopes of a stratum without the errors of the elements that were found to be wrong."""
         chosen, singles, beside = found.chosen, self.singles, found.kinks is not None
         slopes = singles.taken_out(found.slopes, beside=beside)
-        while self.named < NAMED and self.searches > 0 and _worth_a_search(self.row, singles, slopes):
+        while self.named < NAMED and self.searches > 0 and _worth_a_search(singles, slopes):
             before = self.meter.count
             suspected = chosen[suspects(slopes, NAMED - self.named, self.meter, before + self.searches)]
             fresh = suspected[~singles.checked[suspected]]
             self.named += fresh.size
-            _move(self.row, self.singles, fresh)
+            _move(self.singles, fresh)
             self.searches -= self.meter.count - before
             if not fresh.size:
                 break
@@ -188,17 +188,18 @@ class _Check:
         return slopes
 
 
-def _worth_a_search(row: Row, singles: Singles, slopes: Slopes) -> bool:
+def _worth_a_search(singles: Singles, slopes: Slopes) -> bool:
     """Whether there is more than rounding, that an element beyond its tolerance may have to do with."""
-    chosen = slopes.directions.chosen
+    row, chosen = singles.row, slopes.directions.chosen
     if not slopes.seen().any() or any(map(singles.most_are_wrong, row.elements.parts(chosen))):
         return False
     error = 2 * slopes.reach() / row.elements.size[chosen]
     return bool((error > row.tolerance[chosen]).any())
 
 
-def _move(row: Row, singles: Singles, flat: Array) -> None:
+def _move(singles: Singles, flat: Array) -> None:
     """Move some elements by themselves, those that were not yet."""
+    row = singles.row
     flat = np.sort(flat[~singles.checked[flat]])
     for place, _, mine in row.elements.locate(flat):
         candidate, meter = row.candidates[place], row.problem.meter

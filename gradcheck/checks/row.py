@@ -55,7 +55,7 @@ class Row:
             return np.repeat(np.asarray(numbers), counts)
 
         rules = [one.rule for one in scaled]
-        noise = float(np.sum(np.abs(problem.cotangents[0]) * problem.noise.noise))
+        noise = _noise(problem)
         return Row(
             problem,
             tuple(scaled),
@@ -89,7 +89,7 @@ class Row:
     @property
     def noise(self) -> float:
         """Σ w σ, the noise of L."""
-        return float(np.sum(np.abs(self.problem.cotangents[0]) * self.problem.noise.noise))
+        return _noise(self.problem)
 
     def confirmed(
         self, bound: Array, moved: Array, kinks: Array, beside: Array, alone: Judgement
@@ -143,6 +143,10 @@ class Row:
         size = float(np.abs(self.problem.cotangents[0]) @ np.abs(self.problem.base))
         natural: Array = size / self.elements.size
         return natural
+
+
+def _noise(problem: Problem) -> float:
+    return float(np.sum(np.abs(problem.cotangents[0]) * problem.noise.noise))
 
 
 def _scale(gradient: Array) -> float:

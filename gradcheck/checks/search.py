@@ -65,8 +65,8 @@ def suspects(slopes: Slopes, most: int, meter: Meter, until: int) -> Array:
         sums = [float(expected[start:stop].sum()) for start, stop in ranges]
         return [tape - float(difference) for tape, difference in zip(sums, slope, strict=True)]
 
-    noise = SURE * float(slopes.estimate.bound[:, number].max())
-    whole = _Part.of(0, move.size, float(slopes.signed[k, number]), noise / SURE)
+    noise = float(slopes.estimate.bound[:, number].max())
+    whole = _Part.of(0, move.size, float(slopes.signed[k, number]), noise)
     return _search(whole, measure, noise, most, lambda: meter.count < until)
 
 
@@ -80,8 +80,8 @@ def corners(directions: SignedDirections, most: int, meter: Meter, until: int) -
 
     level = _along(directions, move, [(0, move.size)], NEAR)
     jump = float(level.up[0, 0] - level.down[0, 0])
-    noise = max(SURE * 2 * float(level.noise[0]), BENT * abs(jump))
-    whole = _Part.of(0, move.size, jump, noise / SURE)
+    noise = max(2 * float(level.noise[0]), BENT * abs(jump) / SURE)
+    whole = _Part.of(0, move.size, jump, noise)
     return _search(whole, measure, noise, most, lambda: meter.count < until)
 
 
@@ -97,12 +97,12 @@ def _along(
 
 
 def _search(whole: _Part, measure: Measure, noise: float, most: int, goes_on: Callable[[], bool]) -> Array:
-    """Positions whose R by themselves is more than `noise`, the largest first."""
+    """Positions whose R by themselves is surely more than the `noise` of one measured, the largest first."""
     heap = [whole]
     found: list[int] = []
     while heap and len(found) < most and goes_on():
         parts: list[_Part] = []
-        while heap and len(parts) < TOGETHER and -heap[0].order > noise:
+        while heap and len(parts) < TOGETHER and -heap[0].order > SURE * noise:
             part = heapq.heappop(heap)
             if part.stop - part.start == 1:
                 found.append(part.start)
@@ -121,14 +121,14 @@ def _halves(parts: list[_Part], measure: Measure, noise: float) -> list[_Part]:
     measured = measure([(part.start, middle) for part, middle in zip(parts, middles, strict=True)])
     found, unsure = [], []
     for part, middle, off in zip(parts, middles, measured, strict=True):
-        found.append(_Part.of(part.start, middle, off, noise / SURE))
-        other = _Part.of(middle, part.stop, part.off - off, part.noise + noise / SURE)
-        if abs(other.off) <= noise or abs(other.off) > TELLS * other.noise:
+        found.append(_Part.of(part.start, middle, off, noise))
+        other = _Part.of(middle, part.stop, part.off - off, part.noise + noise)
+        if abs(other.off) <= SURE * noise or abs(other.off) > TELLS * other.noise:
             found.append(other)
         else:
             unsure.append(other)
     if unsure:
         again = measure([(part.start, part.stop) for part in unsure])
         pairs = zip(unsure, again, strict=True)
-        found += [_Part.of(part.start, part.stop, off, noise / SURE) for part, off in pairs]
+        found += [_Part.of(part.start, part.stop, off, noise) for part, off in pairs]
     return found

@@ -10,6 +10,7 @@ chance of 2^−K. For Gaussian directions the like holds of the norm (Halko, Mar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,7 @@ from gradcheck.differences.ways import rays
 
 COUNT = 20
 """Directions of a stratum: an error is missed with a chance of 2^-20, one in a million."""
-AROUND = (1.0, 0.4, 0.16)
+FROM_BEST = (1.0, 0.4, 0.16)
 """Steps of a direction, relative to the best one of the first: a level is trusted by those below, and where
 this direction is more curved the second one is."""
 WORSE = 4.0
@@ -79,9 +80,9 @@ class SignedDirections:
         """The slopes along all directions, [cotangents, K], the step that suits the first one best, and how
         far L moves along that one at the longest step.
 
-        The first is taken by a full ladder of steps from `longest` down, the others by three around its best
-        one, and by the full ladder where their bounds are neither `enough` nor about that of the first. Only
-        the first where L has a corner at the point along it: the others would too.
+        The first is taken by a full ladder of steps from `longest` down, the others by three from its best
+        one down, and by the full ladder where their bounds are neither `enough` nor about that of the first.
+        Only the first where L has a corner at the point along it: the others would too.
         """
         ladder = list(np.geomspace(longest, max(1e-12, 8 * eps), LEVELS))
         pilot = self.levels(self.moves(np.zeros(1, np.int64)), ladder)
@@ -90,9 +91,9 @@ class SignedDirections:
         step, noise = (float(each[0]) for each in best_step(pilot, np.ones(1)))
         if (found.half > 0).any():
             return found, step, moved
-        around, allowed = [share * step for share in AROUND], max(enough, WORSE * found.bound.max())
+        steps, allowed = [share * step for share in FROM_BEST], max(enough, WORSE * found.bound.max())
         for moves in self._batches(1, self.count):
-            some = settle(self.levels(moves, around, noise), np.ones(len(moves)))
+            some = settle(self.levels(moves, steps, noise), np.ones(len(moves)))
             left = np.flatnonzero(~(some.bound.max(axis=0) <= allowed) | (some.half > 0).any(axis=0))
             if left.size:
                 some = some.put(left, settle(self.levels(moves[left], ladder), np.ones(left.size)))
@@ -131,7 +132,7 @@ class SignedDirections:
         found: dict[int, object] = {}
         for place, mine, flat in self.elements.locate(self.chosen):
             shape, number = self.elements.shapes[place], self.numbers[place]
-            dense = np.zeros((len(moves), int(np.prod(shape, dtype=np.int64))))
+            dense = np.zeros((len(moves), math.prod(shape)))
             dense[:, flat] = moves[:, mine]
             dtype = self.evaluator.primal.values[number].dtype
             found[number] = tf.constant(dense.reshape(len(moves), *shape), dtype)

@@ -33,7 +33,7 @@ FEW = 24
 """Elements of a stratum below which they are moved one by one: that costs less than directions."""
 SAMPLE = 40
 """Elements that are moved one by one in any case."""
-LEAST_SENSITIVE = 4
+LEAST_SENSITIVE = 2
 """Elements besides in which the largest error would not be seen."""
 LEFT_OVER, CORNERS = 128, 1024
 """Elements that directions do not resolve, and of those at corners, which are moved one by one, at corners by
@@ -220,9 +220,9 @@ def _sample(row: Row) -> Array:
 
 
 def _least_sensitive(row: Row, bound: Array) -> Array:
-    """The elements in which an error has to be largest to be seen."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity = np.nan_to_num(bound / row.elements.gradient, nan=0.0, posinf=0.0)
+    """The elements in which an error has to be largest to be seen, of those whose gradient is told from 0."""
+    told = row.elements.gradient > 4 * bound
+    sensitivity = np.divide(bound, row.elements.gradient, out=np.zeros(bound.size), where=told)
     return np.argsort(-sensitivity, kind="stable")[:LEAST_SENSITIVE]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.nearby import CONDITIONING, change
+from gradcheck.function.nearby import CONDITIONING, changes
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.targets.user_frames import brief
@@ -85,7 +85,7 @@ def _compared(outcome: Outcome, number: int, kind: str) -> tuple[Comparison, str
 def _rounding(problem: Problem, number: int, kind: str) -> Array:
     """How far rounding the inputs moves the gradient, as the entries of the Jacobian have it."""
     dtypes = [value.dtype.name for value in problem.own.values]
-    moved = change(problem.own, problem.own_tape, problem.cotangents, number, dtypes).max(axis=0)
+    moved = changes(problem.own, problem.own_tape, problem.cotangents, dtypes)[number].max(axis=0)
     shape = tuple(problem.own.values[number].shape.as_list())
     if kind == "batch_jacobian":
         outputs = len(problem.own.outputs[0].shape) - 1

@@ -19,6 +19,7 @@ from gradcheck.checks.row import Row
 from gradcheck.differences.contraction import Weighted
 from gradcheck.differences.directions import SignedDirections
 from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.strata import SPAN
 from gradcheck.verdicts.along_directions import Slopes
 from gradcheck.verdicts.limiting import DISTANCES, Side, agrees, side_of_the_tape, tape_at
 
@@ -28,6 +29,9 @@ NEARER = 1 / 8
 """Longest step on a side of a corner, relative to the distance from the corner."""
 ENOUGH = 0.25
 """Share of the smallest tolerance in a stratum to which no slope need be known better."""
+LOST = 128.0
+"""Times the noise of L to which the slopes need be known where no element moves L by more than that noise:
+steps of a third of the scale know them to some ten times the noise at best."""
 APART = 0.25
 """Share of the largest bound that still allows a verdict by which the two tapes should be apart at most."""
 MOST = 0.9
@@ -119,4 +123,6 @@ class Places:
     ) -> Slopes:
         row, directions = self._row, self._directions(evaluator, chosen, seeds)
         enough = ENOUGH * float(np.min(row.tolerance[chosen] * row.elements.size[chosen]))
+        if float(np.max(row.elements.gradient[chosen] * row.elements.size[chosen])) <= SPAN * row.noise:
+            enough = max(enough, LOST * row.noise)
         return Slopes.along(directions, tape[:, chosen], longest, row.problem.noise.finest, enough)

@@ -16,6 +16,9 @@ from gradcheck.function.primal import Meter, Primal
 
 WORTH_TRACING = 64
 """Evaluations below which tracing a graph costs more than it saves."""
+WORTH_VECTORISING = 1024
+"""Evaluations of a function that is in a graph already from which it pays to run many at once: tracing that
+takes as long as some hundred calls."""
 LOOPED = 150
 """Operations of a function from which it has loops, or is no quicker when many of it run at once."""
 THIN = 2**15
@@ -58,6 +61,11 @@ class Evaluator:
         return self.numbers <= THIN and self.primal.operations <= LOOPED
 
     @property
+    def _worth_vectorising(self) -> bool:
+        """Whether so much has been evaluated that running many at once pays."""
+        return self.primal.graph is None or self._evaluated > WORTH_VECTORISING
+
+    @property
     def batch(self) -> int:
         """How many evaluations one call should be asked for: in a loop only the outputs are held."""
         held = self.base.size if self._at_once is None else self.numbers
@@ -84,7 +92,7 @@ class Evaluator:
         """
         self.count(points.count)
         if self.traces and self._evaluated > WORTH_TRACING:
-            if self._at_once is not None and not plain:
+            if self._at_once is not None and not plain and self._worth_vectorising:
                 found = self._at_once(points)
                 if found is not None and alike(found[-1], self.base):
                     return found

@@ -69,40 +69,42 @@ def _moved(value: Any, share: float, size: Size, draw: Draw, random: np.random.G
     return tf.cast(tf.constant(point + moves), value.dtype)
 
 
-def change(primal: Primal, tape: Tape, cotangents: Array, number: int, dtypes: Sequence[str]) -> Array:
-    """Largest change of a tape gradient when the inputs move by one rounding of `dtypes`, [K, elements]."""
-    base = tape.gradients[number]
-    largest = np.zeros(base.shape)
+def changes(primal: Primal, tape: Tape, cotangents: Array, dtypes: Sequence[str]) -> list[Array]:
+    """Largest change of each variable's tape gradient when the inputs move by one rounding of `dtypes`,
+    [K, elements] each."""
+    largest = [np.zeros(base.shape) for base in tape.gradients]
     for trial in range(TRIALS):
         random = generator(Stream.ROUNDED_INPUTS, trial)
         values = nearby(primal.values, list(map(eps_of, dtypes)), Size.ITSELF, Draw.HALF_TO_WHOLE, random)
-        moved = record(primal.at(values), cotangents).gradients[number]
-        with np.errstate(invalid="ignore"):
-            largest = np.fmax(largest, np.abs(moved - base))
-    return largest.reshape(len(cotangents), -1)
+        moved = record(primal.at(values), cotangents).gradients
+        for most, there, here in zip(largest, moved, tape.gradients, strict=True):
+            with np.errstate(invalid="ignore"):
+                np.fmax(most, np.abs(there - here), out=most)
+    return [most.reshape(len(cotangents), -1) for most in largest]
 
 
 class Conditioning:
-    """The change of one variable's tape gradient under roundings, measured when it is first asked for.
+    """The change of tape gradients under roundings, measured when it is first asked for.
 
     A function is ill-conditioned where a rounding of its inputs changes its gradient by more than a rounding.
     A tape gradient that changes by its own size under a tiny move is nothing but rounding.
     """
 
-    def __init__(self, primal: Primal, tape: Tape, cotangents: Array, number: int) -> None:
-        self._arguments = primal, tape, cotangents, number
-        self._found: dict[str, Array] = {}
+    def __init__(self, primal: Primal, tape: Tape, cotangents: Array) -> None:
+        self._arguments = primal, tape, cotangents
+        self._found: dict[str, list[Array]] = {}
 
-    def rounding(self, flat: Array) -> Array:
-        """What the function's conditioning makes of a rounding of its inputs, with some margin, [K, U]."""
-        return CONDITIONING * self._change("", flat)
+    def rounding(self, number: int, flat: Array) -> Array:
+        """What the function's conditioning makes of a rounding of its inputs, with some margin, for elements
+        of one variable, [K, U]."""
+        return CONDITIONING * self._changes("")[number][:, flat]
 
-    def tape_noise(self, flat: Array) -> Array:
+    def tape_noise(self, number: int, flat: Array) -> Array:
         """The change under a rounding to float16, [K, U]: small, unless the tape is nothing but rounding."""
-        return self._change("float16", flat)
+        return self._changes("float16")[number][:, flat]
 
-    def _change(self, dtype: str, flat: Array) -> Array:
+    def _changes(self, dtype: str) -> list[Array]:
         if dtype not in self._found:
             names = [dtype or value.dtype.name for value in self._arguments[0].values]
-            self._found[dtype] = change(*self._arguments, names)
-        return np.asarray(self._found[dtype][:, flat])
+            self._found[dtype] = changes(*self._arguments, names)
+        return self._found[dtype]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
 from gradcheck.function import noise_level, tape
 from gradcheck.function.graph import counted, in_graph
+from gradcheck.function.nearby import Conditioning
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.function.tape import Tape, draw_cotangents
@@ -55,6 +57,11 @@ class Problem:
     """Evaluations of the whole check."""
     closed_forms: Mapping[str, Array] = field(default_factory=dict)
     """The textbook gradient of a variable, where there is one."""
+
+    @cached_property
+    def conditioning(self) -> Conditioning:
+        """How far roundings move the tape."""
+        return Conditioning(self.backward, self.exact_tape, self.cotangents)
 
     @property
     def backward(self) -> Primal:

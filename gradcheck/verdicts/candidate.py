@@ -74,7 +74,7 @@ def candidate(problem: Problem, number: int) -> Candidate:
         steps,
         problem.exact_tape.columns(number),
         Rule.of(rtol, settings.atol, problem.noise.coarsest),
-        Conditioning(problem.backward, problem.exact_tape, problem.cotangents, number),
+        problem.conditioning,
     )
 
 

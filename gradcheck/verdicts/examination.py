@@ -95,7 +95,8 @@ def confirm(settled: Settled, most: int = CONFIRMED) -> Confirmed:
             record.write(unclear, look_thoroughly(candidate, alone, unclear))
             wrong = record.so_far.worst_first()
         if colouring == alone or not _stay(settled, alone, wrong[:most]):
-            record.write(wrong, look_thoroughly(candidate, alone, wrong))
+            others = wrong[min(most, CLOSELY) :]
+            record.write(others, look_thoroughly(candidate, alone, others))
     bound_saturated(candidate, colouring, record)
     return Confirmed(candidate, colouring, record.finished())
 

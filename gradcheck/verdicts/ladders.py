@@ -107,8 +107,8 @@ def _look_thoroughly(candidate: Candidate, colouring: Colouring, flat: Array) ->
     natural = candidate.differences.noise.finest * candidate.natural(colouring, flat)
     noise = np.where(unmoved, natural, estimate.output_noise)
     # At a corner the tape may jump when the inputs move, and has the interval.
-    moved = np.where(estimate.half > 0, 0.0, candidate.conditioning.rounding(flat))
-    tape_noise = np.maximum(candidate.conditioning.tape_noise(flat), noise / ROUNDED)
+    moved = np.where(estimate.half > 0, 0.0, candidate.conditioning.rounding(candidate.number, flat))
+    tape_noise = np.maximum(candidate.conditioning.tape_noise(candidate.number, flat), noise / ROUNDED)
     return judge(
         replace(estimate, output_noise=noise),
         candidate.tape[:, flat],

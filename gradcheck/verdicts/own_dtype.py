@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function.nearby import CONDITIONING, change
+from gradcheck.function.nearby import CONDITIONING, changes
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
@@ -85,7 +85,7 @@ def _conditioning(problem: Problem, number: int, dtype: str) -> Array:
     """How far both tapes move when the inputs move by a rounding, [elements]."""
     dtypes = [max(value.dtype.name, dtype, key=eps_of) for value in problem.own.values]
     pairs = (problem.exact, problem.exact_tape), (problem.own, problem.own_tape)
-    moves = [change(primal, tape, problem.cotangents, number, dtypes) for primal, tape in pairs]
+    moves = [changes(primal, tape, problem.cotangents, dtypes)[number] for primal, tape in pairs]
     return np.asarray(np.sum(moves, axis=0).max(axis=0))
 
 

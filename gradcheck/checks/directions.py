@@ -204,8 +204,11 @@ def _move(singles: Singles, flat: Array) -> None:
     for place, _, mine in row.elements.locate(flat):
         candidate, meter = row.candidates[place], row.problem.meter
         alone = elementwise(candidate.shape, len(row.problem.exact.outputs))
-        found = examine(candidate, alone, mine, Progress(), meter, CLOSELY).judgement.take(mine)
-        singles.note(mine + row.elements.starts[place], found)
+        start, stop = row.elements.starts[place : place + 2]
+        # Where most of a variable is wrong, nothing is in doubt.
+        closely = 0 if singles.most_are_wrong(np.arange(start, stop)) else CLOSELY
+        found = examine(candidate, alone, mine, Progress(), meter, closely).judgement.take(mine)
+        singles.note(mine + start, found)
 
 
 def _sample(row: Row) -> Array:

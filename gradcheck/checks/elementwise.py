@@ -81,7 +81,7 @@ def _look(
     pairs = [(candidates[number], colourings[number]) for number in alone]
     planned = plan([colouring for _, colouring in pairs], costs, settings.budget, settings.seed)
     progress.start(directions.ahead(planned.ahead, [candidates[number] for number in along]))
-    confirmed = FEW_CONFIRMED if planned.sampled else CONFIRMED
+    confirmed = FEW_CONFIRMED if planned.sampled else directions.CLOSELY if along else CONFIRMED
     found = [
         examine(one, colouring, chosen, progress, problem.meter, confirmed)
         for (one, colouring), chosen in zip(pairs, planned.groups, strict=True)

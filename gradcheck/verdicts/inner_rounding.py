@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -28,8 +29,8 @@ FEWEST, MOST = 3, 9
 """Jumps among the intervals that make stairs."""
 NARROWER = 0.25
 """How much shorter the next intervals are."""
-LEVELS = 18
-"""Lengths of intervals that are tried, from the scale of the element down."""
+FARTHEST, LEVELS = 4.0, 18
+"""The longest of the lengths that are tried, relative to the scale of the element, and how many there are."""
 ROUGHLY = 12
 """Intervals at a first glance."""
 STEADY = 0.4
@@ -38,8 +39,10 @@ LEAST = 1e3 * float(np.finfo(np.float64).eps)
 """Share of an output from which it does not move by its own rounding."""
 TELLING = 0.01
 """Tolerance, as a share of S, up to which a second look at what failed may accept it."""
+GLANCED = 2
+"""Failing variables, the worst first, that are glanced at, by 235 evaluations each."""
 LOOKED, LOOKED_WITHIN_BUDGET = 3, 1
-"""Failing elements of a variable that are looked into, at 936 evaluations each."""
+"""Failing elements that are looked into, by up to 936 evaluations each."""
 
 
 def shares(problem: Problem, examined: Sequence[Examined]) -> Array | None:
@@ -49,9 +52,11 @@ def shares(problem: Problem, examined: Sequence[Examined]) -> Array | None:
     scales = np.array([typical(part) if part.size else 1.0 for part in np.split(base, ends[:-1])])
     found = np.zeros(ends.size)
     most = LOOKED if problem.settings.budget is None else LOOKED_WITHIN_BUDGET
-    for one in examined:
-        for flat in _failing(one)[:most]:
-            for entry, tall in _stairs(one, flat):
+    failing = sorted((_Failing(one) for one in examined), key=lambda one: one.ratio, reverse=True)
+    rough = [one for one in failing[:GLANCED] if one.lengths.size]
+    for one in rough:
+        for flat in one.elements[: max(1, most // len(rough))]:
+            for entry, tall in _stairs(one, int(flat)):
                 owner = int(np.searchsorted(ends, entry, "right"))
                 share = tall / max(abs(float(base[entry])), float(scales[owner]))
                 if share <= eps_of("bfloat16"):
@@ -72,52 +77,65 @@ def reconciled(first: Examined, again: Examined) -> Examined:
     return Examined(replace(again.confirmed, judgement=merged))
 
 
-def _failing(examined: Examined) -> Array:
-    """The worst mismatches of a variable but for corners; none where the worst of them moves smoothly."""
-    judged = examined.judgement
-    wrong = judged.worst_first()
-    worst = wrong[~judged.corner[wrong]]
-    return worst if worst.size and _rough(examined, int(worst[0])) else worst[:0]
+class _Failing:
+    """The mismatches of a variable but for those at corners."""
+
+    def __init__(self, examined: Examined) -> None:
+        self.confirmed, judged = examined.confirmed, examined.judgement
+        wrong = judged.worst_first()
+        self.elements = wrong[~judged.corner[wrong]]
+        """Flat indices, the worst first."""
+        self.ratio = float(judged.error_ratio[self.elements[0]]) if self.elements.size else 0.0
+        """The error of the worst as a share of its tolerance."""
+
+    def along(self, flat: int, lengths: Array, intervals: int) -> Array:
+        """The outputs that an element can move, with it moved along each of the lengths,
+        [lengths, intervals + 1, entries]."""
+        places = np.concatenate([_places(length, intervals) for length in lengths])
+        found = self.confirmed.candidate.differences.along(flat, places, self.reached(flat))
+        return found.reshape(lengths.size, intervals + 1, -1)
+
+    def reached(self, flat: int) -> Array:
+        """The outputs that an element can move."""
+        rows = Rows(self.confirmed.colouring, self.confirmed.candidate.differences.primal.outputs)
+        entries = rows.of(np.array([flat]))[0]
+        return np.asarray(entries[entries >= 0])
+
+    def scale(self, flat: int) -> float:
+        """The scale of an element."""
+        return float(self.confirmed.candidate.steps.scale(np.array([flat]))[0])
+
+    @cached_property
+    def lengths(self) -> Array:
+        """Lengths, relative to the scale of an element, at which stairs may be: where the third differences
+        of some output of the worst one do not shrink with the step, as those of stairs.
+
+        Where f is smooth they become 1/64 of themselves when the step becomes a 4th, at a corner 1/4.
+        """
+        lengths = FARTHEST * NARROWER ** np.arange(LEVELS)
+        if not self.elements.size:
+            return lengths[:0]
+        flat = int(self.elements[0])
+        base = self.confirmed.candidate.differences.base[self.reached(flat)]
+        with np.errstate(invalid="ignore"):
+            values = self.along(flat, self.scale(flat) * lengths, ROUGHLY)
+            size = np.abs(np.diff(values, n=3, axis=1)).max(axis=1)
+            rough = (size[1:] > STEADY * size[:-1]) & (size[1:] > LEAST * np.abs(base))
+        first = np.flatnonzero(rough.any(axis=1))
+        around = np.unique(first[:, None] + np.arange(-1, 3))
+        return lengths[around[(around >= 0) & (around < LEVELS)]]
 
 
-def _rough(examined: Examined, flat: int) -> bool:
-    """Whether the third differences of some output do not shrink with the step, as those of stairs.
-
-    Where f is smooth they become 1/64 of themselves when the step becomes a 4th, at a corner 1/4.
-    """
-    differences = examined.confirmed.candidate.differences
-    entries, lengths = _reached(examined, flat), _lengths(examined, flat)
-    places = np.concatenate([_places(length, ROUGHLY) for length in lengths])
-    values = differences.along(flat, places, entries).reshape(LEVELS, ROUGHLY + 1, -1)
-    with np.errstate(invalid="ignore"):
-        size = np.abs(np.diff(values, n=3, axis=1)).max(axis=1)
-        rough = (size[1:] > STEADY * size[:-1]) & (size[1:] > LEAST * np.abs(differences.base[entries]))
-    return bool(rough.any())
-
-
-def _stairs(examined: Examined, flat: int) -> Iterator[tuple[int, float]]:
+def _stairs(failing: _Failing, flat: int) -> Iterator[tuple[int, float]]:
     """Outputs that an element takes over stairs, and the height of those."""
-    entries, differences = _reached(examined, flat), examined.confirmed.candidate.differences
-    for length in _lengths(examined, flat):
-        for side in (length, -length):
-            heights = height(differences.along(flat, _places(side, INTERVALS), entries))
+    for length in failing.scale(flat) * failing.lengths:
+        up, down = failing.along(flat, np.array([length, -length]), INTERVALS)
+        for side in (up, down):
+            heights = height(side)
             if heights.any():
-                yield from ((int(e), float(h)) for e, h in zip(entries, heights, strict=True) if h > 0)
+                pairs = zip(failing.reached(flat), heights, strict=True)
+                yield from ((int(entry), float(tall)) for entry, tall in pairs if tall > 0)
                 return
-
-
-def _reached(examined: Examined, flat: int) -> Array:
-    """The outputs that an element can move."""
-    confirmed = examined.confirmed
-    rows = Rows(confirmed.colouring, confirmed.candidate.differences.primal.outputs)
-    entries = rows.of(np.array([flat]))[0]
-    return np.asarray(entries[entries >= 0])
-
-
-def _lengths(examined: Examined, flat: int) -> Array:
-    """Lengths from well beyond the scale of an element down."""
-    scale = examined.confirmed.candidate.steps.scale(np.array([flat]))
-    return np.asarray(4 * scale * NARROWER ** np.arange(LEVELS))
 
 
 def _places(length: float, intervals: int) -> Array:

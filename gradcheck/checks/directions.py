@@ -21,6 +21,7 @@ from gradcheck.checks.stratum import Places, Stratum
 from gradcheck.differences.directions import COUNT
 from gradcheck.differences.strata import set_apart
 from gradcheck.function.problem import Problem
+from gradcheck.notes import Kind, Note
 from gradcheck.progress import Forecast, Progress
 from gradcheck.sparsity.colouring import elementwise
 from gradcheck.verdicts.along_directions import Slopes
@@ -49,16 +50,26 @@ STRATUM, BESIDES = 170, 600
 elements may take as many in all: with those that are named a failing check takes three times as many."""
 USUAL = 2000
 """Evaluations that directions usually take."""
+LEAST = 0.25
+"""Share of a check that a budget has to pay for: fewer than 5 directions miss an error too often."""
 NONE = "no elements could be taken along directions: each was moved by itself, or is at a corner"
 SIDES = "tape along signed directions", "difference"
 
 
 def check(
-    problem: Problem, candidates: Sequence[Candidate], progress: Progress
-) -> tuple[list[Confirmed], Comparison, Summary]:
-    """Judge all elements of the candidates."""
-    row = Row.of(problem, candidates)
-    return _Check(row, progress).run()
+    problem: Problem, candidates: Sequence[Candidate], progress: Progress, share: float
+) -> tuple[list[Confirmed], Comparison, Summary, list[Note]]:
+    """Judge all elements of the candidates; with fewer directions where the budget pays for a share only."""
+    row, count = Row.of(problem, candidates), int(COUNT * max(share, LEAST))
+    confirmed, comparison, summary = _Check(row, progress, count).run()
+    budget = problem.settings.budget
+    if count == COUNT or budget is None:
+        return confirmed, comparison, summary, []
+    text = (
+        f"Within the budget of {budget.in_words}: {count} signed directions instead of {COUNT}, so that an "
+        f"error in an element is missed with a chance of 1 in {2**count}."
+    )
+    return confirmed, comparison, summary, [Note(Kind.WARNING, text)]
 
 
 def ahead(others: Forecast, candidates: Sequence[Candidate]) -> Forecast:
@@ -72,9 +83,11 @@ def ahead(others: Forecast, candidates: Sequence[Candidate]) -> Forecast:
 class _Check:
     """One check along directions, of a row of n elements."""
 
-    def __init__(self, row: Row, progress: Progress) -> None:
+    def __init__(self, row: Row, progress: Progress, directions: int) -> None:
+        """`directions` are taken in each stratum."""
         self.row, self.progress, self.meter = row, progress, row.problem.meter
-        self.places, self.singles = Places(row), Singles(row)
+        self.places, self.singles = Places(row, directions), Singles(row)
+        self.count = directions
         count = row.tape.shape[1]
         self.bound = np.full(count, np.inf)
         """How far the tape of each element can be off, by directions."""
@@ -95,7 +108,7 @@ class _Check:
         """Sample, strata, finer strata, and the verdicts that follow."""
         row, singles = self.row, self.singles
         left = np.flatnonzero(np.isfinite(row.tape).all(axis=0))
-        _move(singles, _sample(row))
+        _move(singles, _sample(row, SAMPLE * self.count // COUNT))
         for level in range(ROUNDS):
             large, small = set_apart(row.elements.strata(left, row.noise), FEW)
             _move(singles, small)
@@ -110,7 +123,7 @@ class _Check:
             if some.size <= most and not self.refuted:
                 _move(singles, some)
         _move(singles, _least_sensitive(row, self.bound))
-        summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, COUNT)
+        summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, self.count)
         found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, singles.judged)
         return found, _comparison(self.distances, self.tolerances), summary
 
@@ -211,10 +224,10 @@ def _move(singles: Singles, flat: Array) -> None:
         singles.note(mine + start, found)
 
 
-def _sample(row: Row) -> Array:
-    """Some elements of every variable, drawn at random."""
+def _sample(row: Row, count: int) -> Array:
+    """So many elements, at least some of every variable, drawn at random."""
     random = generator(Stream.SINGLES, row.problem.settings.seed)
-    each = max(2, SAMPLE // len(row.candidates))
+    each = max(2, count // len(row.candidates))
     found = [
         start + random.choice(int(stop - start), min(each, int(stop - start)), replace=False)
         for start, stop in pairwise(row.elements.starts)

@@ -76,7 +76,7 @@ def _look(
     """One look at all variables: many groups along directions, few by themselves, or a sample where a budget
     leaves some out."""
     settings = problem.settings
-    along, costs = _divided(problem, candidates, colourings)
+    along, share, costs = _divided(problem, candidates, colourings)
     alone = [number for number in range(len(candidates)) if number not in along]
     pairs = [(candidates[number], colourings[number]) for number in alone]
     planned = plan([colouring for _, colouring in pairs], costs, settings.budget, settings.seed)
@@ -94,8 +94,10 @@ def _look(
         comparisons, notes = [comparison], [note]
     by_number = dict(zip(alone, found, strict=True))
     if along:
-        others, comparison, summary = directions.check(problem, [candidates[n] for n in along], progress)
+        chosen = [candidates[number] for number in along]
+        others, comparison, summary, fewer = directions.check(problem, chosen, progress, share)
         comparisons.append(comparison)
+        notes += fewer
         by_number |= dict(zip(along, others, strict=True))
     found = [confirmed for _, confirmed in sorted(by_number.items())]
     examined = [Examined(one, tuple(subgradients.from_neighbours(problem, one))) for one in found]
@@ -106,35 +108,40 @@ def _look(
 
 def _divided(
     problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring]
-) -> tuple[tuple[int, ...], list[Cost]]:
-    """The variables that go along directions, by number, and what a group of each other one costs."""
+) -> tuple[tuple[int, ...], float, list[Cost]]:
+    """The variables that go along directions, by number, the share of that check that the budget pays for,
+    and what a group of each other variable costs."""
     settings, everything = problem.settings, tuple(range(len(candidates)))
     if settings.method is Method.DIRECTIONS:
-        return everything, []
+        return everything, _share_of_directions(problem), []
     choice = settings.method is Method.AUTO
     along = along_directions(colourings) if choice else ()
-    if along and not _affordable(problem):
+    share = _share_of_directions(problem) if along else 1.0
+    if share < directions.LEAST:
         choice, along = False, ()
     alone = [number for number in everything if number not in along]
     for number in alone:
         candidates[number].differences.join(colourings)
     costs = [_pilot(candidates[n], colourings[n], settings.budget, problem.meter) for n in alone]
-    if choice and not along and (dear := along_directions(colourings, costs, DEAR)) and _affordable(problem):
-        return dear, [costs[number] for number in alone if number not in dear]
-    return along, costs
+    if choice and not along and (dear := along_directions(colourings, costs, DEAR)):
+        share = _share_of_directions(problem)
+        if share >= directions.LEAST:
+            return dear, share, [costs[number] for number in alone if number not in dear]
+    return along, share, costs
 
 
-def _affordable(problem: Problem) -> bool:
-    """Whether the budget pays for directions, at the pace of one evaluation where it is in seconds."""
+def _share_of_directions(problem: Problem) -> float:
+    """The share of a check along directions that the budget pays for, at the pace of one evaluation where it
+    is in seconds."""
     budget, seconds = problem.settings.budget, 0.0
     if budget is None:
-        return True
+        return 1.0
     if budget.timed:
         started = time.perf_counter()
         problem.exact.evaluate(problem.exact.values, problem.base.size)
         seconds = time.perf_counter() - started
         problem.meter.add()
-    return budget.share(directions.USUAL, directions.USUAL * seconds) >= 1
+    return min(1.0, budget.share(directions.USUAL, directions.USUAL * seconds))
 
 
 def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter) -> Cost:

@@ -66,8 +66,8 @@ class _Place:
 class Places:
     """Where slopes can be taken."""
 
-    def __init__(self, row: Row) -> None:
-        problem = row.problem
+    def __init__(self, row: Row, directions: int) -> None:
+        problem, self._count = row.problem, directions
         self._row, self._places = row, row.places
         self._weighted = Weighted.of(problem.cotangents, problem.noise.noise, problem.noise.eps)
         self._here = self._evaluator(None)
@@ -116,7 +116,9 @@ class Places:
 
     def _directions(self, evaluator: Evaluator, chosen: Array, seeds: tuple[int, ...]) -> SignedDirections:
         row, seeds = self._row, (self._row.problem.settings.seed, *seeds)
-        return SignedDirections(evaluator, row.numbers, self._weighted, row.elements, chosen, seeds)
+        return SignedDirections(
+            evaluator, row.numbers, self._weighted, row.elements, chosen, seeds, self._count
+        )
 
     def _slopes(
         self, evaluator: Evaluator, tape: Array, longest: float, chosen: Array, seeds: tuple[int, ...]

@@ -51,7 +51,7 @@ class SignedDirections:
     """Indices into the row, ascending, [chosen]."""
     seeds: tuple[int, ...]
     """The seed of the user, and what tells these directions apart from others."""
-    count: int = COUNT
+    count: int
 
     def moves(self, which: Array) -> Array:
         """u of the chosen elements along some of the directions, [which, chosen]."""

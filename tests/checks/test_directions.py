@@ -237,6 +237,29 @@ def test_a_budget_that_pays_for_directions_leaves_nothing_out() -> None:
     assert "within the budget" in lines(little)
 
 
+@pytest.mark.parametrize(
+    ("budget", "method", "count"), [(1_000, "auto", 10), (500, "auto", 5), (50, "directions", 5)]
+)
+def test_a_budget_below_what_directions_need_makes_fewer_directions(
+    budget: int, method: str, count: int
+) -> None:
+    function, weights = loss()
+    report = check(function, weights, budget=budget, method=method)
+
+    assert report.directions is not None
+    assert report.directions.directions == count
+    assert report.verdict is Verdict.PASS, told(report)
+    assert all(variable.coverage == 1 for variable in report.variables)
+    assert f"{count} signed directions instead of 20" in lines(report)
+    assert f"1 in {2**count}" in lines(report)
+    assert report.evaluations < check(function, weights).evaluations
+
+    def backward(upstream: Any, *values: Any) -> Any:
+        return [1.01 * g for g in true_gradients(function, upstream, values)]
+
+    assert check(Broken(function, backward), weights, budget=budget, method=method).verdict is Verdict.FAIL
+
+
 def test_corners_that_no_side_explains_are_moved_one_by_one() -> None:
     """The sign of 0 is 0: a tape between the slopes, and the limit of no gradients."""
     function, weights = loss()

@@ -9,7 +9,7 @@ are the one-sided slopes of L = <r, f(x)> along x_j, and no Jacobian is ever hel
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.differences.groups import MovedGroups, Part, Sides
 from gradcheck.differences.joined import joinable
 from gradcheck.differences.rounds import of_rounds
+from gradcheck.differences.stencils import Level
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring, Rows, alike
@@ -31,6 +32,8 @@ from gradcheck.sparsity.probing import Changed
 
 LARGE = 2**16
 """From this many outputs on a group is evaluated by itself, for memory's sake."""
+LADDER = 1024
+"""Moves of elements along a ladder of steps that are made in one batch."""
 SHORT = 8
 """Up to this many numbers that lie together are copied one by one."""
 
@@ -159,6 +162,22 @@ class Differences:
             return different
 
         return [partial(changed, end) for end in ends]
+
+
+def levels_of(
+    differences: Differences, colouring: Colouring, flat: Array, ladder: Iterable[Array], *, plain: bool
+) -> list[Level]:
+    """U elements at `flat` at each of the steps [U] of a ladder; many of them are one batch, with one
+    origin."""
+    steps = list(ladder)
+    together = max(1, LADDER // max(1, flat.size)) if colouring.members == 1 else 1
+    found: list[Level] = []
+    for start in range(0, len(steps), together):
+        some = steps[start : start + together]
+        sums = differences.of_elements(colouring, np.tile(flat, len(some)), np.concatenate(some), plain=plain)
+        each = (sums.take(slice(n * flat.size, (n + 1) * flat.size)) for n in range(len(some)))
+        found += [Level(*pair, pair[1]) for pair in zip(each, some, strict=True)]
+    return found
 
 
 def _put(source: Array, target: Array, axis: int, indices: Array) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.differences.stencils import Estimate, Level, romberg
+from gradcheck.differences.compressed import levels_of
+from gradcheck.differences.stencils import Estimate, romberg
 from gradcheck.differences.step_selection import by_ladders, settle
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.verdicts.candidate import Candidate
@@ -40,14 +41,8 @@ def look_from_afar(
         if not left.size:
             break
         open_, own = flat[left], candidate.tape[:, flat[left]]
-        levels = [
-            Level(
-                candidate.differences.of_elements(colouring, open_, step[left], plain=False),
-                step[left],
-                step[left],
-            )
-            for step in steps
-        ]
+        ladder = (step[left] for step in steps)
+        levels = levels_of(candidate.differences, colouring, open_, ladder, plain=False)
         estimate, known = romberg(levels, candidate.rule.rtol), near.take(left)
         with np.errstate(invalid="ignore"):
             agrees = np.abs(estimate.value - known.value) <= estimate.bound + known.bound
@@ -121,8 +116,5 @@ def _look_thoroughly(candidate: Candidate, colouring: Colouring, flat: Array) ->
 def _estimate(
     candidate: Candidate, colouring: Colouring, flat: Array, ladder: Iterable[Array], *, plain: bool
 ) -> Estimate:
-    levels = []
-    for steps in ladder:
-        sums = candidate.differences.of_elements(colouring, flat, steps, plain=plain)
-        levels.append(Level(sums, steps, steps))
+    levels = levels_of(candidate.differences, colouring, flat, ladder, plain=plain)
     return settle(levels, candidate.steps.scale(flat))

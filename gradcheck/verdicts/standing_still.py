@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.differences.stencils import Level
+from gradcheck.differences.compressed import levels_of
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.verdicts.candidate import Candidate
 from gradcheck.verdicts.judgement import Record
@@ -60,10 +60,7 @@ def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
 
 def _resolution(candidate: Candidate, colouring: Colouring, still: Array) -> Array:
     """The slope below which nothing could be seen of the elements at `still`, [U]; 0 where it really is 0."""
-    far = [
-        Level(candidate.differences.of_elements(colouring, still, step, plain=False), step, step)
-        for step in candidate.steps.far_ladder(still)
-    ]
+    far = levels_of(candidate.differences, colouring, still, candidate.steps.far_ladder(still), plain=False)
     with np.errstate(invalid="ignore", divide="ignore"):
         fading = [(near.size > 0) & (near.size < FADING * level.size) for level, near in pairwise(far)]
     noise = np.fmax.reduce([level.sums.noise for level in far])

@@ -18,6 +18,7 @@ from gradcheck.report.findings import Findings
 from gradcheck.runtime import load_tensorflow, on_device
 from gradcheck.settings import Settings
 from gradcheck.signature import refuse_unknown, takes_settings
+from gradcheck.targets import structure
 from gradcheck.targets.function import Target
 
 
@@ -94,11 +95,12 @@ def check(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
     *,
+    gradient: Callable[..., Any] | None = None,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
     **settings: Any,
 ) -> Report:
-    """Check the gradient that TensorFlow's tape gives for `function` at one point.
+    """Check the gradient that TensorFlow's tape, or a function in NumPy, gives for `function` at one point.
 
     Parameters
     ----------
@@ -109,7 +111,18 @@ def check(
     inputs
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
         otherwise in the order given. Integer inputs are passed through and not differentiated. Python
-        floats, alone and in lists, become float32. Nothing given is ever modified.
+        floats, alone and in lists, become float32. Nothing given is ever modified. A value may be a dict,
+        list or tuple of arrays, also nested: each leaf is a variable, named by its path (`layers/0/b`), and
+        the function gets the structure. Where inputs outnumber parameters, as for `forward(params)`, the
+        parameter that gets nothing takes a dict of the inputs of other names.
+    gradient
+        The backward pass in NumPy of a `function` in NumPy, which then gets copies of the arrays, in float64.
+        Its parameters take what has their name: inputs, constants, the upstream gradient in the structure
+        of the output (`upstream`, `dout`, `dy` or `grad_output`), and `cache`, what `function` then returns
+        after its output. Others take the arguments of `function` in their order, and one more, at the end,
+        the upstream gradient. Without one it is the gradient of a scalar loss. It returns a dict of
+        gradients by name (`W1` or `dW1`), or a tuple or list in the order of the variables, or an array
+        for one.
     constants
         Further arguments of the function by name, passed as they are and not differentiated; for a Keras
         layer `training` (a bool) and `mask` (booleans).
@@ -127,13 +140,21 @@ def check(
         If the check cannot run: the function raised, is not deterministic, or is not finite there.
     """
     refuse_unknown(check, settings)
-    arrays = {name: _array(name, value) for name, value in inputs.items()}
+    chosen = Settings(**settings)
+    nested, leaves = structure.named(inputs)
+    arrays = {name: _array(name, value, exact=gradient is not None) for name, value in leaves.items()}
     shown = None if upstream is None else _array("upstream", upstream)
-    return check_target(_target(function, arrays, constants), Settings(**settings), shown)
+    if gradient is not None:
+        from gradcheck.targets.numpy_pair import target
+
+        pair = target(function, gradient, arrays, constants, nested=nested, wrt=chosen.wrt)
+        return check_target(pair, chosen, shown)
+    return check_target(_target(function, arrays, constants, nested), chosen, shown)
 
 
-def _array(name: str, value: Any) -> Array:
-    """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would."""
+def _array(name: str, value: Any, *, exact: bool = False) -> Array:
+    """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would, or
+    `exact`, as NumPy would."""
     try:
         array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
     except ValueError as error:  # rows of different lengths
@@ -142,18 +163,24 @@ def _array(name: str, value: Any) -> Array:
         raise ShapeError(
             f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."
         )
-    if type(value) in (float, list, tuple) and array.dtype == np.float64:
+    if type(value) in (float, list, tuple) and array.dtype == np.float64 and not exact:
         array = array.astype(np.float32)
     return array
 
 
-def _target(function: Any, arrays: dict[str, Array], constants: Mapping[str, Any] | None) -> Target:
+def _target(
+    function: Any, arrays: dict[str, Array], constants: Mapping[str, Any] | None, nested: Mapping[str, Any]
+) -> Target:
     """A Keras layer or model with its weights, or a function as it is."""
     # Whoever has made a Keras layer has loaded Keras.
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(function, keras.layers.Layer):
         from gradcheck.targets.keras import target
 
+        if nested.keys() != arrays.keys():
+            raise TargetError(
+                "A Keras layer takes no nested inputs here.", "Give each array by a name of its own."
+            )
         options = dict(constants or {})
         unknown = [key for key in options if key not in ("training", "mask")]
         if unknown:
@@ -163,7 +190,7 @@ def _target(function: Any, arrays: dict[str, Array], constants: Mapping[str, Any
         return target(function, arrays, **options)
     from gradcheck.targets.function import target as function_target
 
-    return function_target(function, arrays, constants)
+    return function_target(function, arrays, constants, nested=nested)
 
 
 @takes_settings
@@ -171,6 +198,7 @@ def assert_gradients(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
     *,
+    gradient: Callable[..., Any] | None = None,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
     **settings: Any,
@@ -179,7 +207,7 @@ def assert_gradients(
 
     Parameters
     ----------
-    function, inputs, constants, upstream
+    function, inputs, gradient, constants, upstream
         As for `gradcheck.check`.
 
     Returns
@@ -196,7 +224,7 @@ def assert_gradients(
         If the check cannot run.
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
-    report = check(function, inputs, constants=constants, upstream=upstream, **settings)
+    report = check(function, inputs, gradient=gradient, constants=constants, upstream=upstream, **settings)
     if not report.passed:
         from gradcheck.render.plain import to_short
 

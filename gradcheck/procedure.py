@@ -3,14 +3,14 @@ report."""
 
 from gradcheck.arrays.types import Array
 from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor
-from gradcheck.errors import GradcheckError
+from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
-from gradcheck.settings import Mode, Settings
+from gradcheck.settings import Execution, Mode, Settings
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.verdict import Comparison
 
@@ -27,6 +27,8 @@ def run(
 
     Raises `GradcheckError` where the check cannot run, or where the settings leave it nothing to do.
     """
+    if not target.traceable:
+        _refuse_tracing(target, settings)
     problem = pose(target, settings, names, upstream, Meter())
     if settings.mode is Mode.FORWARD:
         return _forward_alone(problem)
@@ -42,6 +44,23 @@ def run(
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
     return assemble(outcomes, comparisons, [*notes, *left_out])
+
+
+def _refuse_tracing(target: Target, settings: Settings) -> None:
+    """Raise `TargetError` where a setting asks TensorFlow for what it cannot do with NumPy code."""
+    asked = {
+        f"mode {settings.mode.value}": settings.mode is not Mode.REVERSE,
+        f"order {settings.order}": settings.order > 1,
+        "check_pfor": settings.check_pfor,
+        **{f"execution {e.value}": True for e in settings.execution if e is not Execution.EAGER},
+    }
+    for option, given in asked.items():
+        if given:
+            raise TargetError(
+                f"{target.name} is NumPy code, which TensorFlow neither traces nor differentiates: there is "
+                f"nothing to check for {option}.",
+                "Leave the option out.",
+            )
 
 
 def _forward_alone(problem: Problem) -> Findings:

@@ -16,7 +16,8 @@ from gradcheck.errors import ExitCode, GradcheckError
 FUNCTION = """\b
 Examples:
   gradcheck function ops.py:my_gelu --arg x=normal:8x4
-  gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1"""
+  gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1
+  gradcheck function net.py:loss --gradient net.py:backward --arg params/W1=w1.npy --arg x=x.npy"""
 LAYER = """\b
 Examples:
   gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
@@ -41,7 +42,7 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
     multiple=True,
     callback=once_each,
     metavar="NAME=TENSOR",
-    help="Tensor for a parameter of the function; repeat it.",
+    help="Tensor for a parameter of the function, or params/W1=… for one in a dict; repeat it.",
 )
 @option(
     "--const",
@@ -51,18 +52,31 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
     metavar="NAME=JSON",
     help="Argument that is not differentiated, such as axis=-1; repeat it.",
 )
+@option("--gradient", metavar="FILE.py:NAME", help="Its gradient, where both are NumPy code.")
 @common
-def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
+def function(
+    options: Common, function: str, arg: dict[str, str], const: dict[str, Any], gradient: str | None
+) -> Check:
     """Check a function of your own.
 
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
-    tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it.
+    tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it. With
+    --gradient it takes and returns NumPy arrays in float64, and that function its gradients by name.
     """
     from gradcheck.targets.spec import FunctionSpec
 
+    if gradient is not None and options.dtype not in ("auto", "float64"):
+        raise click.UsageError(f"A pair in NumPy is checked in float64: leave --dtype {options.dtype} out.")
+
     labels = {name: f"--arg {name}" for name in arg}
     tensors = read(arg, options, labels, keep_integers=True)
-    spec = FunctionSpec(function=function, tensors=arrays(tensors), constants=const)
+    spec = FunctionSpec(
+        function=function,
+        tensors=arrays(tensors),
+        constants=const,
+        gradient=gradient,
+        wrt=options.settings.wrt,
+    )
     return Check(build(spec, tensors, options).target, options)
 
 

@@ -51,6 +51,8 @@ class Evaluator:
         """Numbers that go in and come out of one evaluation."""
         self.traces = True
         """Whether the function has traced into a graph wherever that was tried."""
+        self.traceable = primal.target.traceable
+        """Whether that may be tried."""
         self._meter, self._evaluated = meter, 0
         self._loop = Compiled(self.place, all_at_once=False)
         self._at_once = Compiled(self.place, all_at_once=True) if self._thin else None
@@ -91,7 +93,7 @@ class Evaluator:
         `plain` evaluations are never batched: nothing but the function itself has a part in them.
         """
         self.count(points.count)
-        if self.traces and self._evaluated > WORTH_TRACING:
+        if self.traceable and self.traces and self._evaluated > WORTH_TRACING:
             if self._at_once is not None and not plain and self._worth_vectorising:
                 found = self._at_once(points)
                 if found is not None and alike(found[-1], self.base):

@@ -73,7 +73,7 @@ class Primal:
         refused = tf.fill([outputs], tf.constant(np.nan, tf.float64))
         try:
             found = self(values) if self.graph is None else self.graph(values)
-        except tf.errors.InvalidArgumentError:
+        except (tf.errors.InvalidArgumentError, *self.target.undefined):
             return refused
         return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
 

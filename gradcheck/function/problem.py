@@ -202,6 +202,8 @@ def _own_tapes(own: Primal, cotangents: Array) -> tuple[Tape, tuple[Array | None
         with tape.noting_ignored() as ignored:
             found = tape.record(own, cotangents)
         again = tape.record(own, cotangents[:1])
+    except GradcheckError:
+        raise
     except Exception as error:  # whatever a user's backward pass raises
         raise refusal(own.target.name, error, "in its backward pass") from error
     if ignored:

@@ -16,10 +16,11 @@ from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
 from gradcheck.targets import user_frames
+from gradcheck.targets.function import Target
 
 LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
-NO_GRADIENT = "the tape returned no gradient (None)"
+NO_GRADIENT = Target.no_gradient
 
 
 def draw_cotangents(

@@ -1,4 +1,8 @@
-"""A Target, and a callable of tensors as one: names matched to parameters, everything passed by position."""
+"""A Target, and a callable of tensors as one: names matched to parameters, everything passed by position.
+
+Inputs may be nested: each leaf is an input of the target, and the function gets the structure as it was
+given.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -8,6 +12,7 @@ from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError
+from gradcheck.targets.structure import Template, filled, paths
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
 """(inputs as float64 by name, upstream gradient as float64 in the shape of the output) → gradient by name."""
@@ -33,10 +38,39 @@ class Target:
     """The gradient in NumPy, independent of tape and differences; None where no formula is known."""
     within: Callable[[], AbstractContextManager[None]] = nullcontext
     """What must hold while the target is checked, such as the default dtype of Keras."""
+    traceable: bool = True
+    """Whether TensorFlow may try to run the function in a graph; never NumPy code."""
+    undefined: tuple[type[Exception], ...] = ()
+    """What the function raises where it is not defined, besides TensorFlow's InvalidArgumentError."""
+    no_gradient: str = "the tape returned no gradient (None)"
+    """What to say of a variable without a gradient."""
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
         return tuple(name for name, array in self.inputs.items() if is_floating(array.dtype))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A function, and what it is called with."""
+
+    name: str
+    function: Callable[..., Any]
+    """Called with the parts as positional arguments."""
+    parts: Mapping[str, Template]
+    """What each argument is made of, by parameter or, where names do not match, by input."""
+
+    def target(self, inputs: Mapping[str, Array]) -> Target:
+        """The function of the leaves of its parts; `inputs` are those by path."""
+        parts, names = list(self.parts.values()), paths(list(self.parts.values()))
+        ordered = {name: inputs[name] for name in names}
+        if names == parts:
+            return Target(self.name, self.function, ordered)
+
+        def call(*tensors: Any) -> Any:
+            return self.function(*filled(parts, dict(zip(names, tensors, strict=True))))
+
+        return Target(self.name, call, ordered)
 
 
 def target(
@@ -44,6 +78,7 @@ def target(
     inputs: Mapping[str, Array],
     constants: Mapping[str, Any] | None = None,
     *,
+    nested: Mapping[str, Template] | None = None,
     name: str | None = None,
     names_must_match: bool = False,
 ) -> Target:
@@ -51,11 +86,28 @@ def target(
 
     `function` takes tensors by position: TensorFlow ignores a custom gradient whose arguments all come by
     keyword. `inputs` are passed in the order of its parameters (`*args` is one) where every name is one of
-    them, otherwise in the order given; with `names_must_match` another name is refused. `constants` are
-    passed as they are and not differentiated; keyword-only parameters take these.
+    them, otherwise in the order given; with `names_must_match` another name is refused. Where inputs
+    outnumber parameters, and one parameter gets nothing, that one takes those of other names as a dict.
+    `constants` are passed as they are and not differentiated; keyword-only parameters take these.
+    `nested` is the template of the inputs where these are named by path.
 
     Raises `TargetError` if a name is no parameter, or a parameter without a default gets nothing.
     """
+    given = {key: key for key in inputs} if nested is None else nested
+    return place(function, given, constants, name=name, names_must_match=names_must_match).target(inputs)
+
+
+def place(
+    function: Callable[..., Any],
+    given: Mapping[str, Template],
+    constants: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    names_must_match: bool = False,
+    may_default: bool = False,
+) -> Placed:
+    """Which argument each input is, as `target` has it; with `may_default` parameters with a default do not
+    count as such that take an input of another name."""
     name = str(name or getattr(function, "__name__", type(function).__name__))
     constants = dict(constants or {})
     try:
@@ -67,25 +119,45 @@ def target(
                 f"{name} does not tell its parameters, so the constant {constant!r} has no place.",
                 "Write a function around it that takes tensors only.",
             ) from None
-        return Target(name, function, inputs)
+        return Placed(name, function, given)
+    given = _gathered(signature, given, constants, may_default=may_default)
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
-    unknown = [key for key in [*inputs, *constants] if key not in signature.parameters]
+    unknown = [key for key in [*given, *constants] if key not in signature.parameters]
     if unknown and not constants and (takes_any or not names_must_match):
-        return Target(name, function, inputs)
+        return Placed(name, function, given)
     if unknown:
         untyped = (str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
         known = ", ".join(untyped) or "none"
         raise TargetError(f"{name} has no parameter named {unknown[0]!r}.", f"Its parameters are: {known}.")
-    return _matched(name, function, signature, inputs, constants)
+    return _matched(name, function, signature, given, constants)
+
+
+def _gathered(
+    signature: inspect.Signature,
+    given: Mapping[str, Template],
+    constants: Mapping[str, Any],
+    *,
+    may_default: bool,
+) -> Mapping[str, Template]:
+    """The inputs with those of other names as one dict for the one parameter that needs it."""
+    parameters = [p for p in signature.parameters.values() if p.name not in constants]
+    needed = [p.name for p in parameters if p.kind not in _VARIABLE and p.default is p.empty]
+    free = [key for key in needed if key not in given]
+    others = {key: part for key, part in given.items() if key not in signature.parameters}
+    if len(free) != 1 or len(others) < 2 or any(p.kind in _VARIABLE for p in parameters):
+        return given
+    if len(given) <= len(parameters) and not may_default:
+        return given
+    return {key: part for key, part in given.items() if key not in others} | {free[0]: others}
 
 
 def _matched(
     name: str,
     function: Callable[..., Any],
     signature: inspect.Signature,
-    inputs: Mapping[str, Array],
+    inputs: Mapping[str, Template],
     constants: Mapping[str, Any],
-) -> Target:
+) -> Placed:
     parameters = signature.parameters
     given = {**inputs, **constants}
     both = [key for key in inputs if key in constants]
@@ -109,11 +181,11 @@ def _matched(
     keywords = {key: value for key, value in constants.items() if key not in places}
     ordered = {key: inputs[key] for key in places if key in inputs}
     if list(ordered) == places and not keywords:
-        return Target(name, function, ordered)
+        return Placed(name, function, ordered)
     fixed = {key: constants.get(key, parameters[key].default) for key in places if key not in inputs}
 
     def call(*tensors: Any) -> Any:
         values = {**fixed, **dict(zip(ordered, tensors, strict=True))}
         return function(*(values[key] for key in places), **keywords)
 
-    return Target(name, call, ordered)
+    return Placed(name, call, ordered)

@@ -25,12 +25,25 @@ def load(text: str) -> Any:
 
     Raises `TargetError` if there is no such file, module or name, or the module raises.
     """
+    place, name = _parts(text)
+    return _named(_module(place), place, name)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """The file or module, and the name."""
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
         path = Path(text)
         choices = f" {_choices(import_file(path), '')}" if path.suffix == ".py" and path.is_file() else ""
         raise TargetError(f"{text!r} does not say which object to take.", f"{FORMS}{choices}")
-    module = import_file(Path(place)) if place.endswith(".py") else _imported(Path.cwd(), place, place)
+    return place, name
+
+
+def _module(place: str) -> ModuleType:
+    return import_file(Path(place)) if place.endswith(".py") else _imported(Path.cwd(), place, place)
+
+
+def _named(module: ModuleType, place: str, name: str) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -44,7 +57,23 @@ def load_callable(text: str) -> Any:
 
     Raises what `load` raises, and `TargetError` if the object cannot be called.
     """
-    found = load(text)
+    return _called(load(text), text)
+
+
+def load_callables(*texts: str) -> list[Any]:
+    """What `load_callable` gives for each; a file of several is run once, and they share what it holds."""
+    modules: dict[str, ModuleType] = {}
+    found = []
+    for text in texts:
+        place, name = _parts(text)
+        if place not in modules:
+            modules[place] = _module(place)
+        found.append(_called(_named(modules[place], place, name), text))
+    return found
+
+
+def _called(found: Any, text: str) -> Any:
+    """An object that can be called, and that `text` names."""
     if not callable(found):
         raise TargetError(
             f"{text} is {type(found).__name__}, which cannot be called.", "Name a function of tensors."

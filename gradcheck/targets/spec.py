@@ -13,10 +13,11 @@ from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.runtime import load_tensorflow
-from gradcheck.targets import function, source
+from gradcheck.targets import function, numpy_pair, source
 from gradcheck.targets.dense import dense
 from gradcheck.targets.function import Target
 from gradcheck.targets.pooling import avgpool1d, maxpool1d
+from gradcheck.targets.structure import from_paths
 
 READY: Mapping[str, Callable[..., Target]] = {"dense": dense, "maxpool1d": maxpool1d, "avgpool1d": avgpool1d}
 """The layers with a closed form, by name."""
@@ -67,13 +68,23 @@ class FunctionSpec(TargetSpec):
     """FILE.py:NAME or package.module:NAME."""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that are not differentiated."""
+    gradient: str | None = None
+    """FILE.py:NAME of its backward pass, if both are NumPy code."""
+    wrt: tuple[str, ...] | None = None
+    """The tensors that the backward pass returns gradients for; None for all."""
 
     def build(self) -> Built:
-        """Imports the file or module, which runs it."""
+        """Imports the file or module, which runs it; a path as a name, `params/w`, is in a structure."""
         load_tensorflow()
-        found = source.load_callable(self.function)
         name = self.function.rpartition(":")[2]
-        return Built(function.target(found, self.tensors, self.constants, name=name, names_must_match=True))
+        placing: dict[str, Any] = {"nested": from_paths(self.tensors), "name": name, "names_must_match": True}
+        if self.gradient is None:
+            found = source.load_callable(self.function)
+            return Built(function.target(found, self.tensors, self.constants, **placing))
+        forward, backward = source.load_callables(self.function, self.gradient)
+        return Built(
+            numpy_pair.target(forward, backward, self.tensors, self.constants, wrt=self.wrt, **placing)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -83,7 +83,9 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         opinions, notes = opinions + found, notes + said
     elif unusable is not None:
         # A gradient of None is a gradient of 0, which differences judge; what has no place fails everywhere.
-        everywhere = np.arange(0 if unusable is tape.NO_GRADIENT else base.size.size)
+        none = unusable is tape.NO_GRADIENT
+        everywhere = np.arange(0 if none else base.size.size)
+        unusable = problem.target.no_gradient if none else unusable
         opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
     found, said = own_dtype.repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said

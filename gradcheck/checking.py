@@ -4,7 +4,7 @@ from __future__ import annotations  # help(check) then shows annotations as they
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -17,9 +17,15 @@ from gradcheck.progress import Progress
 from gradcheck.report.findings import Findings
 from gradcheck.runtime import load_tensorflow, on_device
 from gradcheck.settings import Settings
-from gradcheck.signature import refuse_unknown, takes_settings
-from gradcheck.targets import structure
+from gradcheck.signature import documents, refuse_unknown, takes_settings
+from gradcheck.targets import numpy_pair, structure
 from gradcheck.targets.function import Target
+
+
+UPSTREAM = (
+    "Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes."
+)
+"""The parameter `upstream` of `check`."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +97,17 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
 
 
 @takes_settings
+@documents(upstream=UPSTREAM, gradient=numpy_pair.GRADIENT)
 def check(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
     *,
-    gradient: Callable[..., Any] | None = None,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
+    gradient: Callable[..., Any] | None = None,
     **settings: Any,
 ) -> Report:
-    """Check the gradient that TensorFlow's tape, or a function in NumPy, gives for `function` at one point.
+    """Check the gradient that TensorFlow's tape, or `gradient`, gives for `function` at one point.
 
     Parameters
     ----------
@@ -110,24 +117,12 @@ def check(
         is: its trainable weights are variables too, named as Keras names them (`kernel`, `dense_1/kernel`).
     inputs
         Arrays or tensors by name, passed in the order of the function's parameters where the names match,
-        otherwise in the order given. Integer inputs are passed through and not differentiated. Python
-        floats, alone and in lists, become float32. Nothing given is ever modified. A value may be a dict,
-        list or tuple of arrays, also nested: each leaf is a variable, named by its path (`layers/0/b`), and
-        the function gets the structure. Where inputs outnumber parameters, as for `forward(params)`, the
-        parameter that gets nothing takes a dict of the inputs of other names.
-    gradient
-        The backward pass in NumPy of a `function` in NumPy, which then gets copies of the arrays, in float64.
-        Its parameters take what has their name: inputs, constants, the upstream gradient in the structure
-        of the output (`upstream`, `dout`, `dy` or `grad_output`), and `cache`, what `function` then returns
-        after its output. Others take the arguments of `function` in their order, and one more, at the end,
-        the upstream gradient. Without one it is the gradient of a scalar loss. It returns a dict of
-        gradients by name (`W1` or `dW1`), or a tuple or list in the order of the variables, or an array
-        for one.
+        otherwise in the order given. Dicts, lists and tuples of arrays are passed as they are, and each leaf
+        is a variable, such as `layers/0/b`. Integer inputs are passed through and not differentiated. Python
+        floats, alone and in lists, become float32. Nothing given is ever modified.
     constants
         Further arguments of the function by name, passed as they are and not differentiated; for a Keras
         layer `training` (a bool) and `mask` (booleans).
-    upstream
-        Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes.
 
     Returns
     -------
@@ -141,20 +136,29 @@ def check(
     """
     refuse_unknown(check, settings)
     chosen = Settings(**settings)
-    nested, leaves = structure.named(inputs)
-    arrays = {name: _array(name, value, exact=gradient is not None) for name, value in leaves.items()}
     shown = None if upstream is None else _array("upstream", upstream)
-    if gradient is not None:
-        from gradcheck.targets.numpy_pair import target
+    return check_target(_given(function, inputs, constants, gradient, chosen.wrt), chosen, shown)
 
-        pair = target(function, gradient, arrays, constants, nested=nested, wrt=chosen.wrt)
-        return check_target(pair, chosen, shown)
-    return check_target(_target(function, arrays, constants, nested), chosen, shown)
+
+def _given(
+    function: Any,
+    inputs: Mapping[str, Any],
+    constants: Mapping[str, Any] | None,
+    gradient: Callable[..., Any] | None,
+    wrt: Sequence[str] | None,
+) -> Target:
+    """What is to be checked: a pair in NumPy, a Keras layer, or a function."""
+    nested, leaves = structure.named(inputs)
+    if gradient is None:
+        arrays = {name: _array(name, value) for name, value in leaves.items()}
+        return _target(function, arrays, constants, nested)
+    arrays = {name: _array(name, value, exact=True) for name, value in leaves.items()}
+    return numpy_pair.target(function, gradient, arrays, constants, nested=nested, wrt=wrt)
 
 
 def _array(name: str, value: Any, *, exact: bool = False) -> Array:
-    """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would, or
-    `exact`, as NumPy would."""
+    """An array or tensor as NumPy; Python numbers and lists of them as float32, as TensorFlow would, or as
+    float64 where they are to be `exact`."""
     try:
         array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
     except ValueError as error:  # rows of different lengths
@@ -178,9 +182,7 @@ def _target(
         from gradcheck.targets.keras import target
 
         if nested.keys() != arrays.keys():
-            raise TargetError(
-                "A Keras layer takes no nested inputs here.", "Give each array by a name of its own."
-            )
+            raise TargetError("The inputs of a Keras layer are not nested.", "Give arrays by name.")
         options = dict(constants or {})
         unknown = [key for key in options if key not in ("training", "mask")]
         if unknown:
@@ -198,16 +200,16 @@ def assert_gradients(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
     *,
-    gradient: Callable[..., Any] | None = None,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
+    gradient: Callable[..., Any] | None = None,
     **settings: Any,
 ) -> Report:
     """Check a gradient as `gradcheck.check` does, and raise unless everything agrees.
 
     Parameters
     ----------
-    function, inputs, gradient, constants, upstream
+    function, inputs, constants, upstream, gradient
         As for `gradcheck.check`.
 
     Returns
@@ -224,7 +226,8 @@ def assert_gradients(
         If the check cannot run.
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
-    report = check(function, inputs, gradient=gradient, constants=constants, upstream=upstream, **settings)
+    given = {"constants": constants, "upstream": upstream, "gradient": gradient}
+    report = check(function, inputs, **given, **settings)
     if not report.passed:
         from gradcheck.render.plain import to_short
 

@@ -26,15 +26,30 @@ def takes_settings(function: Function) -> Function:
         for name, default in DEFAULTS.items()
     ]
     vars(function)["__signature__"] = signature.replace(parameters=[*own, *settings])
-    text = inspect.getdoc(function)
-    if text is not None:  # python -OO keeps none
-        before, returns, after = text.partition("\n\nReturns\n")
-        function.__doc__ = "\n".join([before, *map(_documented, OPTIONS)]) + returns + after
+    _extend(function, [_entry(name, option.doc) for name, option in OPTIONS.items()])
     return function
 
 
-def _documented(name: str) -> str:
-    return f"{name}\n{textwrap.indent(textwrap.fill(OPTIONS[name].doc, WIDTH), '    ')}"
+def documents(**texts: str) -> Callable[[Function], Function]:
+    """A function whose docstring's section Parameters gets an entry for each of the parameters named."""
+
+    def decorated(function: Function) -> Function:
+        _extend(function, [_entry(*pair) for pair in texts.items()])
+        return function
+
+    return decorated
+
+
+def _extend(function: Callable[..., Any], entries: list[str]) -> None:
+    """Put entries at the end of the section Parameters of a docstring."""
+    text = inspect.getdoc(function)
+    if text is not None:  # python -OO keeps none
+        before, returns, after = text.partition("\n\nReturns\n")
+        function.__doc__ = "\n".join([before, *entries]) + returns + after
+
+
+def _entry(name: str, text: str) -> str:
+    return f"{name}\n{textwrap.indent(textwrap.fill(text, WIDTH), '    ')}"
 
 
 def refuse_unknown(function: Callable[..., Any], keywords: Mapping[str, Any]) -> None:

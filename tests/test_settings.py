@@ -24,7 +24,7 @@ from gradcheck.settings import DEFAULTS, OPTIONS, Budget, Execution, Method, Mod
 from gradcheck.signature import takes_settings
 
 NAMES = [entry.name for entry in fields(Settings)]
-NO_SETTINGS = {"function", "inputs", "constants", "upstream"}
+NO_SETTINGS = {"function", "inputs", "gradient", "constants", "upstream"}
 """Parameters of `check` that say what is checked, not how."""
 COMMAND_LINE = {"upstream", "dtype", "limit", "format", "output", "save", "quiet", "traceback"}
 """Options of every check that are about tensors and the document."""
@@ -212,7 +212,10 @@ def test_execution_is_given_once_or_often() -> None:
         ({"rtoll": 1e-3}, r"check\(\) has no option 'rtoll'\. Did you mean 'rtol'\?"),
         ({"constant": {}}, r"Did you mean 'constants'\?"),
         ({"excution": "xla"}, r"Did you mean 'execution'\?"),
-        ({"zebra": 1}, r"Its options are: function, inputs, constants, upstream, rtol, .*check_pfor\."),
+        (
+            {"zebra": 1},
+            r"Its options are: function, inputs, constants, upstream, gradient, rtol, .*check_pfor\.",
+        ),
     ],
 )
 def test_an_unknown_option_is_told_the_nearest(options: dict[str, Any], words: str) -> None:

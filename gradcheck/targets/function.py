@@ -63,6 +63,9 @@ class Placed:
     def target(self, inputs: Mapping[str, Array]) -> Target:
         """The function of the leaves of its parts; `inputs` are those by path."""
         parts, names = list(self.parts.values()), paths(list(self.parts.values()))
+        if len(names) > len({*names}):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise TargetError(f"Two inputs are named {twice!r}.", "Rename one of them.")
         ordered = {name: inputs[name] for name in names}
         if names == parts:
             return Target(self.name, self.function, ordered)

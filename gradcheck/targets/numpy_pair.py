@@ -1,7 +1,7 @@
 """A forward and a backward function in NumPy as one target, which TensorFlow's tape can differentiate.
 
 The forward pass runs eagerly on copies of the tensors, in float64, and the backward pass is its custom
-gradient. Neither is ever traced into a graph. See `gradcheck.check` for how the two are called.
+gradient. Neither is ever traced into a graph.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +19,17 @@ from gradcheck.targets.gradients import Gradients
 from gradcheck.targets.structure import Template, filled, named
 from gradcheck.targets.user_frames import refusal
 
+GRADIENT = (
+    "The backward pass in NumPy of a `function` in NumPy, which gets copies of the arrays, in float64. Its "
+    "parameters take what has their name: inputs, constants, the upstream gradient in the structure of the "
+    "output (`upstream`, `dout`, `dy` or `grad_output`), and `cache`, which is what `function` then returns "
+    "after its output. Those of other names take the arguments of `function` in their order, and one more at "
+    "the end takes the upstream gradient; without one `gradient` is that of a scalar loss. It returns a dict "
+    "of gradients by name (`W1` or `dW1`), a tuple or list in the order of the variables, or an array for "
+    "the only one. `function` may also take the inputs as a dict, as in `forward(params)`: where inputs "
+    "outnumber parameters, the only one that gets nothing takes those of other names."
+)
+"""The parameter `gradient` of `gradcheck.check`."""
 UNDEFINED = (ArithmeticError, ValueError)
 """What NumPy and `math` raise outside of a domain: LinAlgError, FloatingPointError, OverflowError."""
 

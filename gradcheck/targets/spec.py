@@ -16,8 +16,8 @@ from gradcheck.runtime import load_tensorflow
 from gradcheck.targets import function, numpy_pair, source
 from gradcheck.targets.dense import dense
 from gradcheck.targets.function import Target
+from gradcheck.targets.paths import from_paths
 from gradcheck.targets.pooling import avgpool1d, maxpool1d
-from gradcheck.targets.structure import from_paths
 
 READY: Mapping[str, Callable[..., Target]] = {"dense": dense, "maxpool1d": maxpool1d, "avgpool1d": avgpool1d}
 """The layers with a closed form, by name."""

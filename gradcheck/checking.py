@@ -21,7 +21,6 @@ from gradcheck.signature import documents, refuse_unknown, takes_settings
 from gradcheck.targets import numpy_pair, structure
 from gradcheck.targets.function import Target
 
-
 UPSTREAM = (
     "Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes."
 )

@@ -145,7 +145,7 @@ class Joined:
             place[where] = end[where]
         try:
             found = self()
-        except (tf.errors.InvalidArgumentError, *self.primal.target.undefined):
+        except self.primal.refusals:
             found = self.base[:0]
         for place, where in zip(self.places, moved, strict=False):
             place[where] = self.point[where]

@@ -71,6 +71,17 @@ def record(primal: Primal, cotangents: Array) -> Tape:
 
 
 def _gradients(primal: Primal, cotangent: Array) -> list[tuple[Array, str | None]]:
+    """The gradient of each variable, and what is wrong with it; NaN where f refuses another point than the
+    user's own."""
+    try:
+        return _recorded(primal, cotangent)
+    except primal.refusals:
+        if not primal.elsewhere:
+            raise
+        return [(np.full(value.shape, np.nan), None) for value in primal.values]
+
+
+def _recorded(primal: Primal, cotangent: Array) -> list[tuple[Array, str | None]]:
     with tf.GradientTape() as tape:
         for value in primal.values:
             tape.watch(value)

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from gradcheck.errors import TargetError
-from gradcheck.targets.structure import Template, filled
+from gradcheck.targets.structure import Template, copied, filled
 
 UPSTREAM = ("upstream", "dout", "dy", "grad_output")
 """Names of a parameter that takes the upstream gradient, unless an input has that name."""
@@ -90,7 +90,7 @@ class Backward:
 
         def given(argument: Template | Role | Constant) -> Any:
             if isinstance(argument, Constant):
-                return argument.value
+                return copied(argument.value)
             if isinstance(argument, Role):
                 return upstream if argument is Role.UPSTREAM else cache
             return filled(argument, values)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, TypeAlias
 
+import numpy as np
+
 Template: TypeAlias = Any
 """A path, or a dict, list or tuple of templates."""
 
@@ -55,3 +57,10 @@ def filled(template: Template, values: Mapping[str, Any]) -> Any:
     if isinstance(template, str):
         return values[template]
     return _like(template, lambda _, part: filled(part, values))
+
+
+def copied(value: Any) -> Any:
+    """A structure with copies of its NumPy arrays; anything else as it is."""
+    if is_nested(value):
+        return _like(value, lambda _, part: copied(part))
+    return value.copy() if isinstance(value, np.ndarray) else value

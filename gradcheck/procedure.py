@@ -27,6 +27,12 @@ def run(
 
     Raises `GradcheckError` where the check cannot run, or where the settings leave it nothing to do.
     """
+    if target.tape_only and (settings.order > 1 or settings.mode is not Mode.REVERSE):
+        raise GradcheckError(
+            f"The backward pass of {target.name} touches its own variables: only the first gradient of its "
+            "tape can be checked.",
+            "Leave out order and mode, or check the custom gradient by itself as a function.",
+        )
     problem = pose(target, settings, names, upstream, Meter())
     if settings.mode is Mode.FORWARD:
         return _forward_alone(problem)

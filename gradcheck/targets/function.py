@@ -33,6 +33,8 @@ class Target:
     """The gradient in NumPy, independent of tape and differences; None where no formula is known."""
     within: Callable[[], AbstractContextManager[None]] = nullcontext
     """What must hold while the target is checked, such as the default dtype of Keras."""
+    tape_only: bool = False
+    """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""

@@ -12,7 +12,7 @@ from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.targets.function import Target
 from gradcheck.targets.layer_class import at_float64
-from gradcheck.targets.stateless import Call, Stateless
+from gradcheck.targets.stateless import Call, Stateless, refuse_random
 from gradcheck.targets.user_frames import refusal
 from gradcheck.targets.weight_names import names_of_weights
 
@@ -49,12 +49,13 @@ def target(
     remake = rebuild or (lambda: at_float64(layer))
     function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
     try:
-        function.refuse_random()
+        refuse_random(function)
+        function.prepare()
     except GradcheckError:
         raise
     except Exception as error:  # whatever the call of a user's layer does
         raise refusal(function.name, error, "when it was called") from error
-    return Target(function.name, function, arrays | weights)
+    return Target(function.name, function, arrays | weights, tape_only=function.touches)
 
 
 def title(layer: Any) -> str:

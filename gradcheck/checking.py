@@ -96,6 +96,9 @@ def check(
     *,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
+    loss: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
     **settings: Any,
 ) -> Report:
     """Check the gradient that TensorFlow's tape gives for `function` at one point.
@@ -115,6 +118,14 @@ def check(
         layer `training` (a bool) and `mask` (booleans).
     upstream
         Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes.
+    loss
+        For a Keras layer or model: check this loss of (y, output) instead of the output. A name or an object
+        of keras.losses, or a callable; by default the model's `compute_loss`, or the loss that it was
+        compiled with. What it gives for each sample is averaged.
+    y
+        What the output should be, for the loss; in float32 or float64 as the output is.
+    sample_weight
+        The weight of each sample in the loss.
 
     Returns
     -------
@@ -129,7 +140,8 @@ def check(
     refuse_unknown(check, settings)
     arrays = {name: _array(name, value) for name, value in inputs.items()}
     shown = None if upstream is None else _array("upstream", upstream)
-    return check_target(_target(function, arrays, constants), Settings(**settings), shown)
+    target = _target(function, arrays, constants, (loss, y, sample_weight))
+    return check_target(target, Settings(**settings), shown)
 
 
 def _array(name: str, value: Any) -> Array:
@@ -147,12 +159,16 @@ def _array(name: str, value: Any) -> Array:
     return array
 
 
-def _target(function: Any, arrays: dict[str, Array], constants: Mapping[str, Any] | None) -> Target:
-    """A Keras layer or model with its weights, or a function as it is."""
+def _target(
+    function: Any, arrays: dict[str, Array], constants: Mapping[str, Any] | None, loss: tuple[Any, Any, Any]
+) -> Target:
+    """A Keras layer or model with its weights, or a function as it is; `loss` are the loss, y and the sample
+    weights."""
     # Whoever has made a Keras layer has loaded Keras.
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(function, keras.layers.Layer):
         from gradcheck.targets.keras import target
+        from gradcheck.targets.loss import loss_on_top
 
         options = dict(constants or {})
         unknown = [key for key in options if key not in ("training", "mask")]
@@ -160,7 +176,12 @@ def _target(function: Any, arrays: dict[str, Array], constants: Mapping[str, Any
             raise TargetError(
                 f"A Keras layer takes no constant {unknown[0]!r}.", "It takes `training` and `mask`."
             )
-        return target(function, arrays, **options)
+        name, last = loss_on_top(function, *loss)
+        return target(function, arrays, **options, name=name, last=last)
+    if any(part is not None for part in loss):
+        raise TargetError(
+            "loss, y and sample_weight are for a Keras layer or model.", "Check the loss as a function."
+        )
     from gradcheck.targets.function import target as function_target
 
     return function_target(function, arrays, constants)
@@ -173,13 +194,16 @@ def assert_gradients(
     *,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
+    loss: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
     **settings: Any,
 ) -> Report:
     """Check a gradient as `gradcheck.check` does, and raise unless everything agrees.
 
     Parameters
     ----------
-    function, inputs, constants, upstream
+    function, inputs, constants, upstream, loss, y, sample_weight
         As for `gradcheck.check`.
 
     Returns
@@ -196,7 +220,9 @@ def assert_gradients(
         If the check cannot run.
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
-    report = check(function, inputs, constants=constants, upstream=upstream, **settings)
+    given = {"constants": constants, "upstream": upstream}
+    truth = {"loss": loss, "y": y, "sample_weight": sample_weight}
+    report = check(function, inputs, **given, **truth, **settings)
     if not report.passed:
         from gradcheck.render.plain import to_short
 

@@ -9,7 +9,7 @@ both. For such layers the point is assigned to the variables while the backward 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -32,13 +32,22 @@ def unlisted(layer: Any) -> list[Any]:
     known = {id(variable) for variable in layer.variables}
     found: list[Any] = []
     for part in layer._flatten_layers():
-        for leaf in (leaf for value in vars(part).values() for leaf in keras.tree.flatten(value)):
+        for leaf in _leaves(list(vars(part).values())):
             module = isinstance(leaf, tf.Module) and not isinstance(leaf, (keras.layers.Layer, tf.Variable))
             for variable in leaf.variables if module else [leaf]:
                 if isinstance(variable, (keras.Variable, tf.Variable)) and id(variable) not in known:
                     known.add(id(variable))
                     found.append(variable)
     return found
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lists, tuples and dicts hold, in order; keys may be anything."""
+    if isinstance(value, (list, tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(part)
+    else:
+        yield value
 
 
 def carry_over(layer: Any, copy: Any) -> None:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
 from gradcheck.targets.binding import by_assignment, carry_over, needs_assignment
+from gradcheck.targets.loss import Last
 from gradcheck.targets.user_frames import message
 
 EXACT = "float64"
@@ -62,7 +63,7 @@ class Stateless:
     """The data at the point of the check."""
     rebuild: Callable[[], Any]
     """Makes the layer once more, under `precision(EXACT)`."""
-    last: Callable[[Any], Any] | None = None
+    last: Last | None = None
     """Applied to the output, such as a loss."""
     touches: bool = False
     """Whether the backward pass touches the layer's variables (binding.py)."""
@@ -108,7 +109,7 @@ class Stateless:
     def _by_assignment(self, layer: Any) -> Callable[..., Any]:
         def call(data: Sequence[Any]) -> Any:
             with self._within(layer):
-                return self._finished(self.call(layer, data))
+                return self._finished(layer, data)
 
         return by_assignment(layer, partial(self.run, layer), call, len(self.data))
 
@@ -125,13 +126,14 @@ class Stateless:
     def run(self, layer: Any, tensors: Sequence[Any]) -> Any:
         """The output of the layer, or of its copy."""
         with self._within(layer), self.scope(layer, tensors):
-            return self._finished(self.call(layer, tensors[: len(self.data)]))
+            return self._finished(layer, tensors[: len(self.data)])
 
     def _scoped(self, layer: Any, *tensors: Any) -> Any:
         return self.run(layer, tensors)
 
-    def _finished(self, output: Any) -> Any:
-        return output if self.last is None else self.last(output)
+    def _finished(self, layer: Any, data: Sequence[Any]) -> Any:
+        output = self.call(layer, data)
+        return output if self.last is None else self.last(layer, self.call.arrange(data), output)
 
     def _exact(self) -> Any:
         if self._refused is not None:

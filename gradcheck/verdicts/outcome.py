@@ -117,8 +117,8 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
         )
     if one_sided := int(judged.one_sided.sum()):
         said.append(
-            f"{_elements(one_sided)} at the edge of the function's domain, differenced on one side only, by a "
-            "one-sided formula of second order."
+            f"{_elements(one_sided)} at the edge of the function's domain, differenced on one side only, by "
+            "a one-sided formula of second order."
         )
     if (untold := judged.having(ElementVerdict.INCONCLUSIVE)).size:
         said.append(
@@ -127,8 +127,8 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
         )
     if (faint := judged.faint(limit)).size:
         said.append(
-            f"{_elements(faint.size)} {'is' if faint.size == 1 else 'are'} below what differences can resolve "
-            f"(an error up to {float(judged.bound[faint].max()):.2g} could not be seen)."
+            f"{_elements(faint.size)} {'is' if faint.size == 1 else 'are'} below what differences can "
+            f"resolve (an error up to {float(judged.bound[faint].max()):.2g} could not be seen)."
         )
     return [Note(Kind.WARNING, text, name) for text in said]
 

@@ -2,7 +2,7 @@
 report."""
 
 from gradcheck.arrays.types import Array
-from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor
+from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor, where
 from gradcheck.errors import GradcheckError
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
@@ -12,7 +12,7 @@ from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
 from gradcheck.settings import Mode, Settings
 from gradcheck.targets.function import Target
-from gradcheck.verdicts.verdict import Comparison
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 ONLY = (
     "Only forward mode was checked, which does not look at a gradient written by hand (tf.custom_gradient) "
@@ -47,7 +47,9 @@ def run(
             comparisons += found
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    return assemble(outcomes, comparisons, [*notes, *left_out])
+    wrong = first.verdict >= ElementVerdict.MISMATCH
+    parts = where.look(first) if wrong or settings.where else ()
+    return assemble(outcomes, comparisons, [*notes, *left_out], parts)
 
 
 def _forward_alone(problem: Problem) -> Findings:

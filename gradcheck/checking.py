@@ -21,10 +21,25 @@ from gradcheck.signature import documents, refuse_unknown, takes_settings
 from gradcheck.targets import numpy_pair, structure
 from gradcheck.targets.function import Target
 
-UPSTREAM = (
-    "Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes."
-)
-"""The parameter `upstream` of `check`."""
+PARAMETERS = {
+    "inputs": "Arrays or tensors by name, passed in the order of the function's parameters where the names "
+    "match, otherwise in the order given; where they outnumber the parameters, as for `forward(params)`, the "
+    "only parameter that gets nothing takes a dict of those of other names. Dicts, lists and tuples of arrays "
+    "are passed as they are, and each leaf is a variable, such as `layers/0/b`. Integer inputs are passed "
+    "through and not differentiated. Python floats, alone and in lists, become float32. Nothing given is ever "
+    "modified.",
+    "constants": "Further arguments of the function by name, passed as they are and not differentiated; for "
+    "a Keras layer `training` (a bool) and `mask` (booleans).",
+    "upstream": "Upstream gradient in the shape of the output; by default ones, which is what "
+    "`tape.gradient` takes.",
+    "gradient": numpy_pair.GRADIENT,
+    "loss": "For a Keras layer or model: check this loss of (y, output) instead of the output. A name or an "
+    "object of keras.losses, or a callable; by default the model's `compute_loss`, or the loss that it was "
+    "compiled with. What it gives for each sample is averaged.",
+    "y": "What the output should be, for the loss; in float32 or float64 as the output is.",
+    "sample_weight": "The weight of each sample in the loss.",
+}
+"""What `check` takes besides a function and settings."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
 
 
 @takes_settings
-@documents(upstream=UPSTREAM, gradient=numpy_pair.GRADIENT)
+@documents(**PARAMETERS)
 def check(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
@@ -104,6 +119,9 @@ def check(
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
     gradient: Callable[..., Any] | None = None,
+    loss: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
     **settings: Any,
 ) -> Report:
     """Check the gradient that TensorFlow's tape, or `gradient`, gives for `function` at one point.
@@ -114,14 +132,6 @@ def check(
         Takes tensors by position (TensorFlow ignores a custom gradient called with keywords only) and returns
         a tensor, or nested tuples, lists and dicts of tensors. Or a Keras layer or model, which stays as it
         is: its trainable weights are variables too, named as Keras names them (`kernel`, `dense_1/kernel`).
-    inputs
-        Arrays or tensors by name, passed in the order of the function's parameters where the names match,
-        otherwise in the order given. Dicts, lists and tuples of arrays are passed as they are, and each leaf
-        is a variable, such as `layers/0/b`. Integer inputs are passed through and not differentiated. Python
-        floats, alone and in lists, become float32. Nothing given is ever modified.
-    constants
-        Further arguments of the function by name, passed as they are and not differentiated; for a Keras
-        layer `training` (a bool) and `mask` (booleans).
 
     Returns
     -------
@@ -136,7 +146,8 @@ def check(
     refuse_unknown(check, settings)
     chosen = Settings(**settings)
     shown = None if upstream is None else _array("upstream", upstream)
-    return check_target(_given(function, inputs, constants, gradient, chosen.wrt), chosen, shown)
+    truth = (loss, y, sample_weight)
+    return check_target(_given(function, inputs, constants, gradient, truth, chosen.wrt), chosen, shown)
 
 
 def _given(
@@ -144,13 +155,18 @@ def _given(
     inputs: Mapping[str, Any],
     constants: Mapping[str, Any] | None,
     gradient: Callable[..., Any] | None,
+    loss: tuple[Any, Any, Any],
     wrt: Sequence[str] | None,
 ) -> Target:
     """What is to be checked: a pair in NumPy, a Keras layer, or a function."""
     nested, leaves = structure.named(inputs)
     if gradient is None:
         arrays = {name: _array(name, value) for name, value in leaves.items()}
-        return _target(function, arrays, constants, nested)
+        return _target(function, arrays, nested, constants, loss)
+    if any(part is not None for part in loss):
+        raise TargetError(
+            "loss, y and sample_weight do not go with gradient.", "Check the loss as a function."
+        )
     arrays = {name: _array(name, value, exact=True) for name, value in leaves.items()}
     return numpy_pair.target(function, gradient, arrays, constants, nested=nested, wrt=wrt)
 
@@ -172,13 +188,19 @@ def _array(name: str, value: Any, *, exact: bool = False) -> Array:
 
 
 def _target(
-    function: Any, arrays: dict[str, Array], constants: Mapping[str, Any] | None, nested: Mapping[str, Any]
+    function: Any,
+    arrays: dict[str, Array],
+    nested: Mapping[str, Any],
+    constants: Mapping[str, Any] | None,
+    loss: tuple[Any, Any, Any],
 ) -> Target:
-    """A Keras layer or model with its weights, or a function as it is."""
+    """A Keras layer or model with its weights, or a function as it is; `loss` are the loss, y and the sample
+    weights."""
     # Whoever has made a Keras layer has loaded Keras.
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(function, keras.layers.Layer):
         from gradcheck.targets.keras import target
+        from gradcheck.targets.loss import loss_on_top
 
         if nested.keys() != arrays.keys():
             raise TargetError("The inputs of a Keras layer are not nested.", "Give arrays by name.")
@@ -188,7 +210,12 @@ def _target(
             raise TargetError(
                 f"A Keras layer takes no constant {unknown[0]!r}.", "It takes `training` and `mask`."
             )
-        return target(function, arrays, **options)
+        name, last = loss_on_top(function, *loss)
+        return target(function, arrays, **options, name=name, last=last)
+    if any(part is not None for part in loss):
+        raise TargetError(
+            "loss, y and sample_weight are for a Keras layer or model.", "Check the loss as a function."
+        )
     from gradcheck.targets.function import target as function_target
 
     return function_target(function, arrays, constants, nested=nested)
@@ -202,13 +229,16 @@ def assert_gradients(
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
     gradient: Callable[..., Any] | None = None,
+    loss: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
     **settings: Any,
 ) -> Report:
     """Check a gradient as `gradcheck.check` does, and raise unless everything agrees.
 
     Parameters
     ----------
-    function, inputs, constants, upstream, gradient
+    function, inputs, constants, upstream, gradient, loss, y, sample_weight
         As for `gradcheck.check`.
 
     Returns
@@ -226,7 +256,8 @@ def assert_gradients(
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
     given = {"constants": constants, "upstream": upstream, "gradient": gradient}
-    report = check(function, inputs, **given, **settings)
+    truth = {"loss": loss, "y": y, "sample_weight": sample_weight}
+    report = check(function, inputs, **given, **truth, **settings)
     if not report.passed:
         from gradcheck.render.plain import to_short
 

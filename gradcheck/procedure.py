@@ -2,7 +2,7 @@
 report."""
 
 from gradcheck.arrays.types import Array
-from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor
+from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor, where
 from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
@@ -12,7 +12,7 @@ from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
 from gradcheck.settings import Execution, Mode, Settings
 from gradcheck.targets.function import Target
-from gradcheck.verdicts.verdict import Comparison
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 ONLY = (
     "Only forward mode was checked, which does not look at a gradient written by hand (tf.custom_gradient) "
@@ -27,8 +27,7 @@ def run(
 
     Raises `GradcheckError` where the check cannot run, or where the settings leave it nothing to do.
     """
-    if not target.traceable:
-        _refuse_tracing(target, settings)
+    _refuse_unfit(target, settings)
     problem = pose(target, settings, names, upstream, Meter())
     if settings.mode is Mode.FORWARD:
         return _forward_alone(problem)
@@ -43,11 +42,19 @@ def run(
             comparisons += found
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    return assemble(outcomes, comparisons, [*notes, *left_out])
+    wrong = first.verdict >= ElementVerdict.MISMATCH
+    parts = where.look(first) if wrong or settings.where else ()
+    return assemble(outcomes, comparisons, [*notes, *left_out], parts)
 
 
-def _refuse_tracing(target: Target, settings: Settings) -> None:
-    """Raise `TargetError` where a setting asks TensorFlow for what it cannot do with NumPy code."""
+def _refuse_unfit(target: Target, settings: Settings) -> None:
+    """Raise `GradcheckError` where a setting asks for what cannot be done with the target."""
+    if target.tape_only and (settings.order > 1 or settings.mode is not Mode.REVERSE):
+        raise GradcheckError(
+            f"The backward pass of {target.name} touches its own variables: only the first gradient of its "
+            "tape can be checked.",
+            "Leave out order and mode, or check the custom gradient by itself as a function.",
+        )
     asked = {
         f"mode {settings.mode.value}": settings.mode is not Mode.REVERSE,
         f"order {settings.order}": settings.order > 1,
@@ -55,7 +62,7 @@ def _refuse_tracing(target: Target, settings: Settings) -> None:
         **{f"execution {e.value}": True for e in settings.execution if e is not Execution.EAGER},
     }
     for option, given in asked.items():
-        if given:
+        if given and not target.traceable:
             raise TargetError(
                 f"{target.name} is NumPy code, which TensorFlow neither traces nor differentiates: there is "
                 f"nothing to check for {option}.",

@@ -227,6 +227,13 @@ class Settings(Options):
         "Run on this device, such as CPU:0 or GPU:0.",
         "Device to run on, such as `CPU:0` or `GPU:0`; None leaves it to TensorFlow.",
     )
+    where: bool = setting(
+        False,
+        Flag(),
+        "Also check each custom gradient and layer of your own by itself.",
+        "Also check each custom gradient and layer of your own inside the function by itself, at the inputs "
+        "and the upstream gradient that it has there; where the check fails that is always done.",
+    )
     check_pfor: bool = setting(
         False,
         Flag(),

@@ -24,7 +24,7 @@ from gradcheck.settings import DEFAULTS, OPTIONS, Budget, Execution, Method, Mod
 from gradcheck.signature import takes_settings
 
 NAMES = [entry.name for entry in fields(Settings)]
-NO_SETTINGS = {"function", "inputs", "gradient", "constants", "upstream"}
+NO_SETTINGS = {"function", "inputs", "constants", "upstream", "gradient", "loss", "y", "sample_weight"}
 """Parameters of `check` that say what is checked, not how."""
 COMMAND_LINE = {"upstream", "dtype", "limit", "format", "output", "save", "quiet", "traceback"}
 """Options of every check that are about tensors and the document."""
@@ -214,7 +214,7 @@ def test_execution_is_given_once_or_often() -> None:
         ({"excution": "xla"}, r"Did you mean 'execution'\?"),
         (
             {"zebra": 1},
-            r"Its options are: function, inputs, constants, upstream, gradient, rtol, .*check_pfor\.",
+            r"Its options are: function, inputs, constants, upstream, gradient, .*check_pfor\.",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """The commands for what users bring: functions of their own, Keras layers and saved models."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,13 @@ Examples:
   gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
 
 _X = option(
-    "--x", metavar=TENSOR, multiple=True, required=True, help="Input; repeat it for several: x1, x2, …"
+    "--x",
+    metavar=TENSOR,
+    multiple=True,
+    required=True,
+    help="Input; repeat it for several: x1, x2, …, or by name as NAME=TENSOR.",
 )
+_NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 
@@ -117,8 +123,13 @@ def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path |
 @main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
 @click.argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
-@tensor("y", "What the output should be, for --loss.", required=False)
-@option("--loss", metavar="NAME", help="Check the gradient of this Keras loss, such as mse, against --y.")
+@tensor("y", "What the output should be: check the gradient of a loss.", required=False)
+@option(
+    "--loss",
+    metavar="NAME",
+    help="A loss of Keras, such as mse, or FILE.py:NAME of (y, output).  [default: the model's own]",
+)
+@tensor("sample-weight", "Weight of each sample in the loss.", required=False)
 @_TRAINING
 @option("--unsafe", is_flag=True, help="Load Lambda layers, which runs code that is in the file.")
 @option(
@@ -129,7 +140,9 @@ def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path |
     help="File that registers classes of your own that the model needs; repeat it.",
 )
 @common
-def model(options: Common, x: tuple[str, ...], y: str | None, loss: str | None, **described: Any) -> Check:
+def model(
+    options: Common, x: tuple[str, ...], y: str | None, sample_weight: str | None, **described: Any
+) -> Check:
     """Check a saved Keras model.
 
     Every floating input and every trainable weight is a variable; the worst one comes first. Elements are
@@ -137,12 +150,14 @@ def model(options: Common, x: tuple[str, ...], y: str | None, loss: str | None, 
     """
     from gradcheck.targets.spec import ModelSpec
 
-    if (y is None) != (loss is None):
-        raise click.UsageError("--loss and --y belong together: give both or neither.")
+    if y is None and (described["loss"] is not None or sample_weight is not None):
+        raise click.UsageError("--loss and --sample-weight need --y, what the output should be.")
     texts, labels = _inputs(x)
-    tensors = read({**texts, "y": y}, options, labels, keep_integers=True)
+    labels["sample_weight"] = "--sample-weight"
+    tensors = read({**texts, "y": y, "sample_weight": sample_weight}, options, labels, keep_integers=True)
     data = arrays(tensors)
-    spec = ModelSpec(y=data.pop("y", None), tensors=data, loss=loss, **described)
+    truth, weight = data.pop("y", None), data.pop("sample_weight", None)
+    spec = ModelSpec(tensors=data, y=truth, sample_weight=weight, **described)
     built = build(spec, tensors, options)
     for name in built.indices:
         note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)
@@ -166,7 +181,13 @@ def layers(traceback: bool) -> ExitCode:
 
 
 def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
-    """Texts and labels of the inputs by name: x, or x1, x2, …"""
+    """Texts and labels of the inputs by name: as they are named, or x, or x1, x2, …"""
+    matches = (match for match in map(_NAMED.fullmatch, x) if match and not Path(match[0]).exists())
+    named = [(match[1], match[2]) for match in matches]
+    if len(named) == len(x):
+        if len(dict(named)) < len(x):
+            raise click.UsageError(f"--x names one input twice: {', '.join(name for name, _ in named)}.")
+        return dict(named), {name: f"--x {name}" for name, _ in named}
     if len(x) == 1:
         return {"x": x[0]}, {}
     names = [f"x{number}" for number in range(1, len(x) + 1)]

@@ -112,6 +112,8 @@ def pose(
         notes.append(Note(Kind.WARNING, ignored))
     cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
     own_tape, again = _own_tapes(own, cotangents)
+    if own_tape.unchecked:
+        notes.append(Note(Kind.WARNING, tape.unchecked_in_words(own_tape.unchecked)))
     exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
     return Problem(
         target,
@@ -207,7 +209,7 @@ def _own_tapes(own: Primal, cotangents: Array) -> tuple[Tape, tuple[Array | None
     except Exception as error:  # whatever a user's backward pass raises
         raise refusal(own.target.name, error, "in its backward pass") from error
     if ignored:
-        found = Tape(found.gradients, (tape.ignored_in_words(ignored),) * len(found.reasons))
+        found = replace(found, reasons=(tape.ignored_in_words(ignored),) * len(found.reasons))
     pairs = zip(found.gradients, again.gradients, strict=True)
     return found, tuple(tape.apart(*pair) for pair in pairs)
 

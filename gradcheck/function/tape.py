@@ -2,7 +2,7 @@
 them as such."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -20,6 +20,8 @@ from gradcheck.targets.function import Target
 
 LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
+NAMED = 5
+"""Variables that are named in a sentence."""
 NO_GRADIENT = Target.no_gradient
 
 
@@ -50,6 +52,8 @@ class Tape:
     """For each variable [K, *shape] float64; zeros where the tape returned None, NaN where it is unusable."""
     reasons: tuple[str | None, ...]
     """For each variable, what is wrong with its gradient as such."""
+    unchecked: tuple[str, ...] = ()
+    """Names of trainable `tf.Variable`s that the function used, none of which is among its inputs."""
 
     def columns(self, number: int) -> Array:
         """The gradients of one variable, [K, elements]."""
@@ -61,31 +65,33 @@ def record(primal: Primal, cotangents: Array) -> Tape:
     """Record the gradient of every variable for every cotangent [K, outputs]."""
     gradients = [np.empty((len(cotangents), *value.shape)) for value in primal.values]
     reasons: list[str | None] = [None] * len(gradients)
+    used: list[str] = []
     for k, cotangent in enumerate(cotangents):
         # A backward pass that clips its upstream gradient is right for small ones: so the last one is loud.
         loudness = LOUD if k == len(cotangents) - 1 > 0 else 1.0
-        for number, (gradient, reason) in enumerate(_gradients(primal, loudness * cotangent)):
+        for number, (gradient, reason) in enumerate(_gradients(primal, loudness * cotangent, used)):
             gradients[number][k] = gradient if loudness == 1 else gradient / loudness
             reasons[number] = reasons[number] or reason
-    return Tape(tuple(gradients), tuple(reasons))
+    return Tape(tuple(gradients), tuple(reasons), tuple(dict.fromkeys(used)))
 
 
-def _gradients(primal: Primal, cotangent: Array) -> list[tuple[Array, str | None]]:
+def _gradients(primal: Primal, cotangent: Array, used: list[str]) -> list[tuple[Array, str | None]]:
     """The gradient of each variable, and what is wrong with it; NaN where f refuses another point than the
     user's own."""
     try:
-        return _recorded(primal, cotangent)
+        return _recorded(primal, cotangent, used)
     except primal.refusals:
         if not primal.elsewhere:
             raise
         return [(np.full(value.shape, np.nan), None) for value in primal.values]
 
 
-def _recorded(primal: Primal, cotangent: Array) -> list[tuple[Array, str | None]]:
+def _recorded(primal: Primal, cotangent: Array, used: list[str]) -> list[tuple[Array, str | None]]:
     with tf.GradientTape() as tape:
         for value in primal.values:
             tape.watch(value)
         outputs = primal.at_point()
+    used += [variable.name.removesuffix(":0") for variable in tape.watched_variables()]
     try:
         found = tape.gradient(outputs, primal.values, output_gradients=tf.constant(cotangent, tf.float64))
     except ValueError as error:
@@ -155,4 +161,14 @@ def ignored_in_words(names: list[str]) -> str:
     return (
         f"the custom gradient of {called} was never called: called with keyword arguments only, TensorFlow "
         "ignores it and differentiates the operations inside; pass the tensors by position"
+    )
+
+
+def unchecked_in_words(names: Sequence[str]) -> str:
+    """What a check that passed over these variables should say."""
+    listed = ", ".join(f"`{name}`" for name in names[:NAMED])
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return (
+        f"Used but not checked: the trainable variables {listed}{more}, which are no inputs. Pass their "
+        "values as inputs to check their gradients too."
     )

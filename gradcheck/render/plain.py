@@ -10,7 +10,7 @@ import numpy as np
 from gradcheck.arrays.types import Array, number_or_word
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable, quantiles
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Part, Verdict
 from gradcheck.version import __version__
 
 SCHEMA = 1
@@ -37,6 +37,7 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "precision": findings.precision,
         "sensitivity": _named(findings.sensitivity, ("median", "worst")),
         "directions": None if directions is None else {**asdict(directions), "chance": directions.chance},
+        "where": [_of_part(part) for part in findings.parts],
         "diagnosis": list(findings.diagnosis),
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),
@@ -45,6 +46,10 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "variables": [_of_variable(variable, findings.limit) for variable in findings.variables],
         "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
     }
+
+
+def _of_part(part: Part) -> dict[str, object]:
+    return {**asdict(part), "verdict": part.verdict.label}
 
 
 def _named(found: Sequence[float] | None, names: Sequence[str]) -> dict[str, object] | None:

@@ -18,11 +18,14 @@ from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable, labelled
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
-from gradcheck.verdicts.verdict import Comparison
+from gradcheck.verdicts.verdict import Comparison, Part
 
 
 def assemble(
-    outcomes: Sequence[Outcome], comparisons: Sequence[Comparison], notes: Sequence[Note]
+    outcomes: Sequence[Outcome],
+    comparisons: Sequence[Comparison],
+    notes: Sequence[Note],
+    parts: Sequence[Part] = (),
 ) -> Findings:
     """The findings of one check: outcomes of orders 1, 2 …, and the comparisons and notes that belong to
     none.
@@ -50,6 +53,7 @@ def assemble(
         _least(sensitivities),
         comparisons=(*outcomes[0].comparisons, *comparisons, *higher),
         directions=next((outcome.directions for outcome in outcomes if outcome.directions), None),
+        parts=tuple(parts),
     )
 
 

@@ -7,7 +7,7 @@ from gradcheck.notes import Kind, Note
 from gradcheck.report.variable import Variable
 from gradcheck.settings import Settings
 from gradcheck.verdicts.summary import Summary
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Part, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Findings:
     """Other ways to the same gradients (modes, executions, Jacobians), each held against another."""
     directions: Summary | None = None
     """How much was checked along signed directions; None for nothing."""
+    parts: tuple[Part, ...] = ()
+    """Custom gradients and layers inside the function, checked by themselves; none where nobody looked."""
     only_failing: bool = False
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
 

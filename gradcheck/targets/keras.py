@@ -1,5 +1,6 @@
 """A Keras layer or model as a target: every floating input and every trainable weight is a variable."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,8 @@ from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.targets.function import Target
 from gradcheck.targets.layer_class import at_float64
-from gradcheck.targets.stateless import Call, Stateless
+from gradcheck.targets.loss import Last
+from gradcheck.targets.stateless import Call, Stateless, refuse_random
 from gradcheck.targets.user_frames import refusal
 from gradcheck.targets.weight_names import names_of_weights
 
@@ -27,7 +29,7 @@ def target(
     training: bool = False,
     mask: Array | None = None,
     rebuild: Callable[[], Any] | None = None,
-    last: Callable[[Any], Any] | None = None,
+    last: Last | None = None,
     name: str | None = None,
 ) -> Target:
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
@@ -49,12 +51,13 @@ def target(
     remake = rebuild or (lambda: at_float64(layer))
     function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
     try:
-        function.refuse_random()
+        refuse_random(function)
+        function.prepare()
     except GradcheckError:
         raise
     except Exception as error:  # whatever the call of a user's layer does
         raise refusal(function.name, error, "when it was called") from error
-    return Target(function.name, function, arrays | weights)
+    return Target(function.name, function, arrays | weights, tape_only=function.touches)
 
 
 def title(layer: Any) -> str:
@@ -109,7 +112,21 @@ def _call(layer: Any, data: Mapping[str, Array], training: bool, mask: Array | N
     keywords: dict[str, Any] = {"training": training}
     if mask is not None:
         keywords["mask"] = tf.constant(np.asarray(mask, bool))
-    return Call(_arrangement(layer, list(data)), keywords)
+    first, *others = (Call(way, keywords) for way in _arrangements(layer, list(data)))
+    if not others:
+        return first
+    tensors = [tf.constant(_rounded(array, layer)) for array in data.values()]
+    return next((call for call in (first, *others) if _works(call, layer, tensors)), first)
+
+
+def _works(call: Call, layer: Any, tensors: Sequence[Any]) -> bool:
+    """Whether a layer takes tensors in this way; it is built by the call if it was not."""
+    try:
+        with keras.StatelessScope() if layer.built else contextlib.nullcontext():
+            call(layer, tensors)
+    except Exception:  # whatever a user's layer does with a list that should be a dict
+        return False
+    return True
 
 
 def _rounded(array: Array, layer: Any) -> Array:
@@ -119,8 +136,8 @@ def _rounded(array: Array, layer: Any) -> Array:
         return np.asarray(array.astype(tf.as_dtype(layer.compute_dtype).as_numpy_dtype))
 
 
-def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """How a layer takes several tensors: as arguments of their own, as a list or as a dict."""
+def _arrangements(layer: Any, names: Sequence[str]) -> list[Callable[[Sequence[Any]], tuple[Any, ...]]]:
+    """How a layer may take several tensors: as arguments of their own, as a list or as a dict."""
     inputs = _inputs(layer)
     if inputs and len(inputs) != len(names):
         wanted = ", ".join(f"{tensor.name} {tuple(tensor.shape)}" for tensor in inputs)
@@ -128,11 +145,18 @@ def _arrangement(layer: Any, names: Sequence[str]) -> Callable[[Sequence[Any]], 
             f"The model {layer.name} takes {len(inputs)} inputs and got {len(names)}.",
             f"Its inputs are, in order: {wanted}.",
         )
+
+    def by_name(data: Sequence[Any]) -> tuple[Any, ...]:
+        return (dict(zip(names, data, strict=True)),)
+
     if inputs and {tensor.name for tensor in inputs} == set(names):
-        return lambda data: (dict(zip(names, data, strict=True)),)
-    if len(names) == 1 or (not inputs and _takes_arguments(layer, len(names))):
-        return tuple
-    return lambda data: (list(data),)
+        return [by_name]
+    unknown = [] if inputs else [by_name]
+    if len(names) == 1:
+        return [tuple, *(unknown if isinstance(layer, keras.Model) else [])]
+    if not inputs and _takes_arguments(layer, len(names)):
+        return [tuple]
+    return [lambda data: (list(data),), *unknown]
 
 
 def _takes_arguments(layer: Any, count: int) -> bool:

@@ -1,17 +1,13 @@
-"""A saved Keras model, and a loss on top of its output."""
+"""A saved Keras model."""
 
 import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
-from gradcheck.targets.activations import functions
 from gradcheck.targets.user_frames import message
 
 
@@ -54,25 +50,3 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
         f"{str(path)!r} cannot be loaded: {type(error).__name__}: {text[:300]}",
         "Load it with keras.saving.load_model to see the cause.",
     )
-
-
-def loss_on(name: str, y: Array) -> Callable[[Any], Any]:
-    """A Keras loss by name as a function of the output: the mean over the samples, as in training.
-
-    Raises `TargetError` if Keras has no such loss.
-    """
-    try:
-        keras.losses.get(name)
-    except ValueError:
-        known = sorted(functions(keras.losses))
-        raise TargetError(
-            f"Keras {keras.__version__} has no loss named {name!r}.", f"Choose from: {', '.join(known)}."
-        ) from None
-    truth = tf.constant(y)
-
-    def loss(output: Any) -> Any:
-        target = tf.cast(truth, output.dtype) if truth.dtype.is_floating else truth
-        # A class such as MeanSquaredError takes the mean itself, and computes in Keras' default dtype.
-        return tf.reduce_mean(keras.losses.get(name)(target, output))
-
-    return loss

@@ -22,8 +22,7 @@ GRADIENT = (
     "after its output. Those of other names take the arguments of `function` in their order, and one more at "
     "the end takes the upstream gradient; without one `gradient` is that of a scalar loss. It returns a dict "
     "of gradients by name (`W1` or `dW1`), a tuple or list in the order of the variables, or an array for "
-    "the only one. `function` may also take the inputs as a dict, as in `forward(params)`: where inputs "
-    "outnumber parameters, the only one that gets nothing takes those of other names."
+    "the only one."
 )
 """The parameter `gradient` of `gradcheck.check`."""
 UNDEFINED = (ArithmeticError, ValueError)

@@ -132,8 +132,10 @@ class ModelSpec(TargetSpec):
     path: Path
     """A .keras file."""
     loss: str | None = None
-    """A Keras loss of the output and `y`, by name; None checks the output itself."""
+    """A loss of `y` and the output: a name in keras.losses, or FILE.py:NAME; None for the model's own."""
     y: Array | None = None
+    """None checks the output itself."""
+    sample_weight: Array | None = None
     training: bool = False
     unsafe: bool = False
     """Whether Lambda layers are loaded, which runs code that is in the file."""
@@ -144,14 +146,13 @@ class ModelSpec(TargetSpec):
         """Imports the files of `code`, which runs them."""
         load_tensorflow()
         from gradcheck.targets import keras
-        from gradcheck.targets.model import load_model, loss_on
+        from gradcheck.targets.loss import loss_on_top
+        from gradcheck.targets.model import load_model
 
         for file in self.code:
             source.import_file(file)
         model = load_model(self.path, self.unsafe)
-        name, last = None, None
-        if self.loss is not None and self.y is not None:
-            name, last = f"{self.loss}({model.name})", loss_on(self.loss, self.y)
+        name, last = loss_on_top(model, self.loss, self.y, self.sample_weight)
         target = keras.target(model, self.tensors, training=self.training, last=last, name=name)
         return Built(target, indices=_indices(self.tensors, target))
 

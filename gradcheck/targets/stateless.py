@@ -7,6 +7,7 @@ config, with float64 as the dtype of every layer in it, and given the weights of
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,6 +16,8 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
+from gradcheck.targets.binding import by_assignment, carry_over, needs_assignment
+from gradcheck.targets.loss import Last
 from gradcheck.targets.user_frames import message
 
 EXACT = "float64"
@@ -60,102 +63,153 @@ class Stateless:
     """The data at the point of the check."""
     rebuild: Callable[[], Any]
     """Makes the layer once more, under `precision(EXACT)`."""
-    last: Callable[[Any], Any] | None = None
+    last: Last | None = None
     """Applied to the output, such as a loss."""
+    touches: bool = False
+    """Whether the backward pass touches the layer's variables (binding.py)."""
     _copy: Any = None
+    _refused: TargetError | None = None
 
     def __call__(self, *tensors: Any) -> Any:
         """The output; where every floating tensor is float64, as the layer gives it in float64."""
+        layer = self._at(tensors)
+        if not self.touches:
+            return self.run(layer, tensors)
+        return self._by_assignment(layer)(*tensors)
+
+    def prepare(self) -> None:
+        """Make the copy in float64, and see whether the backward pass touches the layer's variables.
+
+        Not where tapes are paused, as when a graph is traced: a layer that uses a tape inside would fail. A
+        copy that is refused is so once it is called.
+        """
+        layer = self.layer
+        if layer.compute_dtype != EXACT:
+            try:
+                layer = self._exact()
+            except TargetError as error:
+                self._refused = error
+        point = self.point()
+        if layer is not self.layer:
+            point = [_widened(tensor) for tensor in point]
+        data, weights = point[: len(self.data)], point[len(self.data) :]
+        with self._within(layer):
+            scoped, bound = partial(self._scoped, layer), self._by_assignment(layer)
+            self.touches = needs_assignment(scoped, bound, data, weights)
+
+    def _at(self, tensors: Sequence[Any]) -> Any:
+        """The layer at the precision of the tensors."""
         floating = [tensor for tensor in tensors if tensor.dtype.is_floating]
         exact = all(tensor.dtype == tf.float64 for tensor in floating)
-        if not exact or self.layer.compute_dtype == EXACT:
-            return self._run(self.layer, tensors)
-        with tf.init_scope():  # variables cannot be made while a graph is traced
-            copy = self._exact()
-        with precision(EXACT):
-            return self._run(copy, tensors)
+        return self._exact() if exact and self.layer.compute_dtype != EXACT else self.layer
 
-    def refuse_random(self) -> None:
-        """Raise if a call draws random numbers: its outputs are those of one draw, not of the layer."""
-        seeds = [v for v in self.layer.non_trainable_variables if v.name == "seed_generator_state"]
-        before = [seed.numpy() for seed in seeds]
-        point = self._point()
-        with self._scope(self.layer, point) as scope:
-            self.call(self.layer, point[: len(self.data)])
-            after = [scope.get_current_value(seed).numpy() for seed in seeds]
-        drawn = [s for s, b, a in zip(seeds, before, after, strict=True) if not np.array_equal(a, b)]
-        if drawn:
-            # The innermost layer that has a seed comes last.
-            parts = self.layer._flatten_layers()
-            owners = {id(v): part for part in parts for v in part.non_trainable_variables}
-            named = [f"{type(owners[id(s)]).__name__} {owners[id(s)].name!r}" for s in drawn]
-            raise NondeterministicError(
-                f"{self.name} draws random numbers in this call, in {', '.join(dict.fromkeys(named))}.",
-                "Check it outside training mode, or set the rate of its dropout to 0."
-                if self.call.keywords.get("training")
-                else "Only what gives the same output twice has a gradient to check.",
-            )
+    def _within(self, layer: Any) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if layer is self.layer else precision(EXACT)
 
-    def _point(self) -> list[Any]:
+    def _by_assignment(self, layer: Any) -> Callable[..., Any]:
+        def call(data: Sequence[Any]) -> Any:
+            with self._within(layer):
+                return self._finished(layer, data)
+
+        return by_assignment(layer, partial(self.run, layer), call, len(self.data))
+
+    def point(self) -> list[Any]:
+        """The data and the weights as they are."""
         weights = [variable.value for variable in self.layer.trainable_variables]
         return [*(tf.constant(array) for array in self.data), *weights]
 
-    def _scope(self, layer: Any, tensors: Sequence[Any]) -> Any:
-        """Keras' scope in which the layer's trainable weights are the last of the tensors.
-
-        Weights that are not trained have the values of the user's layer: those of a copy are freshly made.
-        """
-        weights = tensors[len(self.data) :]
-        values = [*weights, *(variable.value for variable in self.layer.non_trainable_variables)]
-        variables = [*layer.trainable_variables, *layer.non_trainable_variables]
-        pairs = zip(variables, values, strict=True)
+    def scope(self, layer: Any, tensors: Sequence[Any]) -> Any:
+        """Keras' scope in which the layer's trainable weights are the last of the tensors."""
+        pairs = zip(layer.trainable_variables, tensors[len(self.data) :], strict=True)
         return keras.StatelessScope(state_mapping=[(v, tf.cast(value, v.dtype)) for v, value in pairs])
 
-    def _run(self, layer: Any, tensors: Sequence[Any]) -> Any:
-        with self._scope(layer, tensors):
-            output = self.call(layer, tensors[: len(self.data)])
-            return output if self.last is None else self.last(output)
+    def run(self, layer: Any, tensors: Sequence[Any]) -> Any:
+        """The output of the layer, or of its copy."""
+        with self._within(layer), self.scope(layer, tensors):
+            return self._finished(layer, tensors[: len(self.data)])
+
+    def _scoped(self, layer: Any, *tensors: Any) -> Any:
+        return self.run(layer, tensors)
+
+    def _finished(self, layer: Any, data: Sequence[Any]) -> Any:
+        output = self.call(layer, data)
+        return output if self.last is None else self.last(layer, self.call.arrange(data), output)
 
     def _exact(self) -> Any:
+        if self._refused is not None:
+            raise self._refused
         if self._copy is None:
-            with precision(EXACT):
-                try:
-                    copy = self.rebuild()
-                except Exception as error:  # whatever the __init__ or get_config of a user's layer does
-                    raise TargetError(
-                        f"{self.name} cannot be rebuilt from its config at float64, "
-                        f"{type(error).__name__}: {message(error)[:SHOWN]}",
-                        INCOMPLETE_CONFIG,
-                    ) from error
-                try:
-                    self.call(copy, [_widened(tf.constant(array)) for array in self.data])
-                except Exception as error:  # whatever an operation without a float64 kernel raises
-                    raise TargetError(
-                        f"{self.name} raised {type(error).__name__} at float64: {message(error)[:SHOWN]}",
-                        "Avoid constants and casts of another dtype in it.",
-                    ) from error
-            self._hold_against(copy)
+            copy = _copied(self)
+            _hold_against(self, copy)
             self._copy = copy
         return self._copy
 
-    def _hold_against(self, copy: Any) -> None:
-        """Refuse a copy that is another function: a get_config can leave an argument out."""
-        shapes = [[tuple(v.shape) for v in layer.trainable_variables] for layer in (self.layer, copy)]
-        fixed = [len(layer.non_trainable_variables) for layer in (self.layer, copy)]
-        if shapes[0] != shapes[1] or fixed[0] != fixed[1]:
-            raise TargetError(f"{self.name}, rebuilt from its config, has other weights.", INCOMPLETE_CONFIG)
-        point = self._point()
-        own = _joined(self._run(self.layer, point))
-        with precision(EXACT):
-            exact = _joined(self._run(copy, [_widened(tensor) for tensor in point]))
-        # Far more than rounding makes, far less than another argument.
-        share = eps_of(self.layer.compute_dtype) ** 0.5
-        apart = float(np.max(np.abs(own - exact), initial=0.0))
-        if apart > share * float(np.max(np.abs(exact), initial=0.0)):
+
+def refuse_random(function: Stateless) -> None:
+    """Raise if a call draws random numbers: its outputs are those of one draw, not of the layer."""
+    seeds = [v for v in function.layer.non_trainable_variables if v.name == "seed_generator_state"]
+    before = [seed.numpy() for seed in seeds]
+    point = function.point()
+    with function.scope(function.layer, point) as scope:
+        function.call(function.layer, point[: len(function.data)])
+        after = [scope.get_current_value(seed) for seed in seeds]
+    # The scope knows the variables that were assigned to, and no others.
+    drawn = [
+        s for s, b, a in zip(seeds, before, after, strict=True) if a is not None and (a.numpy() != b).any()
+    ]
+    if drawn:
+        # The innermost layer that has a seed comes last.
+        parts = function.layer._flatten_layers()
+        owners = {id(v): part for part in parts for v in part.non_trainable_variables}
+        named = [f"{type(owners[id(s)]).__name__} {owners[id(s)].name!r}" for s in drawn]
+        raise NondeterministicError(
+            f"{function.name} draws random numbers in this call, in {', '.join(dict.fromkeys(named))}.",
+            "Check it outside training mode, or set the rate of its dropout to 0."
+            if function.call.keywords.get("training")
+            else "Only what gives the same output twice has a gradient to check.",
+        )
+
+
+def _copied(function: Stateless) -> Any:
+    """The layer once more, at float64."""
+    name = function.name
+    with precision(EXACT):
+        try:
+            copy = function.rebuild()
+        except Exception as error:  # whatever the __init__ or get_config of a user's layer does
             raise TargetError(
-                f"{self.name}, rebuilt from its config at float64, gives other outputs, {apart:.3g} apart.",
+                f"{name} cannot be rebuilt from its config at float64, "
+                f"{type(error).__name__}: {message(error)[:SHOWN]}",
                 INCOMPLETE_CONFIG,
-            )
+            ) from error
+        try:
+            function.call(copy, [_widened(tf.constant(array)) for array in function.data])
+        except Exception as error:  # whatever an operation without a float64 kernel raises
+            raise TargetError(
+                f"{name} raised {type(error).__name__} at float64: {message(error)[:SHOWN]}",
+                "Avoid constants and casts of another dtype in it.",
+            ) from error
+    return copy
+
+
+def _hold_against(function: Stateless, copy: Any) -> None:
+    """Refuse a copy that is another function: a get_config can leave an argument out."""
+    shapes = [[tuple(v.shape) for v in layer.trainable_variables] for layer in (function.layer, copy)]
+    fixed = [len(layer.non_trainable_variables) for layer in (function.layer, copy)]
+    if shapes[0] != shapes[1] or fixed[0] != fixed[1]:
+        raise TargetError(f"{function.name}, rebuilt from its config, has other weights.", INCOMPLETE_CONFIG)
+    carry_over(function.layer, copy)
+    point = function.point()
+    own = _joined(function.run(function.layer, point))
+    exact = _joined(function.run(copy, [_widened(tensor) for tensor in point]))
+    # Far more than rounding makes, far less than another argument.
+    share = eps_of(function.layer.compute_dtype) ** 0.5
+    apart = float(np.max(np.abs(own - exact), initial=0.0))
+    if apart > share * float(np.max(np.abs(exact), initial=0.0)):
+        raise TargetError(
+            f"{function.name}, rebuilt from its config at float64, gives other outputs, {apart:.3g} apart.",
+            INCOMPLETE_CONFIG,
+        )
 
 
 def _widened(tensor: Any) -> Any:

@@ -119,20 +119,24 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
         )
     if one_sided := int(judged.one_sided.sum()):
         said.append(
-            f"{one_sided:,} elements at the edge of the function's domain were differenced on one side only, "
-            "by a one-sided formula of second order."
+            f"{_elements(one_sided)} at the edge of the function's domain, differenced on one side only, by "
+            "a one-sided formula of second order."
         )
     if (untold := judged.having(ElementVerdict.INCONCLUSIVE)).size:
         said.append(
-            f"{untold.size:,} elements could not be judged (first: {index(untold)}): "
+            f"{_elements(untold.size)} could not be judged (first: {index(untold)}): "
             f"{_uncertain(judged, int(untold[0]))}."
         )
     if (faint := judged.faint(limit)).size:
         said.append(
-            f"{faint.size:,} elements are below what differences can resolve (an error up to "
-            f"{float(judged.bound[faint].max()):.2g} could not be seen)."
+            f"{_elements(faint.size)} {'is' if faint.size == 1 else 'are'} below what differences can "
+            f"resolve (an error up to {float(judged.bound[faint].max()):.2g} could not be seen)."
         )
     return [Note(Kind.WARNING, text, name) for text in said]
+
+
+def _elements(count: int) -> str:
+    return "1 element" if count == 1 else f"{count:,} elements"
 
 
 def _uncertain(judged: Judgement, flat: int) -> str:

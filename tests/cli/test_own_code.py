@@ -316,6 +316,28 @@ def test_a_model_with_a_loss() -> None:
     assert "gradcheck mse(small)" in result.stdout
 
 
+def test_a_model_with_a_loss_of_the_user() -> None:
+    save(keras.layers.Dense(2, name="first"))
+    Path("losses.py").write_text("def off(y, f):\n    return abs(y - f) ** 3\n", encoding="utf-8")
+    truth = ("--y", "normal:4x2", "--loss", "losses.py:off", "--sample-weight", "[1, 2, 0, 1]")
+
+    result = run("model", "small.keras", "--x", "x.npy", *truth)
+
+    assert "gradcheck off(small)" in result.stdout
+
+
+def test_inputs_by_name() -> None:
+    """A difference is left less right, whatever order they are given in."""
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    keras.Model({"left": left, "right": right}, left - 2 * right, name="apart").save("apart.keras")
+
+    result = run("model", "apart.keras", "--x", "right=x.npy", "--x", "left=x.npy", "--format", "json")
+
+    tapes = {variable["name"]: variable["elements"] for variable in json.loads(result.stdout)["variables"]}
+    assert {element["tape"] for element in tapes["right"]} == {-2.0}
+    assert {element["tape"] for element in tapes["left"]} == {1.0}
+
+
 def test_a_broken_model_shows_the_elements_that_fail_first() -> None:
     """Its config does not keep the name of the layer, so that Keras numbers it."""
     sys.path.insert(0, ".")
@@ -340,8 +362,10 @@ def test_a_broken_model_shows_the_elements_that_fail_first() -> None:
         (["nope.keras", "--x", "x.npy"], "There is no file 'nope.keras'"),
         (["ops.py", "--x", "x.npy"], "is no .keras file"),
         (["small.keras", "--unsafe", "--x", "normal:4x2"], "small raised ValueError when it was called"),
-        (["small.keras", "--unsafe", "--x", "x.npy", "--loss", "mse"], "--loss and --y belong together"),
-        (["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy"], "--loss and --y belong together"),
+        (["small.keras", "--unsafe", "--x", "x.npy", "--loss", "mse"], "need --y"),
+        (["small.keras", "--unsafe", "--x", "x.npy", "--sample-weight", "x.npy"], "need --y"),
+        (["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy"], "small has no loss of its own"),
+        (["small.keras", "--unsafe", "--x", "x=x.npy", "--x", "x=x.npy"], "names one input twice: x, x"),
         (
             ["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy", "--loss", "no"],
             "has no loss named 'no'",

@@ -1,0 +1,116 @@
+"""Where in the function it is wrong: each call with a gradient of somebody's own, checked by itself.
+
+A network holds a dozen layers and custom gradients. Which weights have a wrong gradient says little of which
+of those is to blame: all weights before it have. So each is checked at the inputs and the upstream gradient
+that it has at the point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.arrays.types import Array
+from gradcheck.checks import elementwise
+from gradcheck.errors import GradcheckError
+from gradcheck.function.calls import Call, calls
+from gradcheck.function.problem import Problem, pose
+from gradcheck.progress import Progress
+from gradcheck.settings import Mode, Settings
+from gradcheck.verdicts.outcome import Outcome
+from gradcheck.verdicts.verdict import ElementVerdict, Part
+
+REPEATED = 3
+"""Calls of one function at the same shapes that are looked at: the first, one between, and the last."""
+MOST = 24
+"""Functions that are looked at."""
+SHARE, BESIDES = 2, 5000
+"""Times the evaluations of the whole check, and evaluations besides, after which no further one is."""
+
+
+def look(outcome: Outcome) -> tuple[Part, ...]:
+    """The parts of a function that was checked, in the order of their first calls.
+
+    A part that holds a wrong one is not called wrong itself. There are none where the function cannot be
+    called once more with functions run eagerly.
+    """
+    problem = outcome.problem
+    until = SHARE * problem.meter.count + BESIDES
+    try:
+        found = calls(problem.backward, problem.cotangents[0])
+    except Exception:  # whatever a user's function does when it is called with functions run eagerly
+        return ()
+    repeated: dict[tuple[object, ...], list[Call]] = {}
+    for call in found:
+        repeated.setdefault(call.same, []).append(call)
+    verdicts: dict[Call, ElementVerdict] = {}
+    for same in list(repeated.values())[:MOST]:
+        for call in _some(same):
+            if call.whole:
+                verdicts[call] = outcome.verdict
+            elif problem.meter.count < until:
+                verdicts[call] = _verdict(problem, call)
+    wrong = {call for call, verdict in verdicts.items() if verdict >= ElementVerdict.MISMATCH}
+    holders = {id(outer) for call in wrong for outer in _around(call)}
+    seen = [
+        (same, [verdicts[call] for call in _some(same) if call in verdicts]) for same in repeated.values()
+    ]
+    return tuple(
+        _part(same, known) for same, known in seen if known and not any(id(call) in holders for call in same)
+    )
+
+
+def _part(same: Sequence[Call], verdicts: Sequence[ElementVerdict]) -> Part:
+    first = same[0]
+    return Part(first.name, first.file, first.line, first.inside, len(same), max(verdicts))
+
+
+def _some(same: Sequence[Call]) -> list[Call]:
+    places = np.linspace(0, len(same) - 1, min(REPEATED, len(same))).astype(int)
+    return [same[place] for place in places]
+
+
+def _around(call: Call) -> list[Call]:
+    """The calls that enclose one."""
+    found = []
+    while call.within is not None:
+        call = call.within
+        found.append(call)
+    return found
+
+
+def _verdict(problem: Problem, call: Call) -> ElementVerdict:
+    """The worst verdict of a call by itself; `unchecked` where it cannot be checked so."""
+    settings = _settings(problem.settings)
+    try:
+        target = call.target()
+        names = target.floating()
+        if not names:
+            return ElementVerdict.UNCHECKED
+        with target.within():
+            part = pose(target, settings, names, None, problem.meter)
+            shown = _upstream(call, part)
+            if shown is not None:
+                part = pose(target, settings, names, shown, problem.meter, part.noise.finest)
+            return elementwise.check(part, Progress()).verdict
+    except GradcheckError:
+        return ElementVerdict.UNCHECKED
+
+
+def _settings(given: Settings) -> Settings:
+    """The settings of the whole check that hold for a part."""
+    return replace(given, wrt=None, order=1, mode=Mode.REVERSE, execution=(), check_pfor=False, budget=None)
+
+
+def _upstream(call: Call, part: Problem) -> Array | None:
+    """The upstream gradient at the point, where the tape came by all outputs with one that is not 0."""
+    outputs = part.own.outputs
+    known = [call.upstream.get(number, np.zeros(0)) for number in range(len(outputs))]
+    if any(one.shape != output.shape for one, output in zip(known, outputs, strict=True)):
+        return None
+    flat = [one.astype(np.float64).reshape(-1) for one in known]
+    if not all(np.isfinite(one).all() for one in flat) or not any(one.any() for one in flat):
+        return None
+    return flat[0].reshape(outputs[0].shape) if len(flat) == 1 else np.concatenate(flat)

@@ -1,0 +1,138 @@
+"""A Keras layer with its weights bound by assignment, for backward passes that touch them.
+
+Weights are put in by a stateless scope, which lasts for the call alone and is invisible to tapes. A custom
+gradient inside the layer may read the layer's own variables in its backward pass, which runs after the call,
+or take them as `variables=`, which only a tape that watches real variables hands it; `tf.recompute_grad` does
+both. For such layers the point is assigned to the variables while the backward pass runs, and taken back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.types import Array
+
+Run = Callable[[Sequence[Any]], Any]
+"""A call of the layer with the data and then the trainable weights, or with the data alone."""
+APART = 1e-3
+"""Share of the largest number of a gradient by which two bindings of the weights may differ: rounding."""
+MOVED = 2.0**-6
+"""Share by which weights are moved from what the variables hold, so that it shows where they are read."""
+
+
+def unlisted(layer: Any) -> list[Any]:
+    """Variables that the parts of a layer hold besides those that Keras lists: the states of a recurrence,
+    and those of TensorFlow."""
+    known = {id(variable) for variable in layer.variables}
+    found: list[Any] = []
+    for part in layer._flatten_layers():
+        for leaf in _leaves(list(vars(part).values())):
+            module = isinstance(leaf, tf.Module) and not isinstance(leaf, (keras.layers.Layer, tf.Variable))
+            for variable in leaf.variables if module else [leaf]:
+                if isinstance(variable, (keras.Variable, tf.Variable)) and id(variable) not in known:
+                    known.add(id(variable))
+                    found.append(variable)
+    return found
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lists, tuples and dicts hold, in order; keys may be anything."""
+    if isinstance(value, (list, tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(part)
+    else:
+        yield value
+
+
+def carry_over(layer: Any, copy: Any) -> None:
+    """Give a copy the values of all variables of a layer, states included."""
+    others = zip(unlisted(layer), unlisted(copy), strict=False)
+    for own, variable in (*zip(layer.variables, copy.variables, strict=True), *others):
+        if own.shape == variable.shape:
+            variable.assign(tf.cast(tf.convert_to_tensor(own), variable.dtype))
+
+
+@contextlib.contextmanager
+def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
+    """The trainable weights of a layer have these values; all its variables are as before afterwards."""
+    variables = [*layer.variables, *unlisted(layer)]
+    before = [tf.identity(tf.convert_to_tensor(variable)) for variable in variables]
+    try:
+        for variable, weight in zip(layer.trainable_variables, weights, strict=True):
+            variable.assign(tf.cast(weight, variable.dtype))
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
+def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[..., Any]:
+    """`forward` of `count` data and the trainable weights of a layer, differentiated through `call`, of the
+    data alone, while the weights are assigned.
+
+    A second derivative of it does not see the weights.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def function(*tensors: Any) -> Any:
+        def backward(*upstream: Any, variables: Any = None) -> Any:
+            data = tensors[:count]
+            with assigned(layer, tensors[count:]):
+                with tf.GradientTape() as tape:
+                    tape.watch([tensor for tensor in data if tensor.dtype.is_floating])
+                    output = tf.nest.flatten(call(data))
+                sources = [*data, *(variable.value for variable in layer.trainable_variables)]
+                found = tape.gradient(output, sources, output_gradients=list(upstream))
+            dense = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in found]
+            return dense if variables is None else (dense, [None] * len(variables))
+
+        return forward(tensors), backward
+
+    found: Callable[..., Any] = function
+    return found
+
+
+def gradients(function: Callable[..., Any], tensors: Sequence[Any]) -> list[Array | None]:
+    """Tape gradients of a weighted sum of the outputs: plain sums are constant for a softmax."""
+    floating = [tensor for tensor in tensors if tensor.dtype.is_floating]
+    with tf.GradientTape() as tape:
+        tape.watch(floating)
+        outputs = [o for o in tf.nest.flatten(function(*tensors)) if o.dtype.is_floating]
+        flat = tf.concat([tf.cast(tf.reshape(output, [-1]), tf.float64) for output in outputs], 0)
+        total = tf.reduce_sum(flat * tf.linspace(tf.constant(1.0, tf.float64), 2.0, tf.size(flat)))
+    found = tape.gradient(total, floating)
+    return [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in found]
+
+
+def moved(weights: Sequence[Any]) -> list[Any]:
+    """Weights a little off those given."""
+    return [weight + MOVED * (tf.abs(weight) + tf.reduce_mean(tf.abs(weight)) + MOVED) for weight in weights]
+
+
+def needs_assignment(
+    scoped: Callable[..., Any], bound: Callable[..., Any], data: Sequence[Any], weights: Sequence[Any]
+) -> bool:
+    """Whether a layer has other gradients when its weights are assigned to it than when a scope gives them,
+    at weights that its variables do not hold."""
+    tensors = [*data, *moved(weights)]
+    try:
+        real = gradients(bound, tensors)
+    except Exception:  # whatever a user's layer does outside a scope
+        return False
+    try:
+        found = gradients(scoped, tensors)
+    except Exception:  # a custom gradient with `variables=` is refused where no variable is read
+        return True
+    return not all(map(_alike, found, real))
+
+
+def _alike(a: Array | None, b: Array | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(np.allclose(a, b, rtol=0, atol=APART * float(np.max(np.abs(b), initial=0.0)), equal_nan=True))

@@ -1,0 +1,134 @@
+"""A loss on top of the output of a layer or model: of Keras, of the user, or the model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.errors import TargetError
+from gradcheck.targets.activations import functions
+from gradcheck.targets.source import is_source, load
+
+Last = Callable[[Any, Sequence[Any], Any], Any]
+"""(layer, positional arguments of its call, output) → what is differentiated."""
+
+
+def loss_on_top(layer: Any, loss: Any, y: Any, sample_weight: Any) -> tuple[str | None, Last | None]:
+    """What a target of a layer is called and what is applied to its output; None of both without a `y`.
+
+    Raises `TargetError` where what is given does not go together.
+    """
+    if y is None:
+        if loss is not None or sample_weight is not None:
+            raise TargetError("A loss needs y, what the output should be.", "Give y as well.")
+        return None, None
+    name, last = own_loss(layer, y, sample_weight) if loss is None else loss_on(loss, y, sample_weight)
+    return f"{name}({layer.name})", last
+
+
+def loss_on(loss: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
+    """A loss as a function of the output, and its name: the mean over the samples, as in training.
+
+    `loss` is a name in keras.losses, FILE.py:NAME, an object or class of keras.losses, or any callable of
+    (y, output); what is not a scalar is multiplied by the sample weights and averaged. `y` is an array, or
+    what the callable takes as its first argument: a dict or list of arrays.
+
+    Raises `TargetError` if there is no such loss, or it is none.
+    """
+    found = _named(loss) if isinstance(loss, str) else loss
+    name = (
+        loss.rpartition(":")[2] if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    )
+    if isinstance(found, type) and issubclass(found, keras.losses.Loss):
+        found = found()
+    if not callable(found) and not isinstance(found, str):
+        raise TargetError(
+            f"The loss is {type(found).__name__}, which cannot be called.",
+            "Give a name in keras.losses, or a function of (y, output).",
+        )
+    truth, weights = _tensors(y), None if sample_weight is None else _tensors(sample_weight)
+
+    def last(layer: Any, arguments: Sequence[Any], output: Any) -> Any:
+        return _mean(_at_this_precision(found), _like(truth, output), output, weights)
+
+    return name, last
+
+
+def own_loss(model: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
+    """The loss that a model computes itself: its `compute_loss`, or the one that it was compiled with.
+
+    Raises `TargetError` if it has neither.
+    """
+    compute = getattr(type(model), "compute_loss", None)
+    if compute is None or compute is keras.Model.compute_loss:
+        compiled = getattr(model, "loss", None) if getattr(model, "compiled", False) else None
+        if compiled is None:
+            raise TargetError(
+                f"There is a y, and {model.name} has no loss of its own.",
+                "Name one, such as mse, or a function of (y, output).",
+            )
+        return loss_on(compiled, y, sample_weight)
+    truth, weights = _tensors(y), None if sample_weight is None else _tensors(sample_weight)
+
+    def last(layer: Any, arguments: Sequence[Any], output: Any) -> Any:
+        x = arguments[0] if len(arguments) == 1 else arguments
+        weighted = None if weights is None else _like(weights, output)
+        return layer.compute_loss(x=x, y=_like(truth, output), y_pred=output, sample_weight=weighted)
+
+    return "compute_loss", last
+
+
+def _named(name: str) -> Any:
+    """The loss that a text means: Keras' own stays a name, to be made at the precision of the call."""
+    if is_source(name):
+        return load(name)
+    try:
+        keras.losses.get(name)
+    except ValueError:
+        known = sorted(functions(keras.losses))
+        raise TargetError(
+            f"Keras {keras.__version__} has no loss named {name!r}.",
+            f"Choose from: {', '.join(known)}; your own is FILE.py:NAME.",
+        ) from None
+    return name
+
+
+def _at_this_precision(loss: Any) -> Any:
+    """A loss as it is in Keras' default dtype: an object computes in the one that it was made in."""
+    if isinstance(loss, str):
+        return keras.losses.get(loss)
+    if isinstance(loss, keras.losses.Loss) and loss.dtype != keras.config.floatx():
+        try:
+            return type(loss).from_config(loss.get_config())
+        except Exception:  # whatever a class whose config is incomplete raises: it stays as it is
+            return loss
+    return loss
+
+
+def _mean(loss: Any, truth: Any, output: Any, weights: Any) -> Any:
+    if isinstance(loss, keras.losses.Loss):
+        # It takes the mean itself.
+        return tf.reduce_mean(loss(truth, output, sample_weight=weights))
+    each = tf.convert_to_tensor(loss(truth, output))
+    if weights is not None:
+        weights = tf.cast(weights, each.dtype)
+        each *= tf.reshape(weights, [*weights.shape, *[1] * (each.shape.rank - weights.shape.rank)])
+    return tf.reduce_mean(each)
+
+
+def _tensors(value: Any) -> Any:
+    return keras.tree.map_structure(lambda leaf: tf.constant(np.asarray(leaf)), value)
+
+
+def _like(value: Any, output: Any) -> Any:
+    """Floating tensors in the dtype of the output; integers as they are."""
+    dtypes = [leaf.dtype for leaf in tf.nest.flatten(output) if leaf.dtype.is_floating]
+
+    def cast(leaf: Any) -> Any:
+        return tf.cast(leaf, dtypes[0]) if dtypes and leaf.dtype.is_floating else leaf
+
+    return keras.tree.map_structure(cast, value)

@@ -1,0 +1,194 @@
+"""Where in a function it is wrong: which custom gradient or layer is, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck import Report, Verdict, check
+from gradcheck.render.plain import to_dict
+from tests.saying import normal, told
+
+X = {"x": normal(3, 4), "w": 0.5 * normal(4, 4, seed=1)}
+Activation = Callable[[Any], Any]
+
+
+def smooth(factor: float) -> Activation:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def my_tanh(x: Any) -> Any:
+        y = tf.tanh(x)
+        return y, lambda dy: factor * dy * (1 - y * y)
+
+    found: Activation = my_tanh
+    return found
+
+
+def squared(factor: float) -> Activation:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def my_square(x: Any) -> Any:
+        return x * x / 2, lambda dy: factor * dy * x
+
+    found: Activation = my_square
+    return found
+
+
+def bent(factor: float) -> Activation:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def my_sine(x: Any) -> Any:
+        return tf.sin(x), lambda dy: factor * dy * tf.cos(x)
+
+    found: Activation = my_sine
+    return found
+
+
+def network(*activations: Activation) -> Callable[..., Any]:
+    def function(x: Any, w: Any) -> Any:
+        for activation in activations:
+            x = activation(x @ w)
+        return tf.reduce_sum(x * tf.linspace(tf.constant(1.0, x.dtype), 2.0, 4))
+
+    return function
+
+
+def shown(report: Report) -> str:
+    """The report in one line"""
+    return " ".join(str(report).split())
+
+
+def wrong(report: Report) -> list[str]:
+    return [part.name for part in report.parts if part.wrong]
+
+
+@pytest.mark.parametrize("depth", [0, 2, 4])
+def test_one_of_five_is_wrong(depth: int) -> None:
+    """The right ones are fed by a wrong one, or their gradients go through it."""
+    activations = [smooth(1.0), squared(1.0), smooth(1.0), squared(1.0), smooth(1.0)]
+    activations[depth] = bent(1.5)
+
+    report = check(network(*activations), X)
+
+    assert report.verdict is Verdict.FAIL
+    assert wrong(report) == ["my_sine"], told(report)
+    assert {part.name for part in report.parts if not part.wrong} == {"my_tanh", "my_square"}
+    assert "my_sine (test_where.py:" in shown(report)
+    assert "wrong by itself; 2 functions with a gradient of their own: right" in shown(report)
+
+
+def test_one_of_two_from_the_same_lines_is_wrong() -> None:
+    report = check(network(smooth(1.0), smooth(0.5), smooth(1.0)), X)
+    assert [(part.wrong, part.calls) for part in report.parts] == [(False, 2), (True, 1)], told(report)
+
+
+def test_two_are_wrong() -> None:
+    report = check(network(bent(2.0), smooth(1.0), squared(-1.0)), X)
+    assert wrong(report) == ["my_sine", "my_square"], told(report)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_inside_a_loop(factor: float) -> None:
+    """All calls are one part"""
+    step = smooth(factor)
+    report = check(lambda x, w: tf.foldl(lambda h, _: step(h @ w), tf.range(9), initializer=x), X, where=True)
+    assert report.passed == (factor == 1.0)
+    assert [(part.name, part.calls, part.wrong) for part in report.parts] == [("my_tanh", 9, factor != 1.0)]
+
+
+def test_inside_a_function_that_is_traced() -> None:
+    report = check(tf.function(network(smooth(1.0), bent(1.5))), X)
+    assert wrong(report) == ["my_sine"], told(report)
+    assert not tf.config.functions_run_eagerly()
+
+
+def test_the_upstream_gradient_is_that_of_the_point() -> None:
+    """Clipped at 10, which no upstream gradient but that of the point comes to."""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def clipped(x: Any) -> Any:
+        return tf.identity(x), lambda dy: tf.clip_by_value(dy, -10.0, 10.0)
+
+    report = check(lambda x, w: 100 * clipped(x @ w), X)
+    assert wrong(report) == ["clipped"], told(report)
+
+
+def test_what_is_wrong_between_right_ones_is_said_to_be_there() -> None:
+    step = smooth(1.0)
+    report = check(lambda x, w: step(x @ w) + tf.stop_gradient(step(x)), X)
+    assert report.verdict is Verdict.FAIL
+    assert wrong(report) == []
+    assert "look between them, for a cut gradient" in shown(report)
+
+
+def test_nothing_is_noted_of_code_without_any() -> None:
+    """TensorFlow's own custom gradients are not the user's"""
+    report = check(lambda x, w: tf.nn.silu(x @ w) + tf.stop_gradient(x), X)
+    assert report.verdict is Verdict.FAIL
+    assert report.parts == ()
+    assert not any(line.startswith("where  ") for line in str(report).splitlines())
+
+
+def test_a_passing_check_looks_only_where_it_is_asked_to() -> None:
+    function = network(smooth(1.0), squared(1.0))
+    assert check(function, X).parts == ()
+    report = check(function, X, where=True)
+    assert [part.wrong for part in report.parts] == [False, False]
+    assert "2 functions with a gradient of their own: right" in shown(report)
+    assert "look between them" not in shown(report)
+
+
+def test_the_function_of_the_check_itself_is_not_checked_twice() -> None:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def product(x: Any, w: Any) -> Any:
+        return x @ w, lambda dy: (dy @ tf.transpose(w), 2 * tf.transpose(x) @ dy)
+
+    plain = check(product, X)
+    # The same inside a function that adds nothing, but another number.
+    inside = check(lambda x, w: product(x, w) + 0.5, X)
+    assert wrong(plain) == wrong(inside) == ["product"]
+    assert plain.evaluations < inside.evaluations
+
+
+class Block(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """A layer whose output does not carry the gradient of one branch"""
+
+    def __init__(self, cut: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.cut = cut
+        self.dense = keras.layers.Dense(4, "tanh")
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.dense.build(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cut": self.cut}
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x) + (tf.stop_gradient(x) if self.cut else x)
+
+
+def test_a_layer_inside_a_model() -> None:
+    layers = [Block(name="first"), Block(cut=True, name="second"), Block(name="third")]
+    model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
+    report = check(model, {"x": X["x"].astype(np.float32)})
+    assert wrong(report) == ["second"], told(report)
+    (found,) = (part for part in to_dict(report)["where"] if part["verdict"] == "mismatch")  # type: ignore[attr-defined]
+    assert found["name"] == "second"
+    assert found["file"].endswith("test_where.py")
+
+
+class Holder(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """A right layer around a wrong function"""
+
+    def call(self, x: Any) -> Any:
+        return bent(1.5)(x) + x
+
+
+def test_a_layer_around_what_is_wrong_is_not_named() -> None:
+    model = keras.Sequential([keras.Input((4,)), Holder(name="block"), keras.layers.Dense(1)])
+    report = check(model, {"x": X["x"].astype(np.float32)})
+    assert wrong(report) == ["my_sine"], told(report)
+    assert "called in block: wrong by itself" in shown(report)

@@ -1,0 +1,187 @@
+"""Losses on top of a model: their gradients by a closed form, and models that take and give dicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck import Report, Verdict, check
+from gradcheck.arrays.types import Array
+from gradcheck.errors import TargetError
+from tests.saying import normal, told
+
+X, Y = normal(6, 3).astype(np.float32), normal(6, 2, seed=1).astype(np.float32)
+WEIGHT = np.array([1.0, 0.0, 2.0, 0.5, 3.0, 1.0], np.float32)
+
+
+def linear() -> Any:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="last")], name="small")
+
+
+def squares(y: Any, output: Any) -> Any:
+    return tf.reduce_mean((y - output) ** 2, axis=-1)
+
+
+def half(y: Any, output: Any) -> Any:
+    """The mean of squares with half of its gradient"""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def halved(value: Any) -> Any:
+        return value, lambda r: r / 2
+
+    return halved(squares(y, output))
+
+
+def slope(model: Any, weight: Array | float = 1.0) -> Array:
+    """The derivative of the mean of w (f − y)² over samples and 2 units along the bias: Σ w (f − y) / 6."""
+    off = model(X).numpy().astype(np.float64) - Y
+    return np.asarray((np.broadcast_to(weight, 6)[:, None] * off).mean(axis=0))
+
+
+def bias(report: Report) -> Array:
+    (found,) = (variable for variable in report.variables if variable.name == "last/bias")
+    return found.difference
+
+
+LOSSES: list[Any] = [
+    "mse",
+    "MeanSquaredError",
+    keras.losses.MeanSquaredError,
+    keras.losses.MeanSquaredError(),
+    squares,
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=["name", "class name", "class", "object", "function"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+def test_a_loss_of_keras_or_of_the_user(loss: Any, weight: Array | None) -> None:
+    model = linear()
+    report = check(model, {"x": X}, loss=loss, y=Y, sample_weight=weight)
+
+    assert report.verdict is Verdict.PASS, told(report)
+    assert report.target.endswith("(small)")
+    np.testing.assert_allclose(bias(report), slope(model, 1.0 if weight is None else weight), rtol=1e-7)
+    assert "rounded" not in report.precision
+
+
+def test_a_wrong_loss_fails() -> None:
+    report = check(linear(), {"x": X}, loss=half, y=Y)
+    assert report.verdict is Verdict.FAIL
+    assert all(variable.counts["mismatch"] for variable in report.variables)
+
+
+def test_the_loss_that_a_model_was_compiled_with() -> None:
+    model = linear()
+    model.compile(loss="mse")
+    np.testing.assert_allclose(bias(check(model, {"x": X}, y=Y)), slope(model), rtol=1e-7)
+
+
+@keras.saving.register_keras_serializable("losses")
+class OwnLoss(keras.Model):  # type: ignore[misc]  # Keras has no types
+    """A model with a loss of its own: half the squares, and the size of the input"""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.last = keras.layers.Dense(2, name="last")
+
+    def call(self, x: Any) -> Any:
+        return self.last(x)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> Any:
+        return tf.reduce_sum(squares(y, y_pred)) / 2 + tf.reduce_sum(x**2)
+
+
+def test_the_loss_that_a_model_computes_itself() -> None:
+    model = OwnLoss(name="small")
+    model(X)
+    report = check(model, {"x": X}, y=Y)
+
+    assert report.verdict is Verdict.PASS, told(report)
+    assert report.target == "compute_loss(small)"
+    np.testing.assert_allclose(bias(report), 3 * slope(model), rtol=1e-7)
+    assert "float64" in report.precision
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"y": Y}, "has no loss of its own"),
+        ({"loss": "mse"}, "A loss needs y"),
+        ({"sample_weight": WEIGHT}, "A loss needs y"),
+        ({"loss": 3, "y": Y}, "cannot be called"),
+        ({"loss": "mze", "y": Y}, "has no loss named 'mze'"),
+    ],
+)
+def test_what_does_not_go_together(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(TargetError, match=words):
+        check(linear(), {"x": X}, **given)
+
+
+def test_a_function_takes_no_loss() -> None:
+    with pytest.raises(TargetError, match="are for a Keras layer or model"):
+        check(tf.tanh, {"x": X}, loss="mse", y=Y)
+
+
+@keras.saving.register_keras_serializable("losses")
+class Named(keras.Model):  # type: ignore[misc]  # Keras has no types
+    """Takes a dict and gives one"""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.last = keras.layers.Dense(2, name="last")
+
+    def call(self, inputs: Any) -> Any:
+        hidden = self.last(inputs["left"] * inputs["right"])
+        return {"sum": tf.reduce_sum(hidden), "all": hidden}
+
+
+class Listed(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    def call(self, inputs: Any) -> Any:
+        left, right = inputs
+        return left * right
+
+
+def test_a_model_of_a_dict() -> None:
+    for model in (
+        Named(),
+        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Named())),
+    ):
+        report = check(model, {"left": X, "right": X + 1})
+        assert report.verdict is Verdict.PASS, told(report)
+        assert [variable.name for variable in report.variables] == [
+            "left",
+            "right",
+            "last/kernel",
+            "last/bias",
+        ]
+
+
+def test_a_layer_of_a_list() -> None:
+    report = check(Listed(), {"left": X, "right": X + 1})
+    np.testing.assert_allclose(report.variables[0].difference, X + 1, rtol=1e-6)
+
+
+def test_a_loss_of_dicts() -> None:
+    def both(y: Any, output: Any) -> Any:
+        return tf.reduce_mean((y["all"] - output["all"]) ** 2) + 0 * output["sum"]
+
+    model = Named()
+    report = check(model, {"left": X, "right": np.ones_like(X)}, loss=both, y={"all": Y})
+    assert report.verdict is Verdict.PASS, told(report)
+    np.testing.assert_allclose(bias(report), (model.last(X).numpy() - Y).mean(axis=0), rtol=1e-5)
+
+
+def test_a_saved_model_of_a_dict(tmp_path: Path) -> None:
+    model = Named()
+    model({"left": X, "right": X})
+    model.save(tmp_path / "named.keras")
+    report = check(keras.saving.load_model(tmp_path / "named.keras"), {"left": X, "right": X})
+    assert report.verdict is Verdict.PASS, told(report)

@@ -24,10 +24,10 @@ from gradcheck.targets.function import Target
 PARAMETERS = {
     "inputs": "Arrays or tensors by name, passed in the order of the function's parameters where the names "
     "match, otherwise in the order given; where they outnumber the parameters, as for `forward(params)`, the "
-    "only parameter that gets nothing takes a dict of those of other names. Dicts, lists and tuples of arrays "
-    "are passed as they are, and each leaf is a variable, such as `layers/0/b`. Integer inputs are passed "
-    "through and not differentiated. Python floats, alone and in lists, become float32. Nothing given is ever "
-    "modified.",
+    "only parameter that gets nothing takes a dict of those of other names. Dicts, lists and tuples of "
+    "arrays are passed as they are, and each leaf is a variable, such as `layers/0/b`. Integer inputs are "
+    "passed through and not differentiated. Python floats, alone and in lists, become float32. Nothing given "
+    "is ever modified.",
     "constants": "Further arguments of the function by name, passed as they are and not differentiated; for "
     "a Keras layer `training` (a bool) and `mask` (booleans).",
     "upstream": "Upstream gradient in the shape of the output; by default ones, which is what "
@@ -249,8 +249,7 @@ def assert_gradients(
     Raises
     ------
     GradientError
-        An AssertionError, whose message is the diagnosis and a short table of the worst elements; also where
-        elements could not be judged.
+        An AssertionError with the diagnosis and the worst elements; also where some could not be judged.
     GradcheckError
         If the check cannot run.
     """

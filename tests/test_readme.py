@@ -148,9 +148,9 @@ def test_the_python_examples_run(files: Path, capsys: pytest.CaptureFixture[str]
     assert str(namespace["report"]) in capsys.readouterr().out
     assert namespace["report"]
     order, coverage, what = 2, 1.0, "graph tape"
-    thorough = namespace["thorough"]
-    assert (thorough.variables[1].order, thorough.variables[1].coverage) == (order, coverage)
-    assert thorough.comparisons[0].what == what
+    whole = namespace["whole"]
+    assert (whole.variables[1].order, whole.variables[1].coverage) == (order, coverage)
+    assert whole.comparisons[0].what == what
     assert f"# {order}, {coverage}, {what!r}\n" in text()
 
 

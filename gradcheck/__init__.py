@@ -28,7 +28,7 @@ A folder imports folders of lower floors only.
    signature of `check` → `Settings`
 0  errors.py, notes.py, progress.py, runtime.py: exit codes, sentences, the observer, TensorFlow loaded late
 1  inputs/       the TENSOR of a command line: files, standard input, literals, random numbers → array
-1  targets/      what can be checked: functions, pairs in NumPy, layers, models, closed forms; `TargetSpec` → `Target`
+1  targets/      what can be checked: functions, pairs, layers, models, closed forms; `TargetSpec` → `Target`
 2  function/     f at the point: outputs joined, tapes, forward mode, noise level, points nearby → `Problem`
 3  sparsity/     probes, bands, groups, owners of outputs, verification → `Colouring`
 4  differences/  steps, evaluators, contraction with cotangents, stencils, step selection → `Estimate`

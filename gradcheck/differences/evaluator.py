@@ -51,8 +51,6 @@ class Evaluator:
         """Numbers that go in and come out of one evaluation."""
         self.traces = True
         """Whether the function has traced into a graph wherever that was tried."""
-        self.traceable = primal.target.traceable
-        """Whether that may be tried."""
         self._meter, self._evaluated = meter, 0
         self._loop = Compiled(self.place, all_at_once=False)
         self._at_once = Compiled(self.place, all_at_once=True) if self._thin else None
@@ -74,8 +72,8 @@ class Evaluator:
         return max(1, min(BATCH, self.memory // HELD) // held)
 
     def give_up_tracing(self) -> None:
-        """The function does not trace into a graph: from now on it is called eagerly."""
-        self.traces = False
+        """The function does not trace into a graph, which it should: from now on it is called eagerly."""
+        self.traces = not self.primal.target.traceable
 
     def count(self, evaluations: int) -> None:
         """So many evaluations are made."""
@@ -93,7 +91,7 @@ class Evaluator:
         `plain` evaluations are never batched: nothing but the function itself has a part in them.
         """
         self.count(points.count)
-        if self.traceable and self.traces and self._evaluated > WORTH_TRACING:
+        if self.primal.target.traceable and self.traces and self._evaluated > WORTH_TRACING:
             if self._at_once is not None and not plain and self._worth_vectorising:
                 found = self._at_once(points)
                 if found is not None and alike(found[-1], self.base):

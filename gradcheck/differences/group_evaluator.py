@@ -59,11 +59,10 @@ class GroupEvaluator:
         tried: list[tuple[Axes, int]] = []
         if most > 1 and colouring.groups > FEW:
             tried += [(along, most) for along in axes]
-        worth = evaluator.traceable and 2 * colouring.groups > WORTH_TRACING
-        if worth and (evaluator.numbers > THIN or colouring.members > 1):
+        if (evaluator.numbers > THIN or colouring.members > 1) and 2 * colouring.groups > WORTH_TRACING:
             tried.append((Axes(), 1))
         for along, count in tried:
-            compiled = evaluator.traceable and 2 * colouring.groups > WORTH_TRACING * count
+            compiled = 2 * colouring.groups > WORTH_TRACING * count
             copies = Joined(evaluator.primal, evaluator.variable, along, count, compiled=compiled)
             evaluator.count(4)
             # TensorFlow logs shapes that do not go together, though nothing comes of it.

@@ -61,6 +61,8 @@ class Placed:
     """Called with the parts as positional arguments."""
     parts: Mapping[str, Template]
     """What each argument is made of, by parameter or, where names do not match, by input."""
+    parameters: tuple[str, ...] = ()
+    """The parameters that take the parts, where their names are not those of the parts."""
 
     def target(self, inputs: Mapping[str, Array]) -> Target:
         """The function of the leaves of its parts; `inputs` are those by path."""
@@ -129,7 +131,8 @@ def place(
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
     unknown = [key for key in [*given, *constants] if key not in signature.parameters]
     if unknown and not constants and (takes_any or not names_must_match):
-        return Placed(name, function, given)
+        places = [key for key, p in signature.parameters.items() if p.kind in _POSITIONAL]
+        return Placed(name, function, given, () if takes_any else tuple(places[: len(given)]))
     if unknown:
         untyped = (str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
         known = ", ".join(untyped) or "none"

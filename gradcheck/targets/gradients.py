@@ -55,14 +55,15 @@ class Gradients:
     def _by_order(self, result: Any) -> dict[str, Any]:
         """Gradients in the order of the arguments or variables; of an only one, an array or structure."""
         wanted, every = list(self.shapes), list(self.parts.values())
-        if len(wanted) == 1 and _shape(result) == self.shapes[wanted[0]]:
+        alone = len(wanted) == 1 and _shape(result) == self.shapes[wanted[0]]
+        if alone and not is_nested(result):
             return {wanted[0]: result}
         parts = [part for part in every if not self.shapes.keys().isdisjoint(paths(part))]
         only = parts[0] if len(parts) == 1 else None
         for places in (parts, only, wanted, every):
             if places is not None and not isinstance(places, str) and _fits(places, result):
                 return _taken(places, result)
-        if len(wanted) == 1 and not is_nested(result):
+        if alone or (len(wanted) == 1 and not is_nested(result)):
             return {wanted[0]: result}
         several = isinstance(result, list | tuple)
         raise self._untold(f"{len(result)} gradients" if several else f"one {type(result).__name__}")

@@ -60,7 +60,9 @@ def target(
     alone = placed.target(exact)
     wanted = [key for key, array in alone.inputs.items() if is_floating(array.dtype)]
     shapes = {key: alone.inputs[key].shape for key in wanted if wrt is None or key in wrt}
-    backward = Backward.of(gradient, placed.parts, given, constants or {})
+    parameters = placed.parameters if len(placed.parameters) == len(placed.parts) else placed.parts
+    parts = dict(zip(parameters, placed.parts.values(), strict=True))
+    backward = Backward.of(gradient, parts, given, constants or {})
     gradients = Gradients(backward.name, placed.parts, shapes)
     pair = Pair(placed.name, alone.function, backward, gradients, tuple(alone.inputs))
     reason = f"{backward.name} returned no gradient for it (None, or no entry of that name)"

@@ -17,7 +17,7 @@ Template: TypeAlias = Any
 def is_nested(value: Any) -> bool:
     """Whether a value is a structure: a dict, or a list or tuple that holds one, or an array with axes."""
     if isinstance(value, list | tuple):
-        return any(is_nested(part) or getattr(part, "ndim", 0) > 0 for part in value)
+        return any(is_nested(part) or len(getattr(part, "shape", ())) > 0 for part in value)
     return isinstance(value, Mapping)
 
 

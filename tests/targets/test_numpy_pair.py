@@ -199,6 +199,29 @@ def test_a_loss_needs_no_upstream_gradient(returned: Callable[[Any], Any]) -> No
     assert report.passed and report.variables[0].dtype == "float64"
 
 
+def test_names_that_two_arguments_have_are_those_of_the_forward_function() -> None:
+    def forward(w: Array, b: Array) -> float:
+        return float((w**2).sum() + (b**3).sum())
+
+    inputs = {"x": X, "w": X + 1}
+    assert check(forward, inputs, gradient=lambda w, b: (2 * w, 3 * b**2)).passed
+    assert check(forward, inputs, gradient=lambda x, w: {"x": 2 * x, "w": 3 * w**2}).passed
+    assert check(forward, inputs, gradient=lambda p, q: {"dw": 3 * q**2, "dx": 2 * p}).passed
+
+
+def test_gradients_of_one_shape_are_no_array() -> None:
+    x = np.arange(6.0).reshape(3, 2)
+
+    def forward(x: Array, y: Array, z: Array) -> float:
+        return float((x**2).sum() + y.sum() + z.sum())
+
+    inputs = {"x": x, "y": x[0], "z": x[1]}
+    wrong = check(forward, inputs, gradient=lambda x, y, z: (2 * x[0], y**0, z**0), wrt="x")
+    assert "a gradient of shape (2,) for a variable of shape (3, 2)" in str(wrong.variables[0].reason)
+    assert check(forward, inputs, gradient=lambda x, y, z: (2 * x, y**0, z**0), wrt="x").passed
+    assert check(lambda x: (x**2).sum(), {"x": x}, gradient=lambda x: list(2 * x)).passed
+
+
 def test_only_what_is_asked_for_needs_a_gradient() -> None:
     def forward(w: Array, x: Array, y: Array) -> float:
         return float(((x @ w)[np.arange(len(y)), y]).sum())

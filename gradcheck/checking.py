@@ -106,26 +106,15 @@ def check(
     Parameters
     ----------
     function
-        Takes tensors by position (TensorFlow ignores a custom gradient called with keywords only) and returns
-        a tensor, or nested tuples, lists and dicts of tensors. Or a Keras layer or model, which stays as it
-        is: its trainable weights are variables too, named as Keras names them (`kernel`, `dense_1/kernel`).
+        Takes tensors by position and returns tensors, nested or not; or a Keras layer with its weights.
     inputs
-        Arrays or tensors by name, passed in the order of the function's parameters where the names match,
-        otherwise in the order given. Integer inputs are passed through and not differentiated. Python
-        floats, alone and in lists, become float32. Nothing given is ever modified.
+        Arrays or tensors by name. Integers are not differentiated, Python floats become float32.
     constants
-        Further arguments of the function by name, passed as they are and not differentiated; for a Keras
-        layer `training` (a bool) and `mask` (booleans).
+        Further arguments by name, not differentiated; for a Keras layer `training` and `mask`.
     upstream
-        Upstream gradient in the shape of the output; by default ones, which is what `tape.gradient` takes.
-    loss
-        For a Keras layer or model: check this loss of (y, output) instead of the output. A name or an object
-        of keras.losses, or a callable; by default the model's `compute_loss`, or the loss that it was
-        compiled with. What it gives for each sample is averaged.
-    y
-        What the output should be, for the loss; in float32 or float64 as the output is.
-    sample_weight
-        The weight of each sample in the loss.
+        Upstream gradient in the shape of the output; by default ones, as for `tape.gradient`.
+    loss, y, sample_weight
+        Check the mean of a loss of (y, output) of a Keras model: a name, an object, a callable, or its own.
 
     Returns
     -------
@@ -138,10 +127,14 @@ def check(
         If the check cannot run: the function raised, is not deterministic, or is not finite there.
     """
     refuse_unknown(check, settings)
-    arrays = {name: _array(name, value) for name, value in inputs.items()}
-    shown = None if upstream is None else _array("upstream", upstream)
+    arrays, shown = _arrays(inputs, upstream)
     target = _target(function, arrays, constants, (loss, y, sample_weight))
     return check_target(target, Settings(**settings), shown)
+
+
+def _arrays(inputs: Mapping[str, Any], upstream: Any) -> tuple[dict[str, Array], Array | None]:
+    arrays = {name: _array(name, value) for name, value in inputs.items()}
+    return arrays, None if upstream is None else _array("upstream", upstream)
 
 
 def _array(name: str, value: Any) -> Array:

@@ -24,7 +24,7 @@ from gradcheck.settings import DEFAULTS, OPTIONS, Budget, Execution, Method, Mod
 from gradcheck.signature import takes_settings
 
 NAMES = [entry.name for entry in fields(Settings)]
-NO_SETTINGS = {"function", "inputs", "constants", "upstream"}
+NO_SETTINGS = {"loss", "y", "sample_weight", "function", "inputs", "constants", "upstream"}
 """Parameters of `check` that say what is checked, not how."""
 COMMAND_LINE = {"upstream", "dtype", "limit", "format", "output", "save", "quiet", "traceback"}
 """Options of every check that are about tensors and the document."""
@@ -46,6 +46,7 @@ VALUES: dict[str, tuple[Any, list[str], Any, Any]] = {
     "mode": ("both", ["both"], "both", Mode.BOTH),
     "execution": ("xla", ["xla"], ["xla"], (Execution.XLA,)),
     "device": ("CPU:0", ["CPU:0"], "CPU:0", "CPU:0"),
+    "where": (True, [], True, True),
     "check_pfor": (True, [], True, True),
 }
 
@@ -212,7 +213,7 @@ def test_execution_is_given_once_or_often() -> None:
         ({"rtoll": 1e-3}, r"check\(\) has no option 'rtoll'\. Did you mean 'rtol'\?"),
         ({"constant": {}}, r"Did you mean 'constants'\?"),
         ({"excution": "xla"}, r"Did you mean 'execution'\?"),
-        ({"zebra": 1}, r"Its options are: function, inputs, constants, upstream, rtol, .*check_pfor\."),
+        ({"zebra": 1}, r"Its options are: function, inputs, constants, upstream, loss, .*check_pfor\."),
     ],
 )
 def test_an_unknown_option_is_told_the_nearest(options: dict[str, Any], words: str) -> None:

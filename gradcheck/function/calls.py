@@ -41,28 +41,38 @@ class Call:
     """Makes what was called a target at its inputs."""
     same: tuple[Any, ...]
     """Equal for repeated calls of one function at the same shapes."""
-    whole: bool = False
-    """Whether it is the function of the check itself."""
+    everything: bool
+    """Whether it was called with all variables of the check and nothing else."""
+    results: list[Any] = field(default_factory=list)
+    """What it returned, once it has."""
     upstream: dict[int, Array] = field(default_factory=dict)
     """The upstream gradient of each output by number, as far as the tape came by."""
 
 
 def calls(primal: Primal, cotangent: Array) -> list[Call]:
-    """The calls at the point, in their order; what the function or its backward pass raises is raised."""
+    """The calls at the point, in their order, but for that of the function itself; what the function raises
+    is raised."""
     recorder = _Recorder(primal.values)
     eagerly = tf.config.functions_run_eagerly()
     with recorder.listening(), tf.GradientTape() as tape:
-        tf.config.run_functions_eagerly(True)
+        tf.config.run_functions_eagerly(run_eagerly=True)
         try:
             for value in primal.values:
                 tape.watch(value)
             outputs = primal.at_point()
         finally:
-            tf.config.run_functions_eagerly(eagerly)
-    recorder.recognise(outputs)
+            tf.config.run_functions_eagerly(run_eagerly=eagerly)
     with contextlib.suppress(Exception):  # a gradient that is refused leaves upstream gradients unknown
         tape.gradient(outputs, primal.values, output_gradients=tf.constant(cotangent, tf.float64))
-    return recorder.found
+    return [call for call in recorder.found if not _is_whole(call, outputs)]
+
+
+def _is_whole(call: Call, outputs: Any) -> bool:
+    """Whether a call is the function of the check itself, which returned `outputs`."""
+    if not call.everything or not call.results:
+        return False
+    flat = [tf.cast(tf.reshape(leaf, [-1]), tf.float64) for leaf in tf.nest.flatten(call.results)]
+    return bool(np.array_equal(tf.concat(flat, 0), outputs))
 
 
 class _Recorder:
@@ -71,8 +81,6 @@ class _Recorder:
     def __init__(self, values: Sequence[Any]) -> None:
         self.found: list[Call] = []
         self._values = {id(value) for value in values}
-        self._results: list[tuple[Call, Any]] = []
-        """What calls of nothing but all the variables returned."""
         self._open: list[Call] = []
         self._path: list[str] = []
         """Names of the layers that are being called, the model first."""
@@ -100,12 +108,6 @@ class _Recorder:
                 patches.enter_context(mock.patch.object(keras.layers.Layer, "__call__", call))
             yield
 
-    def recognise(self, outputs: Any) -> None:
-        """Mark the calls that are the function of the check itself, which returned `outputs`."""
-        for call, result in self._results:
-            flat = [tf.cast(tf.reshape(leaf, [-1]), tf.float64) for leaf in tf.nest.flatten(result)]
-            call.whole = bool(flat) and np.array_equal(tf.concat(flat, 0), outputs)
-
     def _custom(self, original: Any, f: Any, args: Any, kwargs: Any) -> Any:
         """A call of a function under `tf.custom_gradient`."""
         code = getattr(inspect.unwrap(f), "__code__", None)
@@ -122,11 +124,8 @@ class _Recorder:
         inputs = dict(zip(_names(f, args, len(tensors)), map(_array, tensors), strict=True))
         where = f.__name__, code.co_filename, code.co_firstlineno
         target = Target(f.__name__, again, inputs)
-        call = self._noted(where, lambda: target, _enclosed(f))
-        result = self._made(call, tensors, lambda: original(f, args, kwargs))
-        if {id(tensor) for tensor in tensors} == self._values:
-            self._results.append((call, result))
-        return result
+        call = self._noted(where, lambda: target, _enclosed(f), tensors)
+        return self._made(call, lambda: original(f, args, kwargs))
 
     def _layer(self, called: Any, layer: Any, args: Any, kwargs: Any) -> Any:
         """A call of a Keras layer."""
@@ -142,27 +141,33 @@ class _Recorder:
 
                 return layer_target(layer, inputs, training=bool(kwargs.get("training")))
 
-            call = self._noted((layer.name, *_source(type(layer))), target, ())
-            return self._made(call, args, lambda: called(layer, *args, **kwargs))
+            call = self._noted((layer.name, *_source(type(layer))), target, (), args)
+            return self._made(call, lambda: called(layer, *args, **kwargs))
         finally:
             self._path.pop()
 
     def _noted(
-        self, where: tuple[str, str, int], target: Callable[[], Target], enclosed: tuple[Any, ...]
+        self,
+        where: tuple[str, str, int],
+        target: Callable[[], Target],
+        enclosed: tuple[Any, ...],
+        tensors: Sequence[Any],
     ) -> Call:
-        within = self._open[-1] if self._open else None
-        inside = "/".join(self._path[1:])
-        self.found.append(Call(*where, inside, within, target, (*where, inside, enclosed)))
-        return self.found[-1]
+        within, inside = self._open[-1] if self._open else None, "/".join(self._path[1:])
+        shapes = tuple(tuple(tensor.shape) for tensor in tensors)
+        everything = {id(tensor) for tensor in tensors} == self._values
+        call = Call(*where, inside, within, target, (*where, inside, enclosed, shapes), everything)
+        self.found.append(call)
+        return call
 
-    def _made(self, call: Call, tensors: Sequence[Any], make: Callable[[], Any]) -> Any:
+    def _made(self, call: Call, make: Callable[[], Any]) -> Any:
         """What the call returns, with an ear to its upstream gradient."""
-        call.same = *call.same, tuple(tuple(tensor.shape) for tensor in tensors)
         self._open.append(call)
         try:
             result = make()
         finally:
             self._open.pop()
+        call.results.append(result)
         flat = [_tapped(call, number, leaf) for number, leaf in enumerate(tf.nest.flatten(result))]
         return tf.nest.pack_sequence_as(result, flat)
 

@@ -15,11 +15,13 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.checks.order_kinks import Check
 from gradcheck.errors import GradcheckError
-from gradcheck.function.calls import Call, calls
+from gradcheck.function.call import Call
+from gradcheck.function.calls import calls
 from gradcheck.function.problem import Problem, pose
 from gradcheck.progress import Progress
 from gradcheck.settings import Mode, Settings
-from gradcheck.verdicts.verdict import ElementVerdict, Part
+from gradcheck.verdicts.part import Part
+from gradcheck.verdicts.verdict import ElementVerdict
 
 REPEATED = 3
 """Calls of one function at the same shapes that are looked at: the first, one between, and the last."""

@@ -43,7 +43,7 @@ def run(
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
     wrong = first.verdict >= ElementVerdict.MISMATCH
-    parts = where.look(first) if wrong or settings.where else ()
+    parts = where.look(first.problem, elementwise.check) if wrong or settings.where else ()
     return assemble(outcomes, comparisons, [*notes, *left_out], parts)
 
 

@@ -158,8 +158,7 @@ class Settings(Options):
         False,
         Flag(),
         "Count kinks as failures.",
-        "Count kinks, where the function has no derivative but the tape gave a valid subgradient, as "
-        "failures.",
+        "Count kinks, where only subgradients exist and the tape gave a valid one, as failures.",
     )
     allow_nondeterministic: float = setting(
         0.0,
@@ -182,8 +181,7 @@ class Settings(Options):
         Amount(Budget.of),
         "Seconds or evaluations; where that is too little, a sample is checked.",
         'What the check may cost: seconds as text, such as `"60s"`, or a number of evaluations. Where that '
-        "is too little, a seeded sample of elements is checked one by one and the whole tensor along random "
-        "directions; `Variable.coverage` is the share of the former. None checks every element.",
+        "is too little, there are fewer directions, or only a sample (`Variable.coverage` is its share).",
         metavar="60s|5000",
         shown="no limit",
         section=Section.COST,
@@ -192,8 +190,7 @@ class Settings(Options):
         None,
         Amount(read_memory),
         "What a batch of evaluations may hold.",
-        'What a batch of evaluations may hold, in bytes or as text such as `"2GiB"`; by default half of what '
-        "is free.",
+        'What a batch of evaluations may hold, in bytes or as text such as `"2GiB"`.',
         metavar="2GiB",
         shown="half of what is free",
         section=Section.COST,
@@ -209,17 +206,14 @@ class Settings(Options):
         "reverse",
         Word(Mode),
         "reverse is the tape, forward tf.autodiff.ForwardAccumulator.",
-        "`reverse` checks the tape; `forward` checks `tf.autodiff.ForwardAccumulator` against differences "
-        "along random directions instead; `both` does both. Where a "
-        "custom gradient is called eagerly, forward mode differentiates the operations inside it and never "
-        "looks at the gradient written by hand.",
+        "`reverse` checks the tape, `forward` tf.autodiff.ForwardAccumulator along random directions; that "
+        "never looks at a custom gradient that is called eagerly.",
     )
     execution: tuple[Execution, ...] = setting(
         (),
         Words(Execution),
         "Also hold the tape of a graph, or compiled with XLA, against the eager one; repeatable.",
-        "One or several of `eager`, `graph` and `xla`: also hold the tape gradient of a `tf.function`, or "
-        "compiled with XLA, against the eager one, and against each other.",
+        "Of `eager`, `graph` and `xla`, one or several: hold the tapes of those against one another.",
     )
     device: str | None = setting(
         None,
@@ -231,8 +225,7 @@ class Settings(Options):
         False,
         Flag(),
         "Also check each custom gradient and layer of your own by itself.",
-        "Also check each custom gradient and layer of your own inside the function by itself, at the inputs "
-        "and the upstream gradient that it has there; where the check fails that is always done.",
+        "Also check each custom gradient and layer of your own by itself, as where the check fails.",
     )
     check_pfor: bool = setting(
         False,

@@ -46,6 +46,7 @@ VALUES: dict[str, tuple[Any, list[str], Any, Any]] = {
     "mode": ("both", ["both"], "both", Mode.BOTH),
     "execution": ("xla", ["xla"], ["xla"], (Execution.XLA,)),
     "device": ("CPU:0", ["CPU:0"], "CPU:0", "CPU:0"),
+    "where": (True, [], True, True),
     "check_pfor": (True, [], True, True),
 }
 

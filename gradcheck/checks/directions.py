@@ -93,9 +93,8 @@ class _Check:
         """How far the tape of each element can be off, by directions."""
         self.moved = np.zeros(count)
         """How much L moves along directions, as a slope of each element."""
-        self.kinks, self.beside = np.zeros(count, bool), np.zeros(count, bool)
-        """Where the tape is another one on the other side of a corner at the point, and where directions were
-        taken on its own side."""
+        self.kinks, self.beside, self.corners = np.zeros((3, count), bool)
+        """Where the tape is another one across a corner, was checked on its own side, or has no such side."""
         self.distances: list[Array] = []
         self.tolerances: list[Array] = []
         """Of all directions, less the errors of elements that were named."""
@@ -124,7 +123,7 @@ class _Check:
                 _move(singles, some)
         _move(singles, _least_sensitive(row, self.bound))
         summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, self.count)
-        found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, singles.judged)
+        found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, self.corners, singles.judged)
         return found, _comparison(self.distances, self.tolerances), summary
 
     def _stratum(self, chosen: Array, seeds: tuple[int, ...]) -> None:
@@ -141,6 +140,7 @@ class _Check:
         if refuted and self._by_variable(chosen, seeds):
             return
         self.refuted |= refuted
+        self.corners[chosen] = False
         known = np.isfinite(slopes.estimate.bound[0])
         self.distances.append(slopes.distance[0, known])
         self.tolerances.append(slopes.tolerance(tolerance)[0, known])
@@ -161,6 +161,7 @@ class _Check:
     def _without_corners(self, chosen: Array, seeds: tuple[int, ...]) -> None:
         """Move the elements of a stratum that are at a corner by themselves, and take the others along
         directions, where those elements are few."""
+        self.corners[chosen] = True
         if len(seeds) > DEEPEST:
             return
         until = self.meter.count + 8 * CORNERS

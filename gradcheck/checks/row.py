@@ -37,6 +37,8 @@ class Row:
     """The bound on an error from which an element is known as well as one difference has to be, [n]."""
     zero: Array
     """The same for an element whose gradient is not told from 0, [n]."""
+    little: float
+    """What is little beside the largest move of L by the scale of an element."""
 
     @staticmethod
     def of(problem: Problem, candidates: Sequence[Candidate]) -> Row:
@@ -67,6 +69,7 @@ class Row:
                 each([rule.floor * rule.scale for rule in rules]),
             ),
             each([rule.reach * noise for rule in rules]) / size,
+            max(rule.limit for rule in rules) * float(np.nan_to_num(gradient * size).max(initial=0.0)),
         )
 
     @property
@@ -84,7 +87,9 @@ class Row:
         """Whether an error of up to `bound` [n] leaves the elements known well enough, [n]; L moves along
         directions by slopes `moved` of each element, [n]."""
         nothing = self.elements.gradient <= 4 * bound
-        return np.asarray((bound <= self.known) | (nothing & (bound <= np.maximum(self.zero, SMALL * moved))))
+        # What noise hides must be little beside what other elements do: else nothing has been seen at all.
+        hidden = (bound <= self.zero) & (bound * self.elements.size <= self.little)
+        return np.asarray((bound <= self.known) | (nothing & (hidden | (bound <= SMALL * moved))))
 
     @property
     def noise(self) -> float:
@@ -92,17 +97,18 @@ class Row:
         return _noise(self.problem)
 
     def confirmed(
-        self, bound: Array, moved: Array, kinks: Array, beside: Array, alone: Judgement
+        self, bound: Array, moved: Array, kinks: Array, beside: Array, corners: Array, alone: Judgement
     ) -> list[Confirmed]:
         """What is known of each candidate, from the bounds of its elements by directions, [n], where they are
-        at a corner or were looked at beside one, [n], and from the elements that were moved `alone`."""
+        at a corner, were looked at beside one, or were not for their `corners`, [n], and from the elements
+        that were moved `alone`."""
         known = self.resolved(bound, moved)
         # Where a difference of one element tells nothing, directions may; and where one-sided slopes refuse a
         # tape, it may be the limit of gradients that directions have shown to be right.
         limits = (alone.verdicts == ElementVerdict.MISMATCH) & alone.corner & beside
         untold = (alone.verdicts == ElementVerdict.INCONCLUSIVE) | limits
         mine = alone.checked & ~(untold & known)
-        whole = self._judgement(bound, known, kinks, alone).where(mine, alone)
+        whole = self._judgement(bound, known, kinks, corners, alone).where(mine, alone)
         found = []
         for candidate, (start, stop) in zip(self.candidates, pairwise(self.elements.starts), strict=True):
             colouring = elementwise(candidate.shape, len(self.problem.exact.outputs))
@@ -110,7 +116,9 @@ class Row:
             found.append(Confirmed(candidate, colouring, part))
         return found
 
-    def _judgement(self, bound: Array, known: Array, kinks: Array, alone: Judgement) -> Judgement:
+    def _judgement(
+        self, bound: Array, known: Array, kinks: Array, corners: Array, alone: Judgement
+    ) -> Judgement:
         """What the bounds [n] say of all elements."""
         verdicts = np.where(known, ElementVerdict.MATCH, ElementVerdict.INCONCLUSIVE)
         verdicts[kinks & (verdicts == ElementVerdict.MATCH)] = ElementVerdict.KINK
@@ -122,27 +130,29 @@ class Row:
             self.tolerance,
             np.zeros(bound.size, np.float32),
             bound,
-            np.where(self._really_zero(alone), self._natural(), self.elements.gradient),
-            nothing,
+            np.where(_really_zero(self.elements, alone), _natural(self), self.elements.gradient),
+            corners,
             nothing,
             ~nothing,
         )
 
-    def _really_zero(self, alone: Judgement) -> Array:
-        """Mask of the elements whose gradient is 0, in variables none of whose such elements is seen to have
-        saturated when moved alone, [n]."""
-        zero = np.asarray(self.elements.gradient == 0)
-        for start, stop in pairwise(self.elements.starts):
-            part = slice(int(start), int(stop))
-            if (zero[part] & alone.checked[part] & (alone.size[part] == 0) & (alone.bound[part] > 0)).any():
-                zero[part] = False
-        return zero
 
-    def _natural(self) -> Array:
-        """|L| / a, [n]: the size of a gradient of an element that L goes with."""
-        size = float(np.abs(self.problem.cotangents[0]) @ np.abs(self.problem.base))
-        natural: Array = size / self.elements.size
-        return natural
+def _really_zero(elements: Elements, alone: Judgement) -> Array:
+    """Mask of the elements whose gradient is 0, in variables none of whose such elements is seen to have
+    saturated when moved alone, [n]."""
+    zero = np.asarray(elements.gradient == 0)
+    for start, stop in pairwise(elements.starts):
+        part = slice(int(start), int(stop))
+        if (zero[part] & alone.checked[part] & (alone.size[part] == 0) & (alone.bound[part] > 0)).any():
+            zero[part] = False
+    return zero
+
+
+def _natural(row: Row) -> Array:
+    """|L| / a, [n]: the size of a gradient of an element that L goes with."""
+    size = float(np.abs(row.problem.cotangents[0]) @ np.abs(row.problem.base))
+    natural: Array = size / row.elements.size
+    return natural
 
 
 def _noise(problem: Problem) -> float:

@@ -13,14 +13,15 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.checks import elementwise
+from gradcheck.checks.order_kinks import Check
 from gradcheck.errors import GradcheckError
-from gradcheck.function.calls import Call, calls
+from gradcheck.function.call import Call
+from gradcheck.function.calls import calls
 from gradcheck.function.problem import Problem, pose
 from gradcheck.progress import Progress
 from gradcheck.settings import Mode, Settings
-from gradcheck.verdicts.outcome import Outcome
-from gradcheck.verdicts.verdict import ElementVerdict, Part
+from gradcheck.verdicts.part import Part
+from gradcheck.verdicts.verdict import ElementVerdict
 
 REPEATED = 3
 """Calls of one function at the same shapes that are looked at: the first, one between, and the last."""
@@ -30,13 +31,12 @@ SHARE, BESIDES = 2, 5000
 """Times the evaluations of the whole check, and evaluations besides, after which no further one is."""
 
 
-def look(outcome: Outcome) -> tuple[Part, ...]:
-    """The parts of a function that was checked, in the order of their first calls.
+def look(problem: Problem, check: Check) -> tuple[Part, ...]:
+    """The parts of a function, in the order of their first calls, each by a `check` of its own.
 
     A part that holds a wrong one is not called wrong itself. There are none where the function cannot be
     called once more with functions run eagerly.
     """
-    problem = outcome.problem
     until = SHARE * problem.meter.count + BESIDES
     try:
         found = calls(problem.backward, problem.cotangents[0])
@@ -48,10 +48,8 @@ def look(outcome: Outcome) -> tuple[Part, ...]:
     verdicts: dict[Call, ElementVerdict] = {}
     for same in list(repeated.values())[:MOST]:
         for call in _some(same):
-            if call.whole:
-                verdicts[call] = outcome.verdict
-            elif problem.meter.count < until:
-                verdicts[call] = _verdict(problem, call)
+            if problem.meter.count < until:
+                verdicts[call] = _verdict(problem, call, check)
     wrong = {call for call, verdict in verdicts.items() if verdict >= ElementVerdict.MISMATCH}
     holders = {id(outer) for call in wrong for outer in _around(call)}
     seen = [
@@ -81,7 +79,7 @@ def _around(call: Call) -> list[Call]:
     return found
 
 
-def _verdict(problem: Problem, call: Call) -> ElementVerdict:
+def _verdict(problem: Problem, call: Call, check: Check) -> ElementVerdict:
     """The worst verdict of a call by itself; `unchecked` where it cannot be checked so."""
     settings = _settings(problem.settings)
     try:
@@ -94,7 +92,7 @@ def _verdict(problem: Problem, call: Call) -> ElementVerdict:
             shown = _upstream(call, part)
             if shown is not None:
                 part = pose(target, settings, names, shown, problem.meter, part.noise.finest)
-            return elementwise.check(part, Progress()).verdict
+            return check(part, Progress()).verdict
     except GradcheckError:
         return ElementVerdict.UNCHECKED
 

@@ -10,7 +10,8 @@ import numpy as np
 from gradcheck.arrays.types import Array, number_or_word
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable, quantiles
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Part, Verdict
+from gradcheck.verdicts.part import Part
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 from gradcheck.version import __version__
 
 SCHEMA = 1

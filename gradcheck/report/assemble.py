@@ -18,7 +18,8 @@ from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable, labelled
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
-from gradcheck.verdicts.verdict import Comparison, Part
+from gradcheck.verdicts.part import Part
+from gradcheck.verdicts.verdict import Comparison
 
 
 def assemble(

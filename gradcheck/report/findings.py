@@ -6,8 +6,9 @@ from gradcheck.errors import ExitCode
 from gradcheck.notes import Kind, Note
 from gradcheck.report.variable import Variable
 from gradcheck.settings import Settings
+from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.summary import Summary
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Part, Verdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,8 @@ def _elements(count: int) -> str:
 
 def _uncertain(judged: Judgement, flat: int) -> str:
     bound = float(judged.bound[flat])
+    if judged.along[flat] and not np.isfinite(bound) and not judged.corner[flat]:
+        return "along directions it is hidden by others, most of which are wrong"
     if judged.along[flat] and not np.isfinite(bound):
         return "along directions there is a corner, and they were too many to be moved one by one"
     if judged.along[flat]:

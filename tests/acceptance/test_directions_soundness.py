@@ -190,12 +190,11 @@ def test_a_wrong_layer_fails_beside_rounding(layer: tuple[Any, float, int]) -> N
     assert report.verdict is Verdict.FAIL, told(report)
 
 
-@pytest.mark.full
-@pytest.mark.xfail(strict=True, reason="bounds of slopes are some 20 times what the slopes are off by")
-def test_a_doubled_layer_fails_in_bfloat16_with_every_seed() -> None:
-    """Central differences by a third of the scale know each slope to some 6 %."""
+@pytest.mark.parametrize("seed", named(range(4), str, every(2)))
+def test_a_doubled_layer_never_passes_in_bfloat16(seed: int) -> None:
+    """Where rounding hides all that a layer does, nothing has been seen of it."""
     network = perceptron(tf.bfloat16)
-    report = check(distorted(network.function, scaled(2.0)), network.weights, method="directions", seed=2)
+    report = check(distorted(network.function, scaled(2.0)), network.weights, method="directions", seed=seed)
     assert report.verdict is not Verdict.PASS, told(report)
 
 

@@ -75,7 +75,8 @@ def test_what_could_not_be_seen_counts_in_the_sensitivity() -> None:
     most = passes(tf.tanh, x=np.array([20.0, 21.0, 22.0, 0.5]))
 
     for report, count in ((few, 1), (most, 3)):
-        assert f"{count} elements are below what differences can resolve" in lines(report)
+        elements = "1 element is" if count == 1 else f"{count} elements are"
+        assert f"{elements} below what differences can resolve" in lines(report)
         assert report.sensitivity is not None
         assert report.sensitivity[1] == np.inf
         assert report.to_dict()["sensitivity"] == {

@@ -163,6 +163,7 @@ REPORT = {
     "verdict": str,
     "exit_code": int,
     "settings": dict,
+    "where": list,
     "diagnosis": list,
     "involved": list,
     "warnings": list,

@@ -319,6 +319,11 @@ def test_nested_outputs_add_up() -> None:
         (lambda x: x > 1.5, r"returned no floating output \(found: output \(bool\)\)"),
         (lambda x: [], r"returned no floating output \(found: nothing\)"),
         (
+            lambda x: (x, lambda dy: dy),
+            r"returned a function \(output\[1\]\). Is @tf.custom_gradient missing",
+        ),
+        (lambda x: {"a": object()}, r"returned object \(output\['a'\]\), which is no tensor"),
+        (
             lambda x: tf.math.log(-x),
             r"is not finite at the given point: output\[0\] is nan \(2 of 2 outputs\)",
         ),
@@ -409,3 +414,18 @@ def test_a_target_is_checked_within_what_must_hold() -> None:
 def test_time_is_that_of_the_check() -> None:
     """Not that of the import of TensorFlow, which a first check includes."""
     assert 0 < check(tf.square, {"x": numbers(2)}).seconds < 60
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: tf.sparse.from_dense(x**2),
+        lambda x: tf.RaggedTensor.from_row_lengths(tf.reshape(x**2, [-1]), [5, 7]),
+    ],
+    ids=["sparse", "ragged"],
+)
+def test_sparse_and_ragged_outputs_are_checked_by_their_values(function: Any) -> None:
+    x = np.arange(1.0, 13.0).reshape(3, 4)
+    report = check(function, {"x": x})
+    assert report.passed, str(report)
+    np.testing.assert_allclose(report.variables[0].difference, 2 * x, rtol=1e-6)

@@ -17,6 +17,8 @@ from gradcheck.verdicts.candidate import Candidate, Confirmed
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
 
+LITTLE = 1e-3
+"""Share of L up to which noise may hide what an element does: in bfloat16 it hides as much as L itself."""
 SMALL = 1e-9
 """Share of how much L moves along a direction, by a third of each scale, up to which a gradient that is not
 told from 0 need be known."""
@@ -38,7 +40,7 @@ class Row:
     zero: Array
     """The same for an element whose gradient is not told from 0, [n]."""
     little: float
-    """What is little beside the largest move of L by the scale of an element."""
+    """What is little beside L, or beside the largest move of L by the scale of an element."""
 
     @staticmethod
     def of(problem: Problem, candidates: Sequence[Candidate]) -> Row:
@@ -69,7 +71,10 @@ class Row:
                 each([rule.floor * rule.scale for rule in rules]),
             ),
             each([rule.reach * noise for rule in rules]) / size,
-            max(rule.limit for rule in rules) * float(np.nan_to_num(gradient * size).max(initial=0.0)),
+            max(
+                LITTLE * float(np.abs(problem.cotangents[0]) @ np.abs(problem.base)),
+                max(rule.limit for rule in rules) * float(np.nan_to_num(gradient * size).max(initial=0.0)),
+            ),
         )
 
     @property
@@ -87,7 +92,7 @@ class Row:
         """Whether an error of up to `bound` [n] leaves the elements known well enough, [n]; L moves along
         directions by slopes `moved` of each element, [n]."""
         nothing = self.elements.gradient <= 4 * bound
-        # What noise hides must be little beside what other elements do: else nothing has been seen at all.
+        # What noise hides must be little beside L or what other elements do: else nothing has been seen.
         hidden = (bound <= self.zero) & (bound * self.elements.size <= self.little)
         return np.asarray((bound <= self.known) | (nothing & (hidden | (bound <= SMALL * moved))))
 

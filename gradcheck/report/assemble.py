@@ -15,6 +15,7 @@ from gradcheck.notes import Note
 from gradcheck.report.blame import blamed_outputs
 from gradcheck.report.diagnosis import Evidence, diagnose
 from gradcheck.report.findings import Findings
+from gradcheck.report.suggestion import suggest
 from gradcheck.report.variable import Variable, labelled
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
@@ -95,7 +96,7 @@ def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:
         notes += [] if diagnosis is None else [diagnosis]
         notes += blamed_outputs(problem, number, found)
         notes += found.notes
-    return [*problem.notes, *notes]
+    return [*problem.notes, *notes, *suggest(problem, outcome.variables)]
 
 
 def _evidence(problem: Problem, number: int, outcome: VariableOutcome, variable: Variable) -> Evidence:

@@ -48,7 +48,12 @@ class Rule:
         """The rule at the coarsest precision of an output: a difference there is good to about eps^(2/3)."""
         reach = eps ** (2 / 3)
         return Rule(
-            rtol, atol, min(0.3, max(1e-3, 1000 * reach)), 0.0, max(rtol, 30 * reach), 30 / eps ** (1 / 3)
+            rtol,
+            atol,
+            min(0.3, max(1e-3, 1000 * reach, rtol)),
+            0.0,
+            max(rtol, 30 * reach),
+            30 / eps ** (1 / 3),
         )
 
 

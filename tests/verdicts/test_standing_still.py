@@ -24,7 +24,9 @@ DEPTH = -40.0
 
 def unseen(report: Report) -> int:
     """How many elements the report says to be below what differences can resolve"""
-    found = [re.search(r"x: ([\d,]+) elements are below what", warning) for warning in report.warnings]
+    found = [
+        re.search(r"x: ([\d,]+) elements? (?:is|are) below what", warning) for warning in report.warnings
+    ]
     return sum(int(match[1].replace(",", "")) for match in found if match)
 
 

@@ -20,7 +20,7 @@ from gradcheck.arrays.large import Movable, view
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Primal, refusals
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
 
@@ -145,7 +145,7 @@ class Joined:
             place[where] = end[where]
         try:
             found = self()
-        except self.primal.refusals:
+        except refusals(self.primal):
             found = self.base[:0]
         for place, where in zip(self.places, moved, strict=False):
             place[where] = self.point[where]

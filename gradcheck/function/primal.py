@@ -49,18 +49,11 @@ class Primal:
         """The function in a graph, where that is how it is evaluated."""
         self.operations = 0
         """How many one call takes, where it is evaluated in a graph."""
-        self.elsewhere = False
-        """Whether this is another point than the user's own."""
 
     @property
     def in_float64(self) -> bool:
         """Whether every variable is float64."""
         return all(value.dtype.name == "float64" for value in self.values)
-
-    @property
-    def refusals(self) -> tuple[type[Exception], ...]:
-        """What the function raises at points where it is not defined."""
-        return (tf.errors.InvalidArgumentError, *self.target.undefined)
 
     def _tensor(self, array: Array) -> Any:
         # tf.constant copies: the user's array can never be reached through the tensor.
@@ -80,7 +73,7 @@ class Primal:
         refused = tf.fill([outputs], tf.constant(np.nan, tf.float64))
         try:
             found = self(values) if self.graph is None else self.graph(values)
-        except self.refusals:
+        except refusals(self):
             return refused
         return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
 
@@ -173,7 +166,17 @@ class _At(Primal):
         self.inputs, self.values = primal.inputs, list(values)
         self.outputs, self.ignored = primal.outputs, primal.ignored
         self.graph, self.operations = graph or primal.graph, operations or primal.operations
-        self.elsewhere = primal.elsewhere or graph is None
+        self.moved = graph is None or is_elsewhere(primal)
+
+
+def is_elsewhere(primal: Primal) -> bool:
+    """Whether a function is at another point than the user's own."""
+    return isinstance(primal, _At) and primal.moved
+
+
+def refusals(primal: Primal) -> tuple[type[Exception], ...]:
+    """What a function raises at points where it is not defined."""
+    return (tf.errors.InvalidArgumentError, *primal.target.undefined)
 
 
 def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import sizes
 from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Primal
+from gradcheck.function.primal import Primal, is_elsewhere, refusals
 from gradcheck.targets import user_frames
 from gradcheck.targets.function import Target
 
@@ -80,8 +80,8 @@ def _gradients(primal: Primal, cotangent: Array, used: list[str]) -> list[tuple[
     user's own."""
     try:
         return _recorded(primal, cotangent, used)
-    except primal.refusals:
-        if not primal.elsewhere:
+    except refusals(primal):
+        if not is_elsewhere(primal):
             raise
         return [(np.full(value.shape, np.nan), None) for value in primal.values]
 

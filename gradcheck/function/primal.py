@@ -100,7 +100,7 @@ class Primal:
             raise TargetError(f"{self.target.name} returned None.", "Return the output tensor.")
         found, ignored = [], []
         for name, leaf in _leaves(result, "output"):
-            tensor = self._dense(name, leaf)
+            tensor = _dense(self.target.name, name, leaf)
             if tensor.dtype.is_complex:
                 tensor = tf.stack([tf.math.real(tensor), tf.math.imag(tensor)], axis=-1)
             if tensor.dtype.is_floating:
@@ -113,25 +113,6 @@ class Primal:
                 "A gradient needs a floating output: cast inside the function or return another tensor.",
             )
         return found, ignored
-
-    def _dense(self, name: str, leaf: Any) -> Any:
-        """An output as a tensor: of a sparse or ragged one its values."""
-        if isinstance(leaf, tf.SparseTensor):
-            return leaf.values
-        if isinstance(leaf, tf.RaggedTensor):
-            return leaf.flat_values
-        if callable(leaf) and not tf.is_tensor(leaf) and not hasattr(leaf, "__array__"):
-            raise TargetError(
-                f"{self.target.name} returned a function ({name}).",
-                "Is @tf.custom_gradient missing on it? A function of tensors returns tensors.",
-            )
-        try:
-            return tf.convert_to_tensor(leaf)
-        except (TypeError, ValueError) as error:
-            raise TargetError(
-                f"{self.target.name} returned {type(leaf).__name__} ({name}), which is no tensor.",
-                "Return tensors, nested in tuples, lists and dicts or not.",
-            ) from error
 
     def at_point(self) -> Any:
         """The outputs at the user's own point."""
@@ -177,6 +158,26 @@ def is_elsewhere(primal: Primal) -> bool:
 def refusals(primal: Primal) -> tuple[type[Exception], ...]:
     """What a function raises at points where it is not defined."""
     return (tf.errors.InvalidArgumentError, *primal.target.undefined)
+
+
+def _dense(function: str, name: str, leaf: Any) -> Any:
+    """An output as a tensor: of a sparse or ragged one its values."""
+    if isinstance(leaf, tf.SparseTensor):
+        return leaf.values
+    if isinstance(leaf, tf.RaggedTensor):
+        return leaf.flat_values
+    if callable(leaf) and not tf.is_tensor(leaf) and not hasattr(leaf, "__array__"):
+        raise TargetError(
+            f"{function} returned a function ({name}).",
+            "Is @tf.custom_gradient missing on it? A function of tensors returns tensors.",
+        )
+    try:
+        return tf.convert_to_tensor(leaf)
+    except (TypeError, ValueError) as error:
+        raise TargetError(
+            f"{function} returned {type(leaf).__name__} ({name}), which is no tensor.",
+            "Return tensors, nested in tuples, lists and dicts or not.",
+        ) from error
 
 
 def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -100,7 +100,7 @@ class Primal:
             raise TargetError(f"{self.target.name} returned None.", "Return the output tensor.")
         found, ignored = [], []
         for name, leaf in _leaves(result, "output"):
-            tensor = tf.convert_to_tensor(leaf)
+            tensor = _dense(leaf, self.target.name)
             if tensor.dtype.is_complex:
                 tensor = tf.stack([tf.math.real(tensor), tf.math.imag(tensor)], axis=-1)
             if tensor.dtype.is_floating:
@@ -159,6 +159,20 @@ def _leaves(result: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(part, f"{name}[{number}]")
     elif result is not None:
         yield name, result
+
+
+def _dense(leaf: Any, name: str) -> Any:
+    """One output as a tensor: of a sparse or ragged one its values."""
+    if isinstance(leaf, tf.SparseTensor):
+        return leaf.values
+    if isinstance(leaf, tf.RaggedTensor):
+        return leaf.flat_values
+    if callable(leaf) and not tf.is_tensor(leaf):
+        raise TargetError(
+            f"{name} returned a function: is @tf.custom_gradient missing?",
+            "Decorate it with @tf.custom_gradient, or return tensors only.",
+        )
+    return tf.convert_to_tensor(leaf)
 
 
 def jvp(primal: Primal, values: Sequence[Any], number: int, direction: Any) -> Array | None:

@@ -29,8 +29,8 @@ from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
 
 BLIND = (
-    "For an upstream gradient of ones the gradient by {} is 0, as where the outputs sum to a constant: shown "
-    "is the gradient for a random upstream gradient."
+    "For an upstream gradient of ones the tape gradient by {} is 0, as where the outputs sum to a constant: "
+    "shown is the gradient for a random upstream gradient."
 )
 
 

@@ -19,7 +19,7 @@ def in_one_line(said: str) -> str:
 def of_another_shape(gradient: Array, shape: tuple[int, ...]) -> tuple[Array, str]:
     """A gradient brought to the shape of its variable, NaN where it cannot be, and what is said of it: its
     shape, its values, and what would mend it."""
-    said = f"of shape {gradient.shape} for a variable of shape {shape} ({_quoted(gradient)})"
+    said = f"of shape {gradient.shape} for a variable of shape {shape}, with the values {_quoted(gradient)}"
     axes = _summed(gradient.shape, shape)
     if axes is not None:
         which = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

@@ -116,7 +116,7 @@ def _evidence(problem: Problem, number: int, outcome: VariableOutcome, variable:
         view(problem.exact.values[number]).astype(np.float64, copy=False).reshape(-1),
         outcome.judgement,
         problem.cotangents,
-        problem.exact.outputs[0].shape if len(problem.exact.outputs) == 1 else (),
+        problem.exact.outputs[0].shape,
         Probe(problem, number),
     )
 

@@ -11,12 +11,13 @@ import numpy as np
 from gradcheck.notes import Kind, Note
 from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
 from gradcheck.report.flat import flat, zero
+from gradcheck.report.mixed import mixed
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
-from gradcheck.report.upstream import mixed, non_linear
+from gradcheck.report.upstream import non_linear
 
 
 def diagnose(evidence: Evidence) -> Note | None:
@@ -43,6 +44,7 @@ def _patterns(e: Evidence) -> Iterator[str]:
     if e.right.any():
         yield from this_point(e)
     yield from flat(e)
+    yield from zero(e, e.variable.checked.reshape(-1))
     yield from non_linear(e)
     scaled = factor(e)
     whole = [*rearranged(e), *([scaled] if scaled and not e.telling.any() else [])]
@@ -54,9 +56,9 @@ def _patterns(e: Evidence) -> Iterator[str]:
     if amount := list(amounts(e)):
         yield ", or ".join(amount)
     yield from mixed(e)
+    yield from zero(e, e.failing)
     yield from summed(e)
     yield from _right_for_some(e)
-    yield from zero(e)
     yield from spread(e)
 
 

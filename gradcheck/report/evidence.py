@@ -35,9 +35,10 @@ class Slopes:
     def __init__(self, variable: Variable, cotangents: Array, probe: Probe) -> None:
         size = variable.verdicts.size
         self._probe, self._cotangents = probe, cotangents
-        self.value, self.bound = np.full((2, len(cotangents), size), np.nan)
-        self._shown = np.where(variable.moved, variable.difference, np.nan).reshape(-1)
-        self.value[0], self.bound[0] = self._shown, 0.0
+        self.value = np.full((len(cotangents), size), np.nan)
+        self.value[0] = np.where(variable.moved, variable.difference, np.nan).reshape(-1)
+        self.bound = np.zeros(size)
+        """How far those for the other cotangents can be off, [n]."""
         self._asked = np.zeros(size, bool)
 
     def take(self, flat: Array) -> None:
@@ -46,10 +47,9 @@ class Slopes:
         if not fresh.size:
             return
         self._asked[fresh] = True
-        with np.errstate(all="ignore"):
-            value, bound = self._probe.slopes(fresh, self._cotangents)
+        value, bound = self._probe.slopes(fresh, self._cotangents)
         self.value[1:, fresh] = np.where(np.isfinite(bound), value, np.nan)[1:]
-        self.bound[1:, fresh] = bound[1:]
+        self.bound[fresh] = np.max(bound[1:], axis=0, where=np.isfinite(bound[1:]), initial=0.0)
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,15 @@ class Evidence:
         """Mask of the elements that do not fail, and whose gradient is more than rounding."""
         return np.asarray(self.right & (np.abs(self.tapes).max(axis=0) > TELLING * self.tolerance))
 
+    def taken_from(self, source: Array, where: Array | None = None) -> bool:
+        """Whether the tape is the difference of another element, at `source`, everywhere or there."""
+        few = np.flatnonzero(self.failing & self.moved & (source >= 0))[:MOST]
+        other = self.difference[source[few]]
+        with np.errstate(invalid="ignore"):
+            near = np.abs(self.tapes[0, few] - other) <= 2 * SAME * np.abs(other) + 4 * self.tolerance[few]
+        # Of the many arrangements of a large variable none but the right one is looked at as a whole.
+        return bool(near.all()) and self.explains(self.from_elements(source), where)
+
     def from_elements(self, source: Array) -> Array:
         """The differences of other elements in the place of each, [K, n]: those at `source`, flat indices
         or −1 for none."""
@@ -140,7 +149,7 @@ class Evidence:
         known = np.isfinite(predicted) & where
         if not (self.failing & where).any() or not known[0, self.failing & where].all():
             return False
-        size, bound = np.abs(predicted), self.tolerance + np.nan_to_num(self.slopes.bound, posinf=0.0)
+        size, bound = np.abs(predicted), self.tolerance + self.slopes.bound
         with np.errstate(invalid="ignore"):
             near = np.abs(self.tapes - predicted) <= SAME * np.maximum(np.abs(self.tapes), size) + 2 * bound
             told = known & self.failing & (np.maximum(size, np.abs(self.tapes)) > TELLING * bound)

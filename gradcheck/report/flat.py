@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.arrays.types import Array
 from gradcheck.report.evidence import TELLING, Evidence
 
 ASKED = 4
@@ -36,10 +37,10 @@ def flat(e: Evidence) -> Iterator[str]:
         yield "the tape gradient is not 0 where the function is flat"
 
 
-def zero(e: Evidence) -> Iterator[str]:
-    """A tape that is 0 at every failing element, where the difference is not."""
+def zero(e: Evidence, among: Array) -> Iterator[str]:
+    """A tape that is 0 at the elements of a mask, those that fail among them."""
     size = np.abs(e.tapes).max(axis=0)
     nothing = size <= NOTHING * np.max(np.abs(e.difference[e.failing & e.moved]), initial=0.0)
-    if nothing[e.failing].all():
+    if nothing[among].all():
         where = "" if nothing.all() else " at all elements that fail"
         yield f"the tape gradient is zero where it should not be{where}"

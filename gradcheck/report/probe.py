@@ -75,12 +75,15 @@ class Probe:
             other = tf.cast(tf.constant(there), value.dtype)
             return primal.at([*primal.values[:number], other, *primal.values[number + 1 :]])
 
-        exact = moved(problem.exact)
-        problem.meter.add()
-        base = view(exact.evaluate(exact.values, problem.base.size))
-        own = tape.record(moved(problem.backward), problem.cotangents[:1]).columns(number)[0, flat]
-        with np.errstate(all="ignore"):
+        try:
+            exact = moved(problem.exact)
+            base = view(exact.evaluate(exact.values, problem.base.size))
+            own = tape.record(moved(problem.backward), problem.cotangents[:1]).columns(number)[0, flat]
             (value,), (bound,) = _slopes(self, exact, base, flat, problem.cotangents[:1])
+        except Exception:  # whatever a user's function does at another point
+            nothing = np.zeros(flat.size, bool)
+            return there.reshape(-1)[flat], nothing, nothing
+        with np.errstate(all="ignore"):
             known = np.isfinite(bound) & np.isfinite(own)
             size, error = np.maximum(np.abs(own), np.abs(value)), np.abs(own - value)
             wrong = known & (error > 1e-3 * size + 10 * bound)
@@ -108,13 +111,16 @@ class Probe:
             point[flat] = place
             values = list(problem.exact.values)
             values[self.number] = tf.constant(point.reshape(self._shape), value.dtype)
-            return np.asarray(problem.exact.evaluate(values, problem.base.size))
+            try:
+                return np.asarray(problem.exact.evaluate(values, problem.base.size))
+            except Exception:  # whatever a user's function does far from the point
+                return np.full(problem.base.size, np.nan)
 
         moves, flat_there = False, True
         for share in FAR:
             there = outputs(here + share * scale)
             moves |= bool((there != problem.base).any())
-            flat_there &= np.array_equal(there, outputs(here + (share + 1e-6) * scale), equal_nan=True)
+            flat_there &= np.array_equal(there, outputs(here + (share + 1e-6) * scale))
         return moves, flat_there
 
     def operations(self) -> tuple[Operation, ...]:
@@ -136,6 +142,7 @@ def _slopes(probe: Probe, primal: Primal, base: Array, flat: Array, cotangents: 
         primal, number, cotangents, problem.noise, base, problem.meter, problem.settings.memory
     )
     alone = elementwise(tuple(point.shape), len(problem.exact.outputs))
-    levels = levels_of(differences, alone, flat, islice(steps.short_ladder(flat), 2), plain=False)
-    found = richardson(*levels)
+    with np.errstate(all="ignore"):
+        levels = levels_of(differences, alone, flat, islice(steps.short_ladder(flat), 2), plain=False)
+        found = richardson(*levels)
     return found.value, found.bound

@@ -24,7 +24,7 @@ def rearranged(e: Evidence) -> Iterator[str]:
     yield from _symmetric(e)
     yield from _shifted(e)
     for axis in range(len(e.variable.shape)):
-        if e.explains(e.from_elements(np.flip(e.index, axis).reshape(-1))):
+        if e.taken_from(np.flip(e.index, axis).reshape(-1)):
             yield f"reversed along axis {axis}"
 
 
@@ -35,7 +35,7 @@ def _square(e: Evidence) -> bool:
 
 def _transposed(e: Evidence) -> Iterator[str]:
     shape = e.variable.shape
-    if _square(e) and e.explains(e.from_elements(np.swapaxes(e.index, -1, -2).reshape(-1))):
+    if _square(e) and e.taken_from(np.swapaxes(e.index, -1, -2).reshape(-1)):
         axes = "" if len(shape) == 2 else f" in axes {len(shape) - 2} and {len(shape) - 1}"
         yield f"the tape gradient is the transpose of the difference gradient{axes}"
         return
@@ -48,7 +48,7 @@ def _transposed(e: Evidence) -> Iterator[str]:
     if block.shape[0] != block.shape[1] or block.size < 4:
         return
     source[top:bottom, left:right] = block.T.copy()
-    if e.explains(e.from_elements(source.reshape(-1))):
+    if e.taken_from(source.reshape(-1)):
         yield (
             f"transposed in the block [{top}:{bottom}, {left}:{right}]: there the tape gradient is the "
             "transpose of the difference gradient"
@@ -61,12 +61,12 @@ def _symmetric(e: Evidence) -> Iterator[str]:
     point = e.point.reshape(e.variable.shape)
     other = np.swapaxes(e.index, -1, -2).reshape(-1)
     mean = (e.from_elements(np.arange(other.size)) + e.from_elements(other)) / 2
-    if np.allclose(point, np.swapaxes(point, -1, -2)) and e.explains(mean):
-        name = e.variable.name
-        yield (
-            "the tape gradient is the symmetric part of the difference gradient, (D + Dᵀ) / 2, as where a "
-            f"function of symmetric matrices reads one triangle; check f(({name} + {name}ᵀ) / 2) instead"
-        )
+    if not np.allclose(point, np.swapaxes(point, -1, -2)) or not e.explains(mean):
+        return
+    said = "the tape gradient is the symmetric part of the difference gradient, (D + Dᵀ) / 2"
+    one_triangle = (e.difference == 0) | (e.difference[other] == 0) | (other == np.arange(other.size))
+    meant = "which reads one triangle" if one_triangle.all() else "if it is meant for symmetric matrices"
+    yield f"{said}; check the function, {meant}, at ({e.variable.name} + {e.variable.name}ᵀ) / 2"
 
 
 def _shifted(e: Evidence) -> Iterator[str]:
@@ -80,18 +80,18 @@ def _shifted(e: Evidence) -> Iterator[str]:
         reach = range(1, farthest + 1)
         steps = [step for size in reach for step in (size, -size)]
         for shift in product(steps, repeat=len(axes)):
-            if e.explains(*_from(e, axes, shift)):
+            if e.taken_from(*_from(e, axes, shift)):
                 yield _in_words(axes, shift)
 
 
 def _from(e: Evidence, axes: tuple[int, ...], shift: tuple[int, ...]) -> tuple[Array, Array]:
-    """The differences of the elements so far back, and where there are such elements."""
+    """The elements so far back, and where there are such elements."""
     inside = np.ones(e.variable.shape, bool)
     for axis, step in zip(axes, shift, strict=True):
         edge = np.moveaxis(inside, axis, 0)
         edge[slice(None, step) if step > 0 else slice(step, None)] = False
     source = np.where(inside, np.roll(e.index, shift, axes), -1).reshape(-1)
-    return e.from_elements(source), e.moved & inside.reshape(-1)
+    return source, e.moved & inside.reshape(-1)
 
 
 def _in_words(axes: tuple[int, ...], shift: tuple[int, ...]) -> str:

@@ -80,7 +80,12 @@ def summed(e: Evidence) -> Iterator[str]:
     """The error in each row along an axis as one vector times a number that the upstream gradient decides, as
     of softmax without its sum."""
     shape = e.variable.shape
-    if e.outputs != shape or not e.everything or not np.isfinite(e.slopes.value).all():
+    if (
+        e.outputs != shape
+        or e.cotangents.shape[1] != e.failing.size
+        or not e.everything
+        or not np.isfinite(e.slopes.value).all()
+    ):
         return
     errors = (e.tapes - e.slopes.value).reshape(-1, *shape)
     noise = TELLING * float(np.max(e.tolerance + e.slopes.bound))

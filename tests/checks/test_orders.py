@@ -278,7 +278,7 @@ def test_outputs_that_cancel_hide_no_mistake() -> None:
 
     assert at_order(report, 2).tape.all()
     assert at_order(report, 2).counts["mismatch"] == 3
-    assert "upstream gradient of ones the gradient by x is 0" in report.warnings[0]
+    assert "upstream gradient of ones the tape gradient by x is 0" in report.warnings[0]
 
 
 def test_a_stopped_gradient_is_found_and_ends_the_climb() -> None:

@@ -40,6 +40,10 @@ class Slopes:
         self.bound = np.zeros(size)
         """How far those for the other cotangents can be off, [n]."""
         self._asked = np.zeros(size, bool)
+        if cotangents.shape[1] == 1 and cotangents[0, 0] != 0:
+            # Of one number of output all upstream gradients are multiples of one, and nothing is to be taken.
+            self.value[:] = self.value[0] * (cotangents / cotangents[0])
+            self._asked[:] = True
 
     def take(self, flat: Array) -> None:
         """Take the differences of the elements at `flat` that were not, as far as there may be more."""
@@ -92,8 +96,8 @@ class Evidence:
 
     @cached_property
     def everything(self) -> bool:
-        """Whether all elements were moved by themselves."""
-        return bool(self.variable.moved.all())
+        """Whether all elements were checked."""
+        return bool(self.variable.checked.all())
 
     @cached_property
     def scalar(self) -> bool:

@@ -42,6 +42,8 @@ class Stream(IntEnum):
     PILOT = 23
     SIGNED_DIRECTIONS = 24
     SINGLES = 25
+    ELSEWHERE = 26
+    UPSTREAM = 27
 
 
 def generator(stream: Stream, seed: int, *parts: int) -> np.random.Generator:

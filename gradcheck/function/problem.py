@@ -22,10 +22,16 @@ from gradcheck.function.nearby import Conditioning
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.function.tape import Tape, draw_cotangents
+from gradcheck.function.wording import in_one_line
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
+
+BLIND = (
+    "For an upstream gradient of ones the tape gradient by {} is 0, as where the outputs sum to a constant: "
+    "shown is the gradient for a random upstream gradient."
+)
 
 
 @dataclass(frozen=True)
@@ -107,13 +113,13 @@ def pose(
     """
     own = Primal(target, names, None)
     exact, base, notes = _mathematics(own, settings, meter)
-    if own.ignored:
-        ignored = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
-        notes.append(Note(Kind.WARNING, ignored))
     cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
     own_tape, again = _own_tapes(own, cotangents)
-    if own_tape.unchecked:
-        notes.append(Note(Kind.WARNING, tape.unchecked_in_words(own_tape.unchecked)))
+    if upstream is None and (blind := tape.blind(own_tape)):
+        # Ones stay among them, but a table of zeros would tell nobody anything.
+        cotangents = cotangents[[1, 0, *range(2, len(cotangents))]]
+        own_tape, again = _own_tapes(own, cotangents)
+        notes.append(Note(Kind.WARNING, BLIND.format(" and ".join(names[n] for n in blind))))
     exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
     return Problem(
         target,
@@ -128,10 +134,16 @@ def pose(
         again,
         exact_tape,
         _noise(exact, base, settings, meter) if eps is None else noise_level.known(eps, base),
-        (*notes, *said),
+        (*notes, *_unchecked(own_tape), *said),
         meter,
         _closed_forms(exact, cotangents[0]),
     )
+
+
+def _unchecked(own_tape: Tape) -> list[Note]:
+    """A note of the variables that the function uses besides its inputs."""
+    names = own_tape.unchecked
+    return [Note(Kind.WARNING, tape.unchecked_in_words(names))] if names else []
 
 
 def _evaluate(primal: Primal, settings: Settings, meter: Meter) -> tuple[Array, int]:
@@ -166,16 +178,19 @@ def _evaluate(primal: Primal, settings: Settings, meter: Meter) -> tuple[Array, 
 def _mathematics(own: Primal, settings: Settings, meter: Meter) -> tuple[Primal, Array, list[Note]]:
     """The function in float64 where it runs there, otherwise as the user's tensors have it, and f(x)."""
     outputs, operations = _evaluate(own, settings, meter)
+    ignored = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
+    notes = [Note(Kind.WARNING, ignored)] if own.ignored else []
     if own.in_float64:
-        return *_settled(own, outputs, operations), []
+        return *_settled(own, outputs, operations), notes
     exact = Primal(own.target, own.names, "float64")
     try:
-        return *_settled(exact, *_evaluate(exact, settings, meter)), []
+        return *_settled(exact, *_evaluate(exact, settings, meter)), notes
     except NondeterministicError:
         raise
     except GradcheckError as error:
-        said = "The function does not run in float64, so that small errors cannot be seen: " + error.found
-        return *_settled(own, outputs, operations), [Note(Kind.WARNING, said)]
+        found = in_one_line(error.found)
+        said = f"The function does not run in float64, so that small errors cannot be seen: {found}"
+        return *_settled(own, outputs, operations), [Note(Kind.WARNING, said), *notes]
 
 
 def _settled(primal: Primal, base: Array, operations: int) -> tuple[Primal, Array]:

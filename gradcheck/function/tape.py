@@ -15,6 +15,7 @@ from gradcheck.arrays.scale import sizes
 from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal, is_elsewhere, refusals
+from gradcheck.function.wording import in_one_line, of_another_shape
 from gradcheck.targets import user_frames
 from gradcheck.targets.function import Target
 
@@ -22,6 +23,8 @@ LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
 NAMED = 5
 """Variables that are named in a sentence."""
+BLIND = 1e-6
+"""Share of the gradients for random cotangents up to which the one for ones is only rounding."""
 NO_GRADIENT = Target.no_gradient
 
 
@@ -49,7 +52,8 @@ class Tape:
     """Gradients of <r_k, f(x)> for the variables of a Primal."""
 
     gradients: tuple[Array, ...]
-    """For each variable [K, *shape] float64; zeros where the tape returned None, NaN where it is unusable."""
+    """For each variable [K, *shape] float64; zeros where the tape returned None; where it has another shape,
+    summed to that of the variable, or NaN."""
     reasons: tuple[str | None, ...]
     """For each variable, what is wrong with its gradient as such."""
     unchecked: tuple[str, ...] = ()
@@ -97,30 +101,31 @@ def _recorded(primal: Primal, cotangent: Array, used: list[str]) -> list[tuple[A
     except ValueError as error:
         if "custom_gradient" not in str(error) and "expected to return" not in str(error):
             raise
-        reason = f"the tape refused the custom gradient: {user_frames.message(error)}"
+        reason = f"the tape refused the custom gradient: {in_one_line(user_frames.message(error))}"
         return [(np.full(value.shape, np.nan), reason) for value in primal.values]
     return [usable(gradient, value) for gradient, value in zip(found, primal.values, strict=True)]
 
 
 def usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
-    """A gradient as float64 in the variable's shape, or NaN and the reason why it is none."""
+    """A gradient as float64 in the variable's shape, and the reason why it is none; NaN where it cannot be
+    brought to that shape."""
     if gradient is None:
         return np.zeros(value.shape), NO_GRADIENT
     # Gather and embeddings give tf.IndexedSlices: rows with their indices, to be added up.
     dense = tf.convert_to_tensor(gradient)
+    reason: str | None = None
     if dense.shape != value.shape:
-        reason: str | None = (
-            f"the tape returned a gradient of shape {_shape(dense)} for a variable of shape {_shape(value)}"
-        )
-        return np.full(value.shape, np.nan), reason
-    reason = None
+        mended, reason = of_another_shape(view(tf.cast(dense, tf.float64)), tuple(value.shape.as_list()))
+        return mended, f"the tape returned a gradient {reason}"
     if dense.dtype != value.dtype:
         reason = f"the tape returned a {dense.dtype.name} gradient for a {value.dtype.name} variable"
     return view(tf.cast(dense, tf.float64)), reason
 
 
-def _shape(tensor: Any) -> str:
-    return str(tuple(tensor.shape.as_list()))
+def blind(found: Tape) -> list[int]:
+    """The variables of which the first cotangent sees nothing, and the others something, by number."""
+    sizes = [[float(np.abs(one).max(initial=0.0)) for one in gradient] for gradient in found.gradients]
+    return [n for n, (first, *others) in enumerate(sizes) if first <= BLIND * max(others) and max(others) > 0]
 
 
 def apart(first: Array, again: Array) -> Array | None:

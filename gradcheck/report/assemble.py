@@ -6,21 +6,23 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.arrays.large import view
-from gradcheck.arrays.streams import Stream, generator
-from gradcheck.arrays.types import Array, eps_of
-from gradcheck.function import tape
-from gradcheck.function.nearby import Draw, Size, nearby
+from gradcheck.arrays.types import Array
 from gradcheck.function.problem import Problem
-from gradcheck.notes import Note
+from gradcheck.notes import Kind, Note
 from gradcheck.report.blame import blamed_outputs
-from gradcheck.report.diagnosis import Evidence, diagnose
+from gradcheck.report.diagnosis import diagnose
+from gradcheck.report.evidence import Evidence
 from gradcheck.report.findings import Findings
+from gradcheck.report.probe import Probe
 from gradcheck.report.suggestion import suggest
 from gradcheck.report.variable import Variable, labelled
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.part import Part
-from gradcheck.verdicts.verdict import Comparison
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
+
+UNMOVED = "Nothing depends on this variable here: moving its elements changes no output, and the tape is 0."
+"""Said of a variable that passes."""
 
 
 def assemble(
@@ -63,6 +65,10 @@ def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: in
     judged, name = outcome.judgement, outcome.name
     checked = judged.checked
     difference = judged.difference if checked.all() else np.where(checked, judged.difference, np.nan)
+    if outcome.jumps:
+        # Whatever the last step makes of a jump is no number to show.
+        difference = difference.copy()
+        difference[list(outcome.jumps)] = np.nan
     return Variable(
         name,
         problem.target.inputs[name].dtype.name,
@@ -96,27 +102,28 @@ def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:
         notes += [] if diagnosis is None else [diagnosis]
         notes += blamed_outputs(problem, number, found)
         notes += found.notes
+        notes += _unmoved(problem, number, found)
     return [*problem.notes, *notes, *suggest(problem, outcome.variables)]
 
 
+def _unmoved(problem: Problem, number: int, outcome: VariableOutcome) -> list[Note]:
+    """A note where nothing depends on a variable, so that there was nothing to check."""
+    judged = outcome.judgement
+    matches = judged.verdicts == ElementVerdict.MATCH
+    if not matches.all() or judged.seen().any() or problem.exact_tape.gradients[number].any():
+        return []
+    return [Note(Kind.WARNING, UNMOVED, outcome.name)]
+
+
 def _evidence(problem: Problem, number: int, outcome: VariableOutcome, variable: Variable) -> Evidence:
-    shape = problem.exact.outputs[0].shape
-
-    def neighbour() -> Array:
-        primal, random = problem.backward, generator(Stream.NEIGHBOUR, problem.settings.seed)
-        # Far from where the point is for rounding, close for its gradient.
-        shares = [eps_of(value.dtype.name) ** 0.5 for value in primal.values]
-        values = nearby(primal.values, shares, Size.TENSOR, Draw.NORMAL, random)
-        nearest = tape.record(primal.at(values), problem.cotangents[:1])
-        return np.asarray(nearest.gradients[number][0])
-
     return Evidence(
         variable,
-        problem.exact_tape.gradients[number],
-        view(problem.exact.values[number]).astype(np.float64, copy=False),
-        outcome.judgement.corner.reshape(variable.shape),
-        shape[0] if shape else 1,
-        neighbour,
+        problem.exact_tape.columns(number),
+        view(problem.exact.values[number]).astype(np.float64, copy=False).reshape(-1),
+        outcome.judgement,
+        problem.cotangents,
+        problem.exact.outputs[0].shape,
+        Probe(problem, number),
     )
 
 

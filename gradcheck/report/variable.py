@@ -84,24 +84,28 @@ class Variable:
 
     @property
     def max_abs_error(self) -> float:
-        """Largest |tape − difference| of the elements checked one by one; NaN where a tape value is NaN."""
-        return float(self.error[self.moved].max(initial=0.0))
+        """Largest |tape − difference| of the elements with a difference; NaN where a tape value is NaN."""
+        return float(self.error[self.moved & ~self._jumps].max(initial=0.0))
 
     @property
     def max_rel_error(self) -> float:
         """Largest relative error of the elements checked one by one."""
-        return float(self.relative_error()[self.moved].max(initial=0.0))
+        return float(self.relative_error()[self.moved & ~self._jumps].max(initial=0.0))
 
     def relative_error(self) -> Array:
         """error / max(|tape|, |difference|) per element; 0 where both are 0."""
         scale = np.maximum(np.abs(self.tape), np.abs(self.difference))
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = self.error / scale
-        return np.where(self.error == 0, 0.0, ratio)
+            return np.where(self.error == 0, 0.0, self.error / scale)
+
+    @property
+    def _jumps(self) -> Array:
+        """Mask of the elements without a difference since the function jumps there."""
+        return np.asarray((self.verdicts == ElementVerdict.INCONCLUSIVE) & np.isnan(self.difference))
 
     def _ratios(self) -> Array:
         """error / tolerance per element, flat; infinite where the error is NaN, 0 where there is none."""
-        return np.where(self.moved, error_ratio(self.error, self.tolerance), 0.0).reshape(-1)
+        return np.where(self.moved & ~self._jumps, error_ratio(self.error, self.tolerance), 0.0).reshape(-1)
 
     @property
     def worst_ratio(self) -> float:

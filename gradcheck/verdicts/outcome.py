@@ -13,6 +13,7 @@ from gradcheck.notes import Kind, Note
 from gradcheck.verdicts import own_dtype
 from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
+from gradcheck.verdicts.jumps import jumps
 from gradcheck.verdicts.rule import ROUNDED
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
@@ -32,11 +33,13 @@ class VariableOutcome:
     """Bound on a difference, as a share of S, up to which the element is resolved."""
     said: tuple[Note, ...] = ()
     """What the opinions say of the variable."""
+    jumps: tuple[int, ...] = ()
+    """Flat indices of elements that could not be judged since the function jumps there."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """What a user should know of the variable."""
-        return (*self.said, *_notes(self.name, self.shape, self.judgement, self.limit))
+        return (*self.said, *_notes(self))
 
     @property
     def verdict(self) -> ElementVerdict:
@@ -93,7 +96,13 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         opinions.append(_closed_form(problem, number, base, closed.reshape(-1), natural))
     judgement = combined(base, opinions)
     return VariableOutcome(
-        name, candidate.shape, judgement, reason(judgement, opinions), candidate.rule.limit, tuple(notes)
+        name,
+        candidate.shape,
+        judgement,
+        reason(judgement, opinions),
+        candidate.rule.limit,
+        tuple(notes),
+        tuple(int(flat) for flat in jumps(candidate, judgement)),
     )
 
 
@@ -107,9 +116,11 @@ def _closed_form(problem: Problem, number: int, base: Judgement, closed: Array, 
     return Opinion(Source.CLOSED_FORM, wrong, ElementVerdict.MISMATCH)
 
 
-def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -> list[Note]:
+def _notes(outcome: VariableOutcome) -> list[Note]:
+    judged = outcome.judgement
+
     def index(flat: Array) -> list[int]:
-        return [int(i) for i in np.unravel_index(int(flat[0]), shape)]
+        return [int(i) for i in np.unravel_index(int(flat[0]), outcome.shape)]
 
     said = []
     if (kinks := judged.having(ElementVerdict.KINK)).size:
@@ -122,17 +133,23 @@ def _notes(name: str, shape: tuple[int, ...], judged: Judgement, limit: float) -
             f"{_elements(one_sided)} at the edge of the function's domain, differenced on one side only, by "
             "a one-sided formula of second order."
         )
-    if (untold := judged.having(ElementVerdict.INCONCLUSIVE)).size:
+    untold = judged.having(ElementVerdict.INCONCLUSIVE)
+    if (jumping := np.intersect1d(untold, np.array(outcome.jumps, int))).size:
+        said.append(
+            f"{jumping.size:,} elements are at a jump of the function (first: {index(jumping)}), where "
+            "differences grow as 1 / step and there is no derivative."
+        )
+    if (untold := np.setdiff1d(untold, jumping)).size:
         said.append(
             f"{_elements(untold.size)} could not be judged (first: {index(untold)}): "
             f"{_uncertain(judged, int(untold[0]))}."
         )
-    if (faint := judged.faint(limit)).size:
+    if (faint := judged.faint(outcome.limit)).size:
         said.append(
             f"{_elements(faint.size)} {'is' if faint.size == 1 else 'are'} below what differences can "
             f"resolve (an error up to {float(judged.bound[faint].max()):.2g} could not be seen)."
         )
-    return [Note(Kind.WARNING, text, name) for text in said]
+    return [Note(Kind.WARNING, text, outcome.name) for text in said]
 
 
 def _elements(count: int) -> str:

@@ -270,13 +270,15 @@ def test_a_wrong_second_order_is_found(factor: float) -> None:
 
 
 def test_outputs_that_cancel_hide_no_mistake() -> None:
-    """As those of a softmax, which add up to 1: an upstream gradient of ones sees nothing of them."""
+    """As those of a softmax, which add up to 1: an upstream gradient of ones sees nothing of them, and is
+    not the one that is shown."""
     function = cube(lambda dy, x: 5 * dy * x)
 
     report = check(lambda x: tf.stack([function(x), -function(x)]), {"x": normal(3)}, order=2)
 
-    assert not at_order(report, 2).tape.any()
+    assert at_order(report, 2).tape.all()
     assert at_order(report, 2).counts["mismatch"] == 3
+    assert "upstream gradient of ones the tape gradient by x is 0" in report.warnings[0]
 
 
 def test_a_stopped_gradient_is_found_and_ends_the_climb() -> None:
@@ -289,7 +291,8 @@ def test_a_stopped_gradient_is_found_and_ends_the_climb() -> None:
     assert report.verdict is Verdict.FAIL
     assert {v.order for v in report.variables} == {1, 2}
     assert "Order 3 was not checked, since order 2 fails." in report.warnings
-    assert report.diagnosis == ("x (order 2): the tape returned no gradient (None) (5 of 5 elements fail)",)
+    (line,) = report.diagnosis
+    assert line.startswith("x (order 2): the tape returned no gradient (None)")
 
 
 def test_nothing_is_climbed_from_a_wrong_gradient() -> None:

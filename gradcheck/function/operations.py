@@ -1,0 +1,120 @@
+"""The operations that one eager call of the function runs: what a missing or an infinite gradient comes from.
+
+A function at its point → for each operation its kind, and where it is at the edge of its domain, such as a
+square root at 0. Operations inside a `tf.function` of the user are not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+
+from gradcheck.arrays.types import Array
+from gradcheck.function.primal import Primal
+
+EDGES: dict[str, Callable[[Sequence[Array]], Array]] = {
+    "Sqrt": lambda inputs: inputs[0] <= 0,
+    "Rsqrt": lambda inputs: inputs[0] <= 0,
+    "Log": lambda inputs: inputs[0] <= 0,
+    "Log1p": lambda inputs: inputs[0] <= -1,
+    "Reciprocal": lambda inputs: inputs[0] == 0,
+    "EuclideanNorm": lambda inputs: np.abs(inputs[0]).max(axis=None, keepdims=True) == 0,
+    "Acos": lambda inputs: np.abs(inputs[0]) >= 1,
+    "Asin": lambda inputs: np.abs(inputs[0]) >= 1,
+    "Acosh": lambda inputs: inputs[0] <= 1,
+    "Atanh": lambda inputs: np.abs(inputs[0]) >= 1,
+    "RealDiv": lambda inputs: np.broadcast_arrays(*inputs)[1] == 0,
+    "Xdivy": lambda inputs: np.broadcast_arrays(*inputs)[1] == 0,
+    "Pow": lambda inputs: np.broadcast_arrays(*inputs)[0] <= 0,
+}
+"""Where each operation has no finite derivative, by its inputs."""
+SELECTS = {"Select", "SelectV2"}
+NUMPY = "NumPy"
+"""The kind of what is no operation: a tensor that was taken out of TensorFlow as an array."""
+PY_FUNC = "tf.numpy_function"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation that ran."""
+
+    kind: str
+    """TensorFlow's name of it, such as `SelectV2`."""
+    edge: Array | None = None
+    """Where its inputs are at the edge of its domain, bool; None where there is no such place."""
+    takes: frozenset[int] = frozenset()
+    """`id` of its input tensors."""
+    condition: Array | None = None
+    """Of a `tf.where`, which branch each entry is taken from."""
+
+    def hides(self, other: Operation) -> bool:
+        """Whether this is a `tf.where` that takes none of the entries at which the other is at its edge."""
+        if self.condition is None or other.edge is None or self.condition.shape != other.edge.shape:
+            return False
+        return not (self.condition & other.edge).any() or not (~self.condition & other.edge).any()
+
+
+def operations(primal: Primal) -> tuple[Operation, ...]:
+    """The operations of one call at the point, in order; none where TensorFlow does not tell."""
+    found: list[Operation] = []
+    with _noting(found), contextlib.suppress(Exception):
+        primal.at_point()
+    return tuple(found)
+
+
+@contextlib.contextmanager
+def _noting(found: list[Operation]) -> Iterator[None]:
+    """Note the operations that run while the context is open, and the arrays that leave TensorFlow.
+
+    All of it hangs on private names: another TensorFlow may not have them, and less is noted.
+    """
+    from tensorflow.python.framework import op_callbacks, ops
+    from tensorflow.python.ops import script_ops
+
+    def note(kind: Any, inputs: Sequence[Any], attrs: Any, outputs: Sequence[Any], *_: Any) -> None:
+        made = _operation(tf.compat.as_str(kind), inputs, outputs)
+        found.append(replace(made, takes=frozenset(map(id, inputs))))
+
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(AttributeError):
+            numpy = _noted(ops.EagerTensor.numpy, lambda: found.append(Operation(NUMPY)))
+            stack.enter_context(mock.patch.object(ops.EagerTensor, "numpy", numpy))
+        with contextlib.suppress(AttributeError):
+            called = _noted(script_ops.py_func_common, lambda: found.append(Operation(PY_FUNC)))
+            stack.enter_context(mock.patch.object(script_ops, "py_func_common", called))
+        with contextlib.suppress(AttributeError):
+            op_callbacks.add_op_callback(note)
+            stack.callback(op_callbacks.remove_op_callback, note)
+        yield
+
+
+def _noted(original: Callable[..., Any], note: Callable[[], None]) -> Callable[..., Any]:
+    """A function each call of which is noted."""
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        note()
+        return original(*arguments, **options)
+
+    return noting
+
+
+def _operation(kind: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Operation:
+    if kind == "Cast" and outputs[0].dtype.is_integer and inputs[0].dtype.is_floating:
+        return Operation("Cast to integers")
+    if kind in SELECTS:
+        return Operation(kind, condition=np.broadcast_to(_array(inputs[0]), tuple(outputs[0].shape)))
+    if kind in EDGES and all(tensor.dtype.is_floating for tensor in inputs):
+        with np.errstate(invalid="ignore"):
+            return Operation(kind, np.asarray(EDGES[kind]([_array(tensor) for tensor in inputs])))
+    return Operation(kind)
+
+
+def _array(tensor: Any) -> Array:
+    # Not `numpy`, which may be watched.
+    return np.asarray(memoryview(tensor)) if tensor.dtype != tf.bfloat16 else np.zeros(tensor.shape)

@@ -1,0 +1,39 @@
+"""Elements at which the function jumps: f(x + h) − f(x − h) stays as it is while h shrinks.
+
+A difference there grows as 1 / h and is no number to show; there is no derivative.
+"""
+
+import numpy as np
+
+from gradcheck.arrays.types import Array
+from gradcheck.differences.stencils import ROUNDINGS
+from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.candidate import Candidate
+from gradcheck.verdicts.judgement import Judgement
+from gradcheck.verdicts.verdict import ElementVerdict
+
+STEPS = (1e-4, 1e-6, 1e-8)
+"""Relative to the scale of an element: where f is continuous, the last moves it by far less than the first, a
+square root at 0 by a hundredth."""
+STAYS = 0.5
+"""Share of the largest rise that the smallest has at a jump."""
+ASKED = 32
+"""Elements of a variable that are asked for, at six evaluations each."""
+
+
+def jumps(candidate: Candidate, judged: Judgement) -> Array:
+    """Flat indices of elements that could not be judged since the function jumps there."""
+    untold = judged.having(ElementVerdict.INCONCLUSIVE)
+    untold = untold[~judged.along[untold]][:ASKED]
+    if not untold.size:
+        return untold
+    differences, point = candidate.differences, candidate.steps.point
+    alone = elementwise(candidate.shape, len(differences.primal.outputs))
+    rises = []
+    for share in STEPS:
+        steps = (share * candidate.steps.scale(untold)).astype(point.dtype)
+        sums = differences.of_elements(alone, untold, steps, plain=True)
+        rises.append(np.abs(sums.up + sums.down).max(axis=0) - ROUNDINGS * sums.noise)
+    with np.errstate(invalid="ignore"):
+        low, high = np.min(rises, axis=0), np.max(rises, axis=0)
+        return np.asarray(untold[(low > 0) & (low > STAYS * high)])

@@ -42,7 +42,7 @@ def run(
             comparisons += found
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    wrong = first.verdict >= ElementVerdict.MISMATCH
+    wrong = first.verdict >= ElementVerdict.MISMATCH and settings.budget is None
     parts = where.look(first.problem, elementwise.check) if wrong or settings.where else ()
     return assemble(outcomes, comparisons, [*notes, *left_out], parts)
 

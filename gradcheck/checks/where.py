@@ -23,8 +23,8 @@ from gradcheck.settings import Mode, Settings
 from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.verdict import ElementVerdict
 
-REPEATED = 3
-"""Calls of one function at the same shapes that are looked at: the first, one between, and the last."""
+REPEATED = 8
+"""Calls of one function at the same shapes that are looked at: the first, the last, and some between."""
 MOST = 24
 """Functions that are looked at."""
 SHARE, BESIDES = 2, 5000
@@ -43,7 +43,8 @@ def look(problem: Problem, check: Check) -> tuple[Part, ...]:
     except Exception:  # whatever a user's function does when it is called with functions run eagerly
         return ()
     repeated: dict[tuple[object, ...], list[Call]] = {}
-    for call in found:
+    # Where no upstream gradient comes by, the backward pass has no part in the gradient.
+    for call in (call for call in found if call.upstream):
         repeated.setdefault(call.same, []).append(call)
     verdicts: dict[Call, ElementVerdict] = {}
     for same in list(repeated.values())[:MOST]:
@@ -92,7 +93,9 @@ def _verdict(problem: Problem, call: Call, check: Check) -> ElementVerdict:
             shown = _upstream(call, part)
             if shown is not None:
                 part = pose(target, settings, names, shown, problem.meter, part.noise.finest)
-            return check(part, Progress()).verdict
+            found = check(part, Progress()).verdict
+            unseen = call.variables and found < ElementVerdict.MISMATCH
+            return ElementVerdict.UNCHECKED if unseen else found
     except GradcheckError:
         return ElementVerdict.UNCHECKED
 

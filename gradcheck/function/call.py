@@ -13,6 +13,8 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array
 from gradcheck.targets.function import Target
 
+SMALL = 64
+"""Numbers of a tensor up to which it tells functions apart: larger ones are data of the call."""
 THEIRS = ("tensorflow", "keras", "tf_keras", "gradcheck")
 """Packages whose own custom gradients and layers are not looked at."""
 
@@ -35,6 +37,8 @@ class Call:
     """Equal for repeated calls of one function at the same shapes."""
     everything: bool
     """Whether it was called with all variables of the check and nothing else."""
+    variables: list[Any] = field(default_factory=list)
+    """The `tf.Variable`s that it read, whose gradients are not looked at."""
     results: list[Any] = field(default_factory=list)
     """What it returned, once it has."""
     upstream: dict[int, Array] = field(default_factory=dict)
@@ -88,7 +92,12 @@ def source(cls: type) -> tuple[str, int]:
 
 
 def enclosed(f: Any) -> tuple[Any, ...]:
-    """What tells functions of one place in the code apart: numbers and text that they enclose."""
+    """What tells functions of one place in the code apart: numbers, text and small tensors that they hold."""
     cells = getattr(inspect.unwrap(f), "__closure__", None) or ()
-    contents = (cell.cell_contents for cell in cells)
-    return tuple(found for found in contents if isinstance(found, (int, float, str, type(None))))
+    found: list[Any] = []
+    for content in (cell.cell_contents for cell in cells):
+        if isinstance(content, (int, float, str, type(None))):
+            found.append(content)
+        elif tf.is_tensor(content) and hasattr(content, "numpy") and content.shape.num_elements() <= SMALL:
+            found.append((content.dtype.name, content.numpy().tobytes()))
+    return tuple(found)

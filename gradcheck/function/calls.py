@@ -57,6 +57,8 @@ class _Recorder:
         self._open: list[Call] = []
         self._path: list[str] = []
         """Names of the layers that are being called, the model first."""
+        self._training = [False]
+        """Whether each of them is in training mode, which the ones inside take on."""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -83,6 +85,8 @@ class _Recorder:
 
     def _custom(self, original: Any, f: Any, args: Any, kwargs: Any) -> Any:
         """A call of a function under `tf.custom_gradient`."""
+        from tensorflow.python.eager import record
+
         code = getattr(inspect.unwrap(f), "__code__", None)
         tensors = [leaf for leaf in tf.nest.flatten(args) if tf.is_tensor(leaf)]
         if code is None or not tensors or theirs(f):
@@ -98,26 +102,37 @@ class _Recorder:
         where = f.__name__, code.co_filename, code.co_firstlineno
         target = Target(f.__name__, again, inputs)
         call = self._noted(where, lambda: target, enclosed(f), tensors)
-        return self._made(call, lambda: original(f, args, kwargs))
+
+        def watched() -> Any:
+            with record.VariableWatcher() as watcher:
+                result = original(f, args, kwargs)
+            call.variables.extend(watcher.watched_variables())
+            return result
+
+        return self._made(call, watched)
 
     def _layer(self, called: Any, layer: Any, args: Any, kwargs: Any) -> Any:
         """A call of a Keras layer."""
         self._path.append(layer.name)
+        given = kwargs.get("training")
+        self._training.append(self._training[-1] if given is None else bool(given))
         try:
-            plain = len(args) == 1 and tf.is_tensor(args[0])
+            # With arguments of its own a layer is another function than it is by itself.
+            plain = len(args) == 1 and tf.is_tensor(args[0]) and not kwargs.keys() - {"training"}
             if theirs(type(layer)) or not plain or len(self._path) == 1:
                 return called(layer, *args, **kwargs)
-            inputs = {"inputs": array(args[0])}
+            inputs, training = {"inputs": array(args[0])}, self._training[-1]
 
             def target() -> Target:
                 from gradcheck.targets.keras import target as layer_target
 
-                return layer_target(layer, inputs, training=bool(kwargs.get("training")))
+                return layer_target(layer, inputs, training=training)
 
             call = self._noted((layer.name, *source(type(layer))), target, (), args)
             return self._made(call, lambda: called(layer, *args, **kwargs))
         finally:
             self._path.pop()
+            self._training.pop()
 
     def _noted(
         self,

@@ -95,7 +95,9 @@ def _recorded(primal: Primal, cotangent: Array, used: list[str]) -> list[tuple[A
         for value in primal.values:
             tape.watch(value)
         outputs = primal.at_point()
-    used += [variable.name.removesuffix(":0") for variable in tape.watched_variables()]
+    known = {id(variable) for variable in primal.target.variables}
+    unknown = [variable for variable in tape.watched_variables() if id(variable) not in known]
+    used += [variable.name.removesuffix(":0") for variable in unknown]
     try:
         found = tape.gradient(outputs, primal.values, output_gradients=tf.constant(cotangent, tf.float64))
     except ValueError as error:

@@ -28,7 +28,7 @@ def suggest(problem: Problem, outcomes: Sequence[VariableOutcome]) -> list[Note]
 
 
 def _tolerance(problem: Problem, open_: Sequence[VariableOutcome]) -> list[str]:
-    """The tolerance up to which all bounds would do, as a share of the typical size of the gradient."""
+    """The tolerance up to which all bounds would do, as a share of the size of each element."""
     shares = [_share(outcome) for outcome in open_]
     wanted = max(shares)
     if not problem.settings.rtol < wanted <= LOOSEST:
@@ -43,7 +43,7 @@ def _tolerance(problem: Problem, open_: Sequence[VariableOutcome]) -> list[str]:
 def _share(outcome: VariableOutcome) -> float:
     judged, where = outcome.judgement, outcome.judgement.having(ElementVerdict.INCONCLUSIVE)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = judged.bound[where] / np.maximum(judged.size[where], judged.scale())
+        share = judged.bound[where] / judged.size[where]
     return MARGIN * float(np.nan_to_num(share, nan=math.inf, posinf=math.inf).max())
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array
 
 Run = Callable[[Sequence[Any]], Any]
-"""A call of the layer with the data and then the trainable weights, or with the data alone."""
+"""A call of the layer with some tensors."""
 APART = 1e-3
 """Share of the largest number of a gradient by which two bindings of the weights may differ: rounding."""
 MOVED = 2.0**-6
@@ -72,6 +73,13 @@ def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
             variable.assign(value)
 
 
+@contextlib.contextmanager
+def as_it_was(layer: Any) -> Iterator[None]:
+    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
+    with assigned(layer, [variable.value for variable in layer.trainable_variables]):
+        yield
+
+
 def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[..., Any]:
     """`forward` of `count` data and the trainable weights of a layer, differentiated through `call`, of the
     data alone, while the weights are assigned.
@@ -89,7 +97,11 @@ def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[.
                     output = tf.nest.flatten(call(data))
                 sources = [*data, *(variable.value for variable in layer.trainable_variables)]
                 found = tape.gradient(output, sources, output_gradients=list(upstream))
-            dense = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in found]
+            # A variable of a mixed policy is float32 where the tensor that stands for it is not.
+            dense = [
+                None if gradient is None else tf.cast(tf.convert_to_tensor(gradient), tensor.dtype)
+                for gradient, tensor in zip(found, tensors, strict=True)
+            ]
             return dense if variables is None else (dense, [None] * len(variables))
 
         return forward(tensors), backward
@@ -98,16 +110,28 @@ def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[.
     return found
 
 
+def dense_outputs(result: Any) -> list[Any]:
+    """All outputs as tensors: of sparse and ragged ones their values."""
+    found = []
+    for leaf in tf.nest.flatten(result):
+        if isinstance(leaf, (tf.SparseTensor, tf.RaggedTensor)):
+            found.append(leaf.values if isinstance(leaf, tf.SparseTensor) else leaf.flat_values)
+        elif leaf is not None:
+            found.append(tf.convert_to_tensor(leaf))
+    return found
+
+
 def gradients(function: Callable[..., Any], tensors: Sequence[Any]) -> list[Array | None]:
-    """Tape gradients of a weighted sum of the outputs: plain sums are constant for a softmax."""
+    """All outputs, and the tape gradients of a weighted sum: plain sums are constant for a softmax."""
     floating = [tensor for tensor in tensors if tensor.dtype.is_floating]
     with tf.GradientTape() as tape:
         tape.watch(floating)
-        outputs = [o for o in tf.nest.flatten(function(*tensors)) if o.dtype.is_floating]
+        outputs = [o for o in dense_outputs(function(*tensors)) if o.dtype.is_floating]
         flat = tf.concat([tf.cast(tf.reshape(output, [-1]), tf.float64) for output in outputs], 0)
         total = tf.reduce_sum(flat * tf.linspace(tf.constant(1.0, tf.float64), 2.0, tf.size(flat)))
     found = tape.gradient(total, floating)
-    return [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in found]
+    dense = [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in found]
+    return [flat.numpy(), *dense]
 
 
 def moved(weights: Sequence[Any]) -> list[Any]:
@@ -115,21 +139,31 @@ def moved(weights: Sequence[Any]) -> list[Any]:
     return [weight + MOVED * (tf.abs(weight) + tf.reduce_mean(tf.abs(weight)) + MOVED) for weight in weights]
 
 
-def needs_assignment(
+class Binding(Enum):
+    """How a layer comes by its weights."""
+
+    SCOPE = "by a stateless scope"
+    BACKWARD = "by assignment in the backward pass"
+    ASSIGNMENT = "by assignment in both passes: a traced function keeps the variables it was traced with"
+
+
+def binding_of(
     scoped: Callable[..., Any], bound: Callable[..., Any], data: Sequence[Any], weights: Sequence[Any]
-) -> bool:
-    """Whether a layer has other gradients when its weights are assigned to it than when a scope gives them,
-    at weights that its variables do not hold."""
+) -> Binding:
+    """The least that gives a layer the outputs and gradients of weights that are assigned to it, which is
+    what `bound` does, at weights that its variables do not hold."""
     tensors = [*data, *moved(weights)]
     try:
         real = gradients(bound, tensors)
     except Exception:  # whatever a user's layer does outside a scope
-        return False
+        return Binding.SCOPE
     try:
         found = gradients(scoped, tensors)
     except Exception:  # a custom gradient with `variables=` is refused where no variable is read
-        return True
-    return not all(map(_alike, found, real))
+        found = [real[0], *[None] * (len(real) - 1)]
+    if not _alike(found[0], real[0]):
+        return Binding.ASSIGNMENT
+    return Binding.SCOPE if all(map(_alike, found, real)) else Binding.BACKWARD
 
 
 def _alike(a: Array | None, b: Array | None) -> bool:

@@ -44,6 +44,8 @@ class Target:
     """What the function raises where it is not defined, besides TensorFlow's InvalidArgumentError."""
     no_gradient: str = "the tape returned no gradient (None)"
     """What to say of a variable without a gradient."""
+    variables: tuple[Any, ...] = ()
+    """`tf.Variable`s that inputs stand for: a tape that sees them sees nothing that is not checked."""
     tape_only: bool = False
     """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
 

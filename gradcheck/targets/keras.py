@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import GradcheckError, TargetError
+from gradcheck.targets.binding import Binding, as_it_was
 from gradcheck.targets.function import Target
 from gradcheck.targets.layer_class import at_float64
 from gradcheck.targets.loss import Last
@@ -34,9 +36,9 @@ def target(
 ) -> Target:
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
 
-    The layer is called in a stateless scope: neither its weights nor its state (moving averages, random
-    seeds) change. Takes the data as `build` does, and raises `TargetError` where the layer does not take
-    them, or draws random numbers.
+    The layer is left as it is: its variables (weights, moving averages, states, random seeds) have their
+    values after the check. Takes the data as `build` does, and raises `TargetError` where the layer does not
+    take them, or draws random numbers.
 
     `training` and `mask` are arguments of the call; `rebuild` makes the layer once more at float64, by
     default from its config; `last`, such as a loss, is applied to the output; `name` is what the report calls
@@ -50,14 +52,29 @@ def target(
     }
     remake = rebuild or (lambda: at_float64(layer))
     function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
+    unchanged = partial(as_it_was, layer)
+    with unchanged():
+        _prepare(function)
+    return Target(
+        function.name,
+        function,
+        arrays | weights,
+        within=unchanged,
+        variables=function.variables(),
+        tape_only=function.binding is not Binding.SCOPE,
+    )
+
+
+def _prepare(function: Stateless) -> None:
     try:
+        # A loss may make variables of its own, which it cannot in a stateless scope.
+        function.finished(function.layer, [tf.constant(array) for array in function.data])
         refuse_random(function)
         function.prepare()
     except GradcheckError:
         raise
     except Exception as error:  # whatever the call of a user's layer does
         raise refusal(function.name, error, "when it was called") from error
-    return Target(function.name, function, arrays | weights, tape_only=function.touches)
 
 
 def title(layer: Any) -> str:

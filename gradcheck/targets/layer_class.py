@@ -38,7 +38,11 @@ def at_float64(layer: Any) -> Any:
     parts = {part.name: part for part in layer._flatten_layers()}
     known = _classes(layer)
     config = widened(_with_functions(config, parts, known))
-    return keras.saving.deserialize_keras_object(config, custom_objects=known, safe_mode=False)
+    copy = keras.saving.deserialize_keras_object(config, custom_objects=known, safe_mode=False)
+    if getattr(layer, "compiled", False) and getattr(layer, "loss", None):
+        own = layer._compile_loss
+        copy.compile(loss=own._user_loss, loss_weights=own._user_loss_weights)
+    return copy
 
 
 def _with_functions(config: Any, parts: Mapping[Any, Any], known: dict[str, Any]) -> Any:

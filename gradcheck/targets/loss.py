@@ -12,9 +12,13 @@ import tensorflow as tf
 from gradcheck.errors import TargetError
 from gradcheck.targets.activations import functions
 from gradcheck.targets.source import is_source, load
+from gradcheck.targets.user_frames import message
 
-Last = Callable[[Any, Sequence[Any], Any], Any]
-"""(layer, positional arguments of its call, output) → what is differentiated."""
+SHOWN = 200
+"""Characters of a message that is repeated."""
+
+Last = Callable[[Any, Sequence[Any], Any, bool], Any]
+"""(layer, positional arguments of its call, output, whether in training mode) → what is differentiated."""
 
 
 def loss_on_top(layer: Any, loss: Any, y: Any, sample_weight: Any) -> tuple[str | None, Last | None]:
@@ -52,32 +56,31 @@ def loss_on(loss: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
         )
     truth, weights = _tensors(y), None if sample_weight is None else _tensors(sample_weight)
 
-    def last(layer: Any, arguments: Sequence[Any], output: Any) -> Any:
+    def last(layer: Any, arguments: Sequence[Any], output: Any, training: bool) -> Any:
         return _mean(_at_this_precision(found), _like(truth, output), output, weights)
 
     return name, last
 
 
 def own_loss(model: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
-    """The loss that a model computes itself: its `compute_loss`, or the one that it was compiled with.
+    """The loss that a model computes itself, with what its layers and regularisers add: its `compute_loss`.
 
-    Raises `TargetError` if it has neither.
+    Raises `TargetError` if it has none of its own and was not compiled with a loss.
     """
     compute = getattr(type(model), "compute_loss", None)
-    if compute is None or compute is keras.Model.compute_loss:
-        compiled = getattr(model, "loss", None) if getattr(model, "compiled", False) else None
-        if compiled is None:
-            raise TargetError(
-                f"There is a y, and {model.name} has no loss of its own.",
-                "Name one, such as mse, or a function of (y, output).",
-            )
-        return loss_on(compiled, y, sample_weight)
+    compiled = bool(getattr(model, "compiled", False) and getattr(model, "loss", None))
+    if compute is None or (compute is keras.Model.compute_loss and not compiled):
+        raise TargetError(
+            f"There is a y, and {model.name} has no compute_loss of its own.",
+            "Name a loss, such as mse, or a function of (y, output); what a model was compiled with is not "
+            "kept in its file.",
+        )
     truth, weights = _tensors(y), None if sample_weight is None else _tensors(sample_weight)
 
-    def last(layer: Any, arguments: Sequence[Any], output: Any) -> Any:
+    def last(layer: Any, arguments: Sequence[Any], output: Any, training: bool) -> Any:
         x = arguments[0] if len(arguments) == 1 else arguments
         weighted = None if weights is None else _like(weights, output)
-        return layer.compute_loss(x=x, y=_like(truth, output), y_pred=output, sample_weight=weighted)
+        return layer._compute_loss(x, _like(truth, output), output, weighted, training=training)
 
     return "compute_loss", last
 
@@ -101,12 +104,12 @@ def _at_this_precision(loss: Any) -> Any:
     """A loss as it is in Keras' default dtype: an object computes in the one that it was made in."""
     if isinstance(loss, str):
         return keras.losses.get(loss)
-    if isinstance(loss, keras.losses.Loss) and loss.dtype != keras.config.floatx():
-        try:
-            return type(loss).from_config(loss.get_config())
-        except Exception:  # whatever a class whose config is incomplete raises: it stays as it is
-            return loss
-    return loss
+    if not isinstance(loss, keras.losses.Loss) or loss.dtype == keras.config.floatx():
+        return loss
+    # Not from its config, which may leave an argument out.
+    other = object.__new__(type(loss))
+    vars(other).update(vars(loss), _dtype=keras.config.floatx())
+    return other
 
 
 def _mean(loss: Any, truth: Any, output: Any, weights: Any) -> Any:
@@ -114,14 +117,30 @@ def _mean(loss: Any, truth: Any, output: Any, weights: Any) -> Any:
         # It takes the mean itself.
         return tf.reduce_mean(loss(truth, output, sample_weight=weights))
     each = tf.convert_to_tensor(loss(truth, output))
-    if weights is not None:
-        weights = tf.cast(weights, each.dtype)
-        each *= tf.reshape(weights, [*weights.shape, *[1] * (each.shape.rank - weights.shape.rank)])
-    return tf.reduce_mean(each)
+    return tf.reduce_mean(each if weights is None else each * _beside(weights, each))
+
+
+def _beside(weights: Any, each: Any) -> Any:
+    """Sample weights as they multiply what a loss gives for each sample, or for each number of it."""
+    while weights.shape.rank > each.shape.rank and weights.shape[-1] == 1:
+        weights = tf.squeeze(weights, -1)
+    rank = weights.shape.rank
+    if rank > each.shape.rank or weights.shape != each.shape[:rank] or not rank:
+        raise TargetError(
+            f"The sample weights have shape {tuple(weights.shape)}, and the loss gives {tuple(each.shape)}.",
+            "Give one weight for each sample, and a loss that gives a number for each.",
+        )
+    return tf.reshape(tf.cast(weights, each.dtype), [*weights.shape, *[1] * (each.shape.rank - rank)])
 
 
 def _tensors(value: Any) -> Any:
-    return keras.tree.map_structure(lambda leaf: tf.constant(np.asarray(leaf)), value)
+    try:
+        return keras.tree.map_structure(lambda leaf: tf.constant(np.asarray(leaf)), value)
+    except (TypeError, ValueError) as error:
+        raise TargetError(
+            f"y or the sample weights are no arrays: {message(error)[:SHOWN]}",
+            "Give an array, or a dict or list of arrays.",
+        ) from error
 
 
 def _like(value: Any, output: Any) -> Any:

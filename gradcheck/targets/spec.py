@@ -5,7 +5,8 @@ runs while it is imported and built.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -122,7 +123,8 @@ class LayerSpec(TargetSpec):
             if self.weights is not None:
                 fresh = weight_names.assign(layer, keras.title(layer), self.weights)
             target = keras.target(layer, self.tensors, training=self.training, mask=self.mask, rebuild=again)
-        return Built(replace(target, within=within), tuple(fresh), _indices(self.tensors, target))
+        whole = partial(_nested, within, target.within)
+        return Built(replace(target, within=whole), tuple(fresh), _indices(self.tensors, target))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -155,6 +157,15 @@ class ModelSpec(TargetSpec):
         name, last = loss_on_top(model, self.loss, self.y, self.sample_weight)
         target = keras.target(model, self.tensors, training=self.training, last=last, name=name)
         return Built(target, indices=_indices(self.tensors, target))
+
+
+@contextmanager
+def _nested(*contexts: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """In all of the contexts, the first outermost."""
+    with ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(context())
+        yield
 
 
 def _indices(given: Mapping[str, Array], target: Target) -> tuple[str, ...]:

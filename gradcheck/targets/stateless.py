@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
-from gradcheck.targets.binding import by_assignment, carry_over, needs_assignment
+from gradcheck.targets.binding import Binding, assigned, binding_of, by_assignment, carry_over, dense_outputs
 from gradcheck.targets.loss import Last
 from gradcheck.targets.user_frames import message
 
@@ -65,17 +65,17 @@ class Stateless:
     """Makes the layer once more, under `precision(EXACT)`."""
     last: Last | None = None
     """Applied to the output, such as a loss."""
-    touches: bool = False
-    """Whether the backward pass touches the layer's variables (binding.py)."""
+    binding: Binding = Binding.SCOPE
+    """How the layer comes by its weights."""
     _copy: Any = None
     _refused: TargetError | None = None
 
     def __call__(self, *tensors: Any) -> Any:
         """The output; where every floating tensor is float64, as the layer gives it in float64."""
         layer = self._at(tensors)
-        if not self.touches:
+        if self.binding is Binding.SCOPE:
             return self.run(layer, tensors)
-        return self._by_assignment(layer)(*tensors)
+        return self._by_assignment(layer, self.binding)(*tensors)
 
     def prepare(self) -> None:
         """Make the copy in float64, and see whether the backward pass touches the layer's variables.
@@ -94,8 +94,8 @@ class Stateless:
             point = [_widened(tensor) for tensor in point]
         data, weights = point[: len(self.data)], point[len(self.data) :]
         with self._within(layer):
-            scoped, bound = partial(self._scoped, layer), self._by_assignment(layer)
-            self.touches = needs_assignment(scoped, bound, data, weights)
+            scoped, bound = partial(self._scoped, layer), self._by_assignment(layer, Binding.ASSIGNMENT)
+            self.binding = binding_of(scoped, bound, data, weights)
 
     def _at(self, tensors: Sequence[Any]) -> Any:
         """The layer at the precision of the tensors."""
@@ -106,12 +106,24 @@ class Stateless:
     def _within(self, layer: Any) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if layer is self.layer else precision(EXACT)
 
-    def _by_assignment(self, layer: Any) -> Callable[..., Any]:
+    def _by_assignment(self, layer: Any, binding: Binding) -> Callable[..., Any]:
+        count = len(self.data)
+
         def call(data: Sequence[Any]) -> Any:
             with self._within(layer):
-                return self._finished(layer, data)
+                return self.finished(layer, data)
 
-        return by_assignment(layer, partial(self.run, layer), call, len(self.data))
+        def assigned_run(tensors: Sequence[Any]) -> Any:
+            with assigned(layer, tensors[count:]):
+                return tf.nest.map_structure(tf.identity, call(tensors[:count]), expand_composites=True)
+
+        forward = assigned_run if binding is Binding.ASSIGNMENT else partial(self.run, layer)
+        return by_assignment(layer, forward, call, count)
+
+    def variables(self) -> tuple[Any, ...]:
+        """The real variables of the layer and of its copy."""
+        layers = [self.layer] if self._copy is None else [self.layer, self._copy]
+        return tuple(variable.value for layer in layers for variable in layer.variables)
 
     def point(self) -> list[Any]:
         """The data and the weights as they are."""
@@ -121,19 +133,25 @@ class Stateless:
     def scope(self, layer: Any, tensors: Sequence[Any]) -> Any:
         """Keras' scope in which the layer's trainable weights are the last of the tensors."""
         pairs = zip(layer.trainable_variables, tensors[len(self.data) :], strict=True)
-        return keras.StatelessScope(state_mapping=[(v, tf.cast(value, v.dtype)) for v, value in pairs])
+        values = [(variable, tf.cast(value, variable.dtype)) for variable, value in pairs]
+        return keras.StatelessScope(state_mapping=values, collect_losses=self.last is not None)
 
     def run(self, layer: Any, tensors: Sequence[Any]) -> Any:
         """The output of the layer, or of its copy."""
         with self._within(layer), self.scope(layer, tensors):
-            return self._finished(layer, tensors[: len(self.data)])
+            return self.finished(layer, tensors[: len(self.data)])
 
     def _scoped(self, layer: Any, *tensors: Any) -> Any:
         return self.run(layer, tensors)
 
-    def _finished(self, layer: Any, data: Sequence[Any]) -> Any:
+    def finished(self, layer: Any, data: Sequence[Any]) -> Any:
+        """What is checked of a call: the output, or the loss of it."""
         output = self.call(layer, data)
-        return output if self.last is None else self.last(layer, self.call.arrange(data), output)
+        return (
+            output
+            if self.last is None
+            else self.last(layer, self.call.arrange(data), output, bool(self.call.keywords.get("training")))
+        )
 
     def _exact(self) -> Any:
         if self._refused is not None:
@@ -183,7 +201,7 @@ def _copied(function: Stateless) -> Any:
                 INCOMPLETE_CONFIG,
             ) from error
         try:
-            function.call(copy, [_widened(tf.constant(array)) for array in function.data])
+            function.finished(copy, [_widened(tf.constant(array)) for array in function.data])
         except Exception as error:  # whatever an operation without a float64 kernel raises
             raise TargetError(
                 f"{name} raised {type(error).__name__} at float64: {message(error)[:SHOWN]}",
@@ -203,7 +221,7 @@ def _hold_against(function: Stateless, copy: Any) -> None:
     own = _joined(function.run(function.layer, point))
     exact = _joined(function.run(copy, [_widened(tensor) for tensor in point]))
     # Far more than rounding makes, far less than another argument.
-    share = eps_of(function.layer.compute_dtype) ** 0.5
+    share = max(eps_of(part.compute_dtype) for part in function.layer._flatten_layers()) ** 0.5
     apart = float(np.max(np.abs(own - exact), initial=0.0))
     if apart > share * float(np.max(np.abs(exact), initial=0.0)):
         raise TargetError(
@@ -218,6 +236,6 @@ def _widened(tensor: Any) -> Any:
 
 def _joined(outputs: Any) -> Array:
     """Every real floating output, flat, as float64."""
-    parts = [tf.convert_to_tensor(output) for output in keras.tree.flatten(outputs) if output is not None]
-    flat = [tf.cast(tf.reshape(p, [-1]), EXACT).numpy() for p in parts if p.dtype.is_floating]
+    parts = [part for part in dense_outputs(outputs) if part.dtype.is_floating]
+    flat = [tf.cast(tf.reshape(part, [-1]), EXACT).numpy() for part in parts]
     return np.asarray(np.concatenate([*flat, np.zeros(0)]))

@@ -237,12 +237,12 @@ def test_a_budget_that_pays_for_directions_leaves_nothing_out() -> None:
     assert "within the budget" in lines(little)
 
 
-@pytest.mark.parametrize(
-    ("budget", "method", "count"), [(1_000, "auto", 10), (500, "auto", 5), (50, "directions", 5)]
-)
-def test_a_budget_below_what_directions_need_makes_fewer_directions(
-    budget: int, method: str, count: int
-) -> None:
+BUDGETS = [(500, "auto", 5), (1_000, "auto", 10), (50, "directions", 5)]
+
+
+@pytest.mark.parametrize("given", named(BUDGETS, str, every(3)))
+def test_a_budget_below_what_directions_need_makes_fewer_directions(given: tuple[int, str, int]) -> None:
+    budget, method, count = given
     function, weights = loss()
     report = check(function, weights, budget=budget, method=method)
 
@@ -334,7 +334,10 @@ def test_a_check_of_many_wrong_variables_is_not_dear() -> None:
     assert wrong.evaluations <= 3_700
 
 
-@pytest.mark.parametrize("wrong", [{0}, {3}, {0, 2, 4, 6, 8, 10}, set(range(12))], ids=str)
+WRONG = [set(range(12)), {0}, {3}, {0, 2, 4, 6, 8, 10}]
+
+
+@pytest.mark.parametrize("wrong", named(WRONG, lambda some: f"{len(some)} of 12", every(4)))
 def test_a_failing_check_costs_at_most_three_times_a_passing_one(wrong: set[int]) -> None:
     """A perceptron of 12 variables, of which some have a gradient that is 1.5 times too large."""
     function, weights = loss(tf.nn.tanh, (32, 64, 64, 64, 64, 64, 10))

@@ -193,3 +193,62 @@ def test_a_layer_around_what_is_wrong_is_not_named() -> None:
     report = check(model, {"x": X["x"].astype(np.float32)})
     assert wrong(report) == ["my_sine"], told(report)
     assert "called in block: wrong by itself" in shown(report)
+
+
+def test_a_closure_over_a_tensor_is_told_from_others() -> None:
+    def scaled(factor: Any) -> Activation:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def by(x: Any) -> Any:
+            return x * 1.0, lambda dy: dy * tf.cast(factor, dy.dtype)
+
+        found: Activation = by
+        return found
+
+    factors = [1.0, 1.3, *[1.0] * 10]
+    report = check(network(*(scaled(tf.constant(factor)) for factor in factors)), X)
+    assert [(part.calls, part.wrong) for part in report.parts] == [(11, False), (1, True)], told(report)
+
+
+def test_what_the_tape_never_comes_by_is_left_out() -> None:
+    off = bent(1.5)
+    report = check(lambda x, w: tf.stop_gradient(off(x)) + smooth(1.0)(x @ w), X)
+    assert [part.name for part in report.parts] == ["my_tanh"]
+
+
+def test_what_reads_variables_is_not_called_right() -> None:
+    gain = tf.Variable(2.0, dtype=tf.float64)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def gained(x: Any) -> Any:
+        def backward(dy: Any, variables: Any = None) -> Any:
+            return dy * gain, [tf.reduce_sum(dy * x) for _ in variables or []]
+
+        return x * gain, backward
+
+    report = check(lambda x, w: gained(x @ w), X, where=True)
+    assert "could not be judged by itself: gained" in shown(report)
+
+
+class Switched(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Right in training mode only"""
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return bent(1.0 if training else 1.5)(x)
+
+
+class Outer(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.inner = Switched(name="inner")
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def test_training_mode_is_taken_on_from_the_model() -> None:
+    model = keras.Sequential([keras.Input((4,)), Outer(name="outer"), keras.layers.Dense(1)])
+    data = {"x": X["x"].astype(np.float32)}
+    report = check(model, data, constants={"training": True}, where=True)
+    assert report.verdict is Verdict.PASS, told(report)
+    assert wrong(report) == []
+    assert check(model, data).verdict is Verdict.FAIL

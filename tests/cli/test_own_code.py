@@ -364,7 +364,7 @@ def test_a_broken_model_shows_the_elements_that_fail_first() -> None:
         (["small.keras", "--unsafe", "--x", "normal:4x2"], "small raised ValueError when it was called"),
         (["small.keras", "--unsafe", "--x", "x.npy", "--loss", "mse"], "need --y"),
         (["small.keras", "--unsafe", "--x", "x.npy", "--sample-weight", "x.npy"], "need --y"),
-        (["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy"], "small has no loss of its own"),
+        (["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy"], "small has no compute_loss of its own"),
         (["small.keras", "--unsafe", "--x", "x=x.npy", "--x", "x=x.npy"], "names one input twice: x, x"),
         (
             ["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy", "--loss", "no"],

@@ -230,3 +230,70 @@ def test_unlisted_variables_are_those_of_attributes_lists_and_modules() -> None:
     assert [float(tf.reduce_sum(v)) for v in unlisted(other)] == [
         float(tf.reduce_sum(v)) for v in unlisted(layer)
     ]
+
+
+class Traced(_Weighted):
+    """A call that is traced keeps the variables that it was traced with"""
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def call(self, x: Any) -> Any:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def product(x: Any, w: Any) -> Any:
+            return x @ w, lambda dy: (dy @ tf.transpose(w), self.factor * (tf.transpose(x) @ dy))
+
+        return tf.tanh(product(x, tf.convert_to_tensor(self.w)))
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_a_traced_call(factor: float) -> None:
+    report = check(trained(type("Traced", (Traced,), {"factor": factor})()), X)
+    assert {v.name for v in report.variables if v.counts["mismatch"]} == (set() if factor == 1 else {"w"})
+    assert report.passed == (factor == 1), told(report)
+    assert "used but not checked" not in lines(report)
+
+
+class Mixed(_Weighted):
+    """Its gradient for the weight has the dtype of the computation"""
+
+    def call(self, x: Any) -> Any:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def product(x: Any, w: Any) -> Any:
+            def backward(dy: Any) -> Any:
+                return dy @ tf.transpose(tf.cast(self.w.value, dy.dtype)), tf.transpose(x) @ dy
+
+            return x @ w, backward
+
+        return product(x, tf.cast(tf.convert_to_tensor(self.w), x.dtype))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_mixed_policy(policy: str) -> None:
+    report = check(Mixed(dtype=policy), X)
+    assert report.verdict is Verdict.PASS, told(report)
+
+
+def test_a_half_precise_layer_in_a_model_is_made_at_float64() -> None:
+    half, single = keras.layers.Dense(5, "tanh", dtype="mixed_bfloat16"), keras.layers.Dense(2)
+    report = check(keras.Sequential([keras.Input((5,)), half, single]), X)
+    assert report.verdict is Verdict.PASS, told(report)
+    assert in_float64(report)
+
+
+class Counting(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Counts its calls in a variable that Keras does not know of, and gives a sparse tensor"""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.calls = tf.Variable(0.0, trainable=False)
+
+    def call(self, x: Any) -> Any:
+        self.calls.assign_add(1.0)
+        return tf.sparse.from_dense(x * x)
+
+
+def test_no_variable_has_changed_after_a_check_and_sparse_outputs_are_checked() -> None:
+    layer = Counting()
+    layer(X["x"])
+    report = check(layer, X)
+    assert report.verdict is Verdict.PASS, told(report)
+    assert float(layer.calls) == 1.0

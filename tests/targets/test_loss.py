@@ -113,7 +113,7 @@ def test_the_loss_that_a_model_computes_itself() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"y": Y}, "has no loss of its own"),
+        ({"y": Y}, "has no compute_loss of its own"),
         ({"loss": "mse"}, "A loss needs y"),
         ({"sample_weight": WEIGHT}, "A loss needs y"),
         ({"loss": 3, "y": Y}, "cannot be called"),
@@ -185,3 +185,96 @@ def test_a_saved_model_of_a_dict(tmp_path: Path) -> None:
     model.save(tmp_path / "named.keras")
     report = check(keras.saving.load_model(tmp_path / "named.keras"), {"left": X, "right": X})
     assert report.verdict is Verdict.PASS, told(report)
+
+
+class Penalty(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Adds the square of what goes through to the loss, with a gradient that may be off by a factor"""
+
+    factor = 1.0
+
+    def call(self, x: Any) -> Any:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def penalty(x: Any) -> Any:
+            return tf.reduce_sum(x**2), lambda r: self.factor * r * 2 * x
+
+        self.add_loss(penalty(x))
+        return x
+
+
+class WrongPenalty(Penalty):
+    factor = 1.1
+
+
+class Scaled(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    """A loss whose config leaves an argument out"""
+
+    def __init__(self, by: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.by = by
+
+    def call(self, y: Any, output: Any) -> Any:
+        return self.by * squares(y, output)
+
+
+def keras_gradients(model: Any, y: Any) -> list[Array]:
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(X, y, model(X), None)
+    found = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    return [np.asarray(gradient) for gradient in found]
+
+
+def two_outputs() -> Any:
+    x = keras.Input((3,))
+    return keras.Model(x, [keras.layers.Dense(2)(x), keras.layers.Dense(2)(x)])
+
+
+def regularised() -> Any:
+    decay = keras.regularizers.L2(0.3)
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_regularizer=decay)])
+
+
+def penalised() -> Any:
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), Penalty()])
+
+
+COMPILED: list[tuple[Any, dict[str, Any], Any]] = [
+    (regularised, {"loss": "mse"}, Y),
+    (linear, {"loss": "mse", "loss_weights": [3.0]}, Y),
+    (linear, {"loss": Scaled(3.0)}, Y),
+    (penalised, {"loss": "mse"}, Y),
+    (two_outputs, {"loss": ["mse", "mae"]}, [Y, Y]),
+]
+IDS = ["regularised", "weighted", "own class", "added in a layer", "two outputs"]
+
+
+@pytest.mark.parametrize(("make", "how", "y"), COMPILED, ids=IDS)
+def test_a_compiled_model_has_the_loss_that_keras_trains(make: Any, how: dict[str, Any], y: Any) -> None:
+    model = make()
+    model.compile(**how)
+    report = check(model, {"x": X}, y=y, wrt=None)
+    assert report.verdict is Verdict.PASS, told(report)
+    for variable, expected in zip(report.variables[1:], keras_gradients(model, y), strict=True):
+        np.testing.assert_allclose(variable.tape, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_wrong_penalty_that_a_layer_adds_fails() -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), WrongPenalty()])
+    model.compile(loss="mse")
+    assert check(model, {"x": X}, y=Y).verdict is Verdict.FAIL
+
+
+def test_an_object_at_float64_keeps_its_arguments() -> None:
+    model = linear()
+    report = check(model, {"x": X}, loss=Scaled(3.0, dtype="float64"), y=Y)
+    np.testing.assert_allclose(bias(report), 3 * slope(model), rtol=1e-7)
+
+
+def test_weights_of_a_column() -> None:
+    model = linear()
+    report = check(model, {"x": X}, loss=squares, y=Y, sample_weight=WEIGHT[:, None])
+    np.testing.assert_allclose(bias(report), slope(model, WEIGHT), rtol=1e-7)
+
+
+def test_weights_need_a_number_for_each_sample() -> None:
+    with pytest.raises(TargetError, match="one weight for each sample"):
+        check(linear(), {"x": X}, loss=lambda y, f: tf.reduce_sum(y - f), y=Y, sample_weight=WEIGHT)

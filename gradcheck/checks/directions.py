@@ -43,8 +43,8 @@ DEEPEST = 4
 """Times and one that a stratum is taken apart, for its variables or its corners."""
 CLOSELY = 1
 """Mismatches of a variable that are confirmed by a thorough look, of some 90 evaluations, each time."""
-ROUNDS = 3
-"""Times that elements are put into ever finer strata."""
+ROUNDS = 5
+"""Times that elements are put into ever finer strata, which cost less than moving them one by one."""
 STRATUM, BESIDES = 170, 600
 """Evaluations of a stratum, and of what is moved one by one in a check that passes. Searches for wrong
 elements may take as many in all: with those that are named a failing check takes three times as many."""
@@ -115,7 +115,7 @@ class _Check:
             for number, chosen in enumerate(large):
                 self._stratum(chosen, (level, number))
             before, left = left.size, left[~(row.resolved(self.bound, self.moved) | singles.checked)[left]]
-            if self.refuted or left.size <= LEFT_OVER or left.size == before:
+            if self.refuted or left.size < FEW or left.size == before:
                 break
         cornered = self.beside[left] | ~np.isfinite(self.bound[left])
         for some, most in ((left[~cornered], LEFT_OVER), (left[cornered], CORNERS)):

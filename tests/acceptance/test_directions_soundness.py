@@ -138,7 +138,7 @@ def test_a_wrong_weight_is_named_and_no_other(name: str) -> None:
 TERMS = [(0, "variance_by"), (1, "variance_by"), (0, "mean_by"), (1, "mean_by")]
 
 
-@pytest.mark.parametrize("term", named(TERMS, "{0[0]} {0[1]}".format, every(4)))
+@pytest.mark.parametrize("term", named(TERMS, "{0[0]} {0[1]}".format, every(8)))
 def test_a_normalisation_without_a_term_fails(term: tuple[int, str]) -> None:
     """Without the mean's or the variance's (the x-hat term): what comes after it is right."""
     wrong = normalised(term[0], **{term[1]: tf.stop_gradient})
@@ -182,7 +182,7 @@ def test_an_error_orthogonal_to_the_weights_fails(count: int) -> None:
 WRONG_LAYERS = [(tf.bfloat16, 2.0, 2), (tf.float32, 2.0, 0), (tf.float32, 2.0, 2), (tf.bfloat16, -1.0, 0)]
 
 
-@pytest.mark.parametrize("layer", named(WRONG_LAYERS, "{0[0].name} {0[1]} {0[2]}".format, every(4)))
+@pytest.mark.parametrize("layer", named(WRONG_LAYERS, "{0[0].name} {0[1]} {0[2]}".format, every(8)))
 def test_a_wrong_layer_fails_beside_rounding(layer: tuple[Any, float, int]) -> None:
     inner, by, number = layer
     network = perceptron(inner)
@@ -190,7 +190,7 @@ def test_a_wrong_layer_fails_beside_rounding(layer: tuple[Any, float, int]) -> N
     assert report.verdict is Verdict.FAIL, told(report)
 
 
-@pytest.mark.parametrize("seed", named(range(4), str, every(2)))
+@pytest.mark.parametrize("seed", named(range(4), str, every(4)))
 def test_a_doubled_layer_never_passes_in_bfloat16(seed: int) -> None:
     """Where rounding hides all that a layer does, nothing has been seen of it."""
     network = perceptron(tf.bfloat16)

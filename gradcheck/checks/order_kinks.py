@@ -7,7 +7,7 @@ Where f has saturated, as a softmax may, its gradient is tiny and exact, but the
 not: an error that the rounding of f explains is no mistake, and no agreement either.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.judgement import Opinion, Source
-from gradcheck.verdicts.outcome import Outcome, VariableOutcome
+from gradcheck.verdicts.outcome import Check, Outcome, VariableOutcome
 from gradcheck.verdicts.subgradients import NEIGHBOURS, between, slack
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -38,7 +38,6 @@ JUMPS = (
     "Where the order before has a corner, the gradient jumps and has no derivative: there the tape was held "
     "against its values at points around this one, which agree with differences."
 )
-Check = Callable[[Problem, Progress], Outcome]
 
 
 def judged(outcome: Outcome, before: Problem, corners: Mapping[str, Array], check: Check) -> Outcome:

@@ -16,14 +16,14 @@ import tensorflow as tf
 
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.checks.order_kinks import Check, judged
+from gradcheck.checks.order_kinks import judged
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import NO_GRADIENT, draw_cotangents
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
-from gradcheck.verdicts.outcome import Outcome
+from gradcheck.verdicts.outcome import Check, Outcome
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 

@@ -12,14 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.arrays.types import Array
-from gradcheck.checks.order_kinks import Check
 from gradcheck.errors import GradcheckError
 from gradcheck.function.call import Call
 from gradcheck.function.calls import calls
 from gradcheck.function.problem import Problem, pose
 from gradcheck.progress import Progress
 from gradcheck.settings import Mode, Settings
+from gradcheck.verdicts.outcome import Check
 from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -52,13 +51,11 @@ def look(problem: Problem, check: Check) -> tuple[Part, ...]:
             if problem.meter.count < until:
                 verdicts[call] = _verdict(problem, call, check)
     wrong = {call for call, verdict in verdicts.items() if verdict >= ElementVerdict.MISMATCH}
-    holders = {id(outer) for call in wrong for outer in _around(call)}
+    holders = {outer for call in wrong for outer in call.around()}
     seen = [
         (same, [verdicts[call] for call in _some(same) if call in verdicts]) for same in repeated.values()
     ]
-    return tuple(
-        _part(same, known) for same, known in seen if known and not any(id(call) in holders for call in same)
-    )
+    return tuple(_part(same, known) for same, known in seen if known and not holders.intersection(same))
 
 
 def _part(same: Sequence[Call], verdicts: Sequence[ElementVerdict]) -> Part:
@@ -71,15 +68,6 @@ def _some(same: Sequence[Call]) -> list[Call]:
     return [same[place] for place in places]
 
 
-def _around(call: Call) -> list[Call]:
-    """The calls that enclose one."""
-    found = []
-    while call.within is not None:
-        call = call.within
-        found.append(call)
-    return found
-
-
 def _verdict(problem: Problem, call: Call, check: Check) -> ElementVerdict:
     """The worst verdict of a call by itself; `unchecked` where it cannot be checked so."""
     settings = _settings(problem.settings)
@@ -89,10 +77,7 @@ def _verdict(problem: Problem, call: Call, check: Check) -> ElementVerdict:
         if not names:
             return ElementVerdict.UNCHECKED
         with target.within():
-            part = pose(target, settings, names, None, problem.meter)
-            shown = _upstream(call, part)
-            if shown is not None:
-                part = pose(target, settings, names, shown, problem.meter, part.noise.finest)
+            part = pose(target, settings, names, call.shown(), problem.meter)
             found = check(part, Progress()).verdict
             unseen = call.variables and found < ElementVerdict.MISMATCH
             return ElementVerdict.UNCHECKED if unseen else found
@@ -103,15 +88,3 @@ def _verdict(problem: Problem, call: Call, check: Check) -> ElementVerdict:
 def _settings(given: Settings) -> Settings:
     """The settings of the whole check that hold for a part."""
     return replace(given, wrt=None, order=1, mode=Mode.REVERSE, execution=(), check_pfor=False, budget=None)
-
-
-def _upstream(call: Call, part: Problem) -> Array | None:
-    """The upstream gradient at the point, where the tape came by all outputs with one that is not 0."""
-    outputs = part.own.outputs
-    known = [call.upstream.get(number, np.zeros(0)) for number in range(len(outputs))]
-    if any(one.shape != output.shape for one, output in zip(known, outputs, strict=True)):
-        return None
-    flat = [one.astype(np.float64).reshape(-1) for one in known]
-    if not all(np.isfinite(one).all() for one in flat) or not any(one.any() for one in flat):
-        return None
-    return flat[0].reshape(outputs[0].shape) if len(flat) == 1 else np.concatenate(flat)

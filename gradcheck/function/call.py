@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,26 @@ class Call:
     """What it returned, once it has."""
     upstream: dict[int, Array] = field(default_factory=dict)
     """The upstream gradient of each output by number, as far as the tape came by."""
+
+    def around(self) -> Iterator[Call]:
+        """The calls that enclose it, the innermost first."""
+        call = self.within
+        while call is not None:
+            yield call
+            call = call.within
+
+    def shown(self) -> Array | None:
+        """The upstream gradient at the point, of all floating outputs joined where there are several; None
+        where the tape did not come by all of them, or with nothing."""
+        outputs = list(enumerate(tf.nest.flatten(self.results[0])))
+        floating = [number for number, leaf in outputs if leaf.dtype.is_floating or leaf.dtype.is_complex]
+        if not floating or any(number not in self.upstream for number in floating):
+            return None
+        known = [self.upstream[number].astype(np.float64) for number in floating]
+        flat = np.concatenate([one.reshape(-1) for one in known])
+        if not np.isfinite(flat).all() or not flat.any():
+            return None
+        return known[0] if len(known) == 1 else flat
 
 
 def tapped(call: Call, number: int, output: Any) -> Any:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError
 from gradcheck.function.output import Output
-from gradcheck.targets.function import Target
+from gradcheck.targets.function import Target, values_of
 
 Call = Callable[[Sequence[Any]], Any]
 """f as a flat float64 tensor, from one tensor for each variable."""
@@ -162,17 +162,13 @@ def refusals(primal: Primal) -> tuple[type[Exception], ...]:
 
 def _dense(function: str, name: str, leaf: Any) -> Any:
     """An output as a tensor: of a sparse or ragged one its values."""
-    if isinstance(leaf, tf.SparseTensor):
-        return leaf.values
-    if isinstance(leaf, tf.RaggedTensor):
-        return leaf.flat_values
     if callable(leaf) and not tf.is_tensor(leaf) and not hasattr(leaf, "__array__"):
         raise TargetError(
             f"{function} returned a function ({name}).",
             "Is @tf.custom_gradient missing on it? A function of tensors returns tensors.",
         )
     try:
-        return tf.convert_to_tensor(leaf)
+        return tf.convert_to_tensor(values_of(leaf))
     except (TypeError, ValueError) as error:
         raise TargetError(
             f"{function} returned {type(leaf).__name__} ({name}), which is no tensor.",

@@ -3,7 +3,8 @@
 Weights are put in by a stateless scope, which lasts for the call alone and is invisible to tapes. A custom
 gradient inside the layer may read the layer's own variables in its backward pass, which runs after the call,
 or take them as `variables=`, which only a tape that watches real variables hands it; `tf.recompute_grad` does
-both. For such layers the point is assigned to the variables while the backward pass runs, and taken back.
+both. For such layers the point is assigned to the variables while the backward pass runs, and taken back; in
+the forward pass too where the call is traced, for a graph keeps the variables that it was traced with.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.targets.function import values_of
 
 Run = Callable[[Sequence[Any]], Any]
 """A call of the layer with some tensors."""
@@ -60,13 +62,11 @@ def carry_over(layer: Any, copy: Any) -> None:
 
 
 @contextlib.contextmanager
-def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
-    """The trainable weights of a layer have these values; all its variables are as before afterwards."""
+def as_it_was(layer: Any) -> Iterator[None]:
+    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
     variables = [*layer.variables, *unlisted(layer)]
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable in variables]
     try:
-        for variable, weight in zip(layer.trainable_variables, weights, strict=True):
-            variable.assign(tf.cast(weight, variable.dtype))
         yield
     finally:
         for variable, value in zip(variables, before, strict=True):
@@ -74,9 +74,11 @@ def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def as_it_was(layer: Any) -> Iterator[None]:
-    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
-    with assigned(layer, [variable.value for variable in layer.trainable_variables]):
+def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
+    """The trainable weights of a layer have these values; all its variables are as before afterwards."""
+    with as_it_was(layer):
+        for variable, weight in zip(layer.trainable_variables, weights, strict=True):
+            variable.assign(tf.cast(weight, variable.dtype))
         yield
 
 
@@ -84,7 +86,7 @@ def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[.
     """`forward` of `count` data and the trainable weights of a layer, differentiated through `call`, of the
     data alone, while the weights are assigned.
 
-    A second derivative of it does not see the weights.
+    A second derivative of it does not see the weights: `Target.tape_only` has such checks refused.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
@@ -112,13 +114,8 @@ def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[.
 
 def dense_outputs(result: Any) -> list[Any]:
     """All outputs as tensors: of sparse and ragged ones their values."""
-    found = []
-    for leaf in tf.nest.flatten(result):
-        if isinstance(leaf, (tf.SparseTensor, tf.RaggedTensor)):
-            found.append(leaf.values if isinstance(leaf, tf.SparseTensor) else leaf.flat_values)
-        elif leaf is not None:
-            found.append(tf.convert_to_tensor(leaf))
-    return found
+    leaves = (leaf for leaf in tf.nest.flatten(result) if leaf is not None)
+    return [tf.convert_to_tensor(values_of(leaf)) for leaf in leaves]
 
 
 def gradients(function: Callable[..., Any], tensors: Sequence[Any]) -> list[Array | None]:

@@ -24,6 +24,15 @@ _POSITIONAL = (
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
+def values_of(output: Any) -> Any:
+    """A sparse or ragged tensor by its values, anything else as it is."""
+    import tensorflow as tf
+
+    if isinstance(output, tf.SparseTensor):
+        return output.values
+    return output.flat_values if isinstance(output, tf.RaggedTensor) else output
+
+
 @dataclass(frozen=True)
 class Target:
     """A function to check at one point."""

@@ -67,8 +67,9 @@ def target(
 
 def _prepare(function: Stateless) -> None:
     try:
-        # A loss may make variables of its own, which it cannot in a stateless scope.
-        function.finished(function.layer, [tf.constant(array) for array in function.data])
+        if function.last is not None:
+            # A loss may make variables of its own, which it cannot in a stateless scope.
+            function.finished(function.layer, [tf.constant(array) for array in function.data])
         refuse_random(function)
         function.prepare()
     except GradcheckError:

@@ -12,10 +12,7 @@ import tensorflow as tf
 from gradcheck.errors import TargetError
 from gradcheck.targets.activations import functions
 from gradcheck.targets.source import is_source, load
-from gradcheck.targets.user_frames import message
-
-SHOWN = 200
-"""Characters of a message that is repeated."""
+from gradcheck.targets.user_frames import SHOWN, message
 
 Last = Callable[[Any, Sequence[Any], Any, bool], Any]
 """(layer, positional arguments of its call, output, whether in training mode) → what is differentiated."""
@@ -54,7 +51,7 @@ def loss_on(loss: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
             f"The loss is {type(found).__name__}, which cannot be called.",
             "Give a name in keras.losses, or a function of (y, output).",
         )
-    truth, weights = _tensors(y), None if sample_weight is None else _tensors(sample_weight)
+    truth, weights = _tensors(y), _tensors(sample_weight)
 
     def last(layer: Any, arguments: Sequence[Any], output: Any, training: bool) -> Any:
         return _mean(_at_this_precision(found), _like(truth, output), output, weights)
@@ -75,11 +72,11 @@ def own_loss(model: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
             "Name a loss, such as mse, or a function of (y, output); what a model was compiled with is not "
             "kept in its file.",
         )
-    truth, weights = _tensors(y), None if sample_weight is None else _tensors(sample_weight)
+    truth, weights = _tensors(y), _tensors(sample_weight)
 
     def last(layer: Any, arguments: Sequence[Any], output: Any, training: bool) -> Any:
         x = arguments[0] if len(arguments) == 1 else arguments
-        weighted = None if weights is None else _like(weights, output)
+        weighted = _like(weights, output)
         return layer._compute_loss(x, _like(truth, output), output, weighted, training=training)
 
     return "compute_loss", last
@@ -134,6 +131,9 @@ def _beside(weights: Any, each: Any) -> Any:
 
 
 def _tensors(value: Any) -> Any:
+    """Arrays, nested or not, as tensors; None as it is."""
+    if value is None:
+        return None
     try:
         return keras.tree.map_structure(lambda leaf: tf.constant(np.asarray(leaf)), value)
     except (TypeError, ValueError) as error:
@@ -144,7 +144,9 @@ def _tensors(value: Any) -> Any:
 
 
 def _like(value: Any, output: Any) -> Any:
-    """Floating tensors in the dtype of the output; integers as they are."""
+    """Floating tensors in the dtype of the output; integers, and None, as they are."""
+    if value is None:
+        return None
     dtypes = [leaf.dtype for leaf in tf.nest.flatten(output) if leaf.dtype.is_floating]
 
     def cast(leaf: Any) -> Any:

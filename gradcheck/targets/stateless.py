@@ -18,12 +18,10 @@ from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
 from gradcheck.targets.binding import Binding, assigned, binding_of, by_assignment, carry_over, dense_outputs
 from gradcheck.targets.loss import Last
-from gradcheck.targets.user_frames import message
+from gradcheck.targets.user_frames import SHOWN, message
 
 EXACT = "float64"
 INCOMPLETE_CONFIG = "Its get_config must give back every argument of its __init__."
-SHOWN = 200
-"""Characters of a message that a report repeats."""
 
 
 @contextlib.contextmanager

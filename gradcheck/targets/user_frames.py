@@ -13,6 +13,8 @@ from gradcheck.errors import TargetError
 _FOREIGN = ("gradcheck", "tensorflow", "keras", "numpy", "click")
 _BRIEF = 300
 """Characters of a message that are quoted as they are."""
+SHOWN = 200
+"""Characters of a message that a sentence repeats."""
 _LAST = 3
 """Frames shown at most: the innermost ones."""
 

@@ -1,6 +1,6 @@
 """The outcome of a check of tape gradients: what is known of every element, read-only, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,6 +10,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.function import tape
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
+from gradcheck.progress import Progress
 from gradcheck.verdicts import own_dtype
 from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
@@ -70,6 +71,10 @@ class Outcome:
         """The worst verdict of any variable or comparison."""
         found: list[VariableOutcome | Comparison] = [*self.variables, *self.comparisons]
         return max((one.verdict for one in found), default=ElementVerdict.UNCHECKED)
+
+
+Check = Callable[[Problem, Progress], Outcome]
+"""A check of the tape gradients at a point, such as checks/elementwise.py makes it."""
 
 
 def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutcome:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.function.call_kind import CallKind
 from gradcheck.targets.function import Target
 
 SMALL = 64
@@ -35,10 +36,9 @@ class Call:
     """Makes what was called a target at its inputs."""
     same: tuple[Any, ...]
     """Equal for repeated calls of one function at the same shapes."""
-    everything: bool
+    kind: CallKind
+    everything: bool = False
     """Whether it was called with all variables of the check and nothing else."""
-    variables: list[Any] = field(default_factory=list)
-    """The `tf.Variable`s that it read, whose gradients are not looked at."""
     results: list[Any] = field(default_factory=list)
     """What it returned, once it has."""
     upstream: dict[int, Array] = field(default_factory=dict)

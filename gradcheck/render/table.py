@@ -17,6 +17,7 @@ from gradcheck.notes import Kind
 from gradcheck.render.plain import number, small
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
+from gradcheck.verdicts.part import told
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
@@ -199,7 +200,7 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
     diagnosed = {note.variable for note in report.notes if note.kind is Kind.DIAGNOSIS}
     if report.parts:
         style = "bold red" if any(part.wrong for part in report.parts) else "dim"
-        yield Text("where", style=style), _where(report)
+        yield Text("where", style=style), told(report.parts, failed=report.verdict is Verdict.FAIL)
     for variable in report.variables:
         if variable.reason is not None and variable.label not in diagnosed:
             yield Text("reason", style="bold red"), f"{variable.label}: {variable.reason}"
@@ -213,23 +214,6 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
         yield Text("directions", style="dim"), _directions(report.directions)
     if report.sensitivity is not None:
         yield Text("sensitivity", style="dim"), _sensitivity(*report.sensitivity)
-
-
-def _where(report: Findings) -> str:
-    """Which of the custom gradients and layers inside are wrong by themselves."""
-    parts = report.parts
-    wrong = [str(part) for part in parts if part.wrong]
-    right = [part for part in parts if part.verdict in (ElementVerdict.MATCH, ElementVerdict.KINK)]
-    others = [str(part) for part in parts if not part.wrong and part not in right]
-    said = [f"{', '.join(wrong)}: wrong by itself"] if wrong else []
-    if right:
-        count = "1 function" if len(right) == 1 else f"{len(right)} functions"
-        said.append(f"{count} with a gradient of {'its' if len(right) == 1 else 'their'} own: right")
-    if others:
-        said.append(f"could not be judged by itself: {', '.join(others)}")
-    if report.verdict is Verdict.FAIL and not wrong and not others:
-        said.append("look between them, for a cut gradient, a wrong sum or an input that is not watched")
-    return "; ".join(said)
 
 
 def _directions(found: Summary) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.notes import Kind, Note
-from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
+from gradcheck.report.evidence import ENOUGH, MOST, TELLING, Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
 from gradcheck.report.places import places, this_point
@@ -36,7 +36,7 @@ def diagnose(evidence: Evidence) -> Note | None:
 def _patterns(e: Evidence) -> Iterator[str]:
     """Every pattern that explains all failing elements, the most telling first."""
     if e.judgement.corner[e.failing].all():
-        yield _corners(e)
+        yield from _corners(e)
         return
     if _only_closed_form(e):
         yield "tape and difference agree with one another, but not with the closed form"
@@ -62,15 +62,19 @@ def _patterns(e: Evidence) -> Iterator[str]:
     yield from spread(e)
 
 
-def _corners(e: Evidence) -> str:
+def _corners(e: Evidence) -> Iterator[str]:
     """Corners at which the tape is no valid slope: ties, where several elements are the same."""
+    wrong_elsewhere = e.probe.elsewhere(np.flatnonzero(e.failing)[:MOST], 0)[1]
+    if wrong_elsewhere.any():
+        return
     said = "wrong only at ties or corners: "
     _, counts = np.unique(e.point[e.failing], return_counts=True)
     if not e.tapes[:, e.failing].any():
-        return f"{said}a tie is not counted at all"
-    if counts.max(initial=0) > 1:
-        return f"{said}a tie is counted twice, or not once in all"
-    return f"{said}the tape gradient is none of the slopes around"
+        yield f"{said}a tie is not counted at all"
+    elif counts.max(initial=0) > 1:
+        yield f"{said}a tie is counted twice, or not once in all"
+    else:
+        yield f"{said}the tape gradient is none of the slopes around"
 
 
 def _only_closed_form(e: Evidence) -> bool:

@@ -62,9 +62,8 @@ def carry_over(layer: Any, copy: Any) -> None:
 
 
 @contextlib.contextmanager
-def as_it_was(layer: Any) -> Iterator[None]:
-    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
-    variables = [*layer.variables, *unlisted(layer)]
+def _unchanged(variables: Sequence[Any]) -> Iterator[None]:
+    """Variables are as before afterwards."""
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable in variables]
     try:
         yield
@@ -73,40 +72,53 @@ def as_it_was(layer: Any) -> Iterator[None]:
             variable.assign(value)
 
 
+def as_it_was(layer: Any) -> contextlib.AbstractContextManager[None]:
+    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
+    return _unchanged([*layer.variables, *unlisted(layer)])
+
+
 @contextlib.contextmanager
-def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
-    """The trainable weights of a layer have these values; all its variables are as before afterwards."""
-    with as_it_was(layer):
-        for variable, weight in zip(layer.trainable_variables, weights, strict=True):
-            variable.assign(tf.cast(weight, variable.dtype))
+def assigned(variables: Sequence[Any], values: Sequence[Any], layer: Any = None) -> Iterator[None]:
+    """Variables have these values, and are as before afterwards, as all others of their `layer` are."""
+    with _unchanged(variables) if layer is None else as_it_was(layer):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(tf.cast(value, variable.dtype))
         yield
 
 
-def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[..., Any]:
-    """`forward` of `count` data and the trainable weights of a layer, differentiated through `call`, of the
-    data alone, while the weights are assigned.
+def by_assignment(
+    variables: Sequence[Any], call: Run, count: int, layer: Any = None, forward: Run | None = None
+) -> Callable[..., Any]:
+    """`call`, of `count` data alone, as a function of the data and of variables, those of a `layer` or of
+    nobody, which are assigned while its backward pass runs, and in the forward pass too unless there is
+    another way to that, `forward`.
 
-    A second derivative of it does not see the weights: `Target.tape_only` has such checks refused.
+    A second derivative of it does not see the variables: `Target.tape_only` has such checks refused.
     """
+
+    def assigned_run(tensors: Sequence[Any]) -> Any:
+        with assigned(variables, tensors[count:], layer):
+            return tf.nest.map_structure(tf.identity, call(tensors[:count]), expand_composites=True)
+
+    run = forward or assigned_run
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def function(*tensors: Any) -> Any:
-        def backward(*upstream: Any, variables: Any = None) -> Any:
+        def backward(*upstream: Any, **watched: Any) -> Any:
             data = tensors[:count]
-            with assigned(layer, tensors[count:]):
+            with assigned(variables, tensors[count:], layer):
                 with tf.GradientTape() as tape:
                     tape.watch([tensor for tensor in data if tensor.dtype.is_floating])
                     output = tf.nest.flatten(call(data))
-                sources = [*data, *(variable.value for variable in layer.trainable_variables)]
-                found = tape.gradient(output, sources, output_gradients=list(upstream))
+                found = tape.gradient(output, [*data, *variables], output_gradients=list(upstream))
             # A variable of a mixed policy is float32 where the tensor that stands for it is not.
             dense = [
                 None if gradient is None else tf.cast(tf.convert_to_tensor(gradient), tensor.dtype)
                 for gradient, tensor in zip(found, tensors, strict=True)
             ]
-            return dense if variables is None else (dense, [None] * len(variables))
+            return (dense, [None] * len(watched["variables"])) if watched else dense
 
-        return forward(tensors), backward
+        return run(tensors), backward
 
     found: Callable[..., Any] = function
     return found

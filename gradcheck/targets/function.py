@@ -57,6 +57,9 @@ class Target:
     """`tf.Variable`s that inputs stand for: a tape that sees them sees nothing that is not checked."""
     tape_only: bool = False
     """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
+    in_place: Callable[..., AbstractContextManager[Callable[[], Any]]] | None = None
+    """Where a tape sees nothing of what happens inside the function: a context for its tensors that gives a
+    call of which it does."""
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src import backend
 
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
@@ -48,6 +49,31 @@ class Call:
 
     def __call__(self, layer: Any, data: Sequence[Any]) -> Any:
         return layer(*self.arrange(data), **self.keywords)
+
+
+@dataclass(frozen=True)
+class Again(Call):
+    """The call of a layer once more, with other tensors in the places of its own."""
+
+    given: Any = ((), {})
+    """Arguments and keywords."""
+
+    def __call__(self, layer: Any, data: Sequence[Any]) -> Any:
+        args, kwargs = refilled(self.given, data)
+        return layer(*args, **{**kwargs, **self.keywords})
+
+
+def refilled(given: Any, tensors: Sequence[Any]) -> Any:
+    """Nested arguments with other tensors in the places of their own, which keep their Keras masks."""
+    found, filled = iter(tensors), []
+    for leaf in tf.nest.flatten(given):
+        new = next(found) if tf.is_tensor(leaf) else leaf
+        mask = backend.get_keras_mask(leaf)
+        if mask is not None:
+            new = tf.identity(new)  # the mask is set on this tensor, not on one of the caller's
+            backend.set_keras_mask(new, mask)
+        filled.append(new)
+    return tf.nest.pack_sequence_as(given, filled)
 
 
 @dataclass(eq=False)  # an object of its own, that tf.function can keep
@@ -105,18 +131,20 @@ class Stateless:
         return contextlib.nullcontext() if layer is self.layer else precision(EXACT)
 
     def _by_assignment(self, layer: Any, binding: Binding) -> Callable[..., Any]:
-        count = len(self.data)
+        forward = None if binding is Binding.ASSIGNMENT else partial(self.run, layer)
+        call = partial(self._plain, layer)
+        return by_assignment(_weights(layer), call, len(self.data), layer, forward)
 
-        def call(data: Sequence[Any]) -> Any:
-            with self._within(layer):
-                return self.finished(layer, data)
+    def _plain(self, layer: Any, data: Sequence[Any]) -> Any:
+        with self._within(layer):
+            return self.finished(layer, data)
 
-        def assigned_run(tensors: Sequence[Any]) -> Any:
-            with assigned(layer, tensors[count:]):
-                return tf.nest.map_structure(tf.identity, call(tensors[:count]), expand_composites=True)
-
-        forward = assigned_run if binding is Binding.ASSIGNMENT else partial(self.run, layer)
-        return by_assignment(layer, forward, call, count)
+    @contextlib.contextmanager
+    def in_place(self, *tensors: Any) -> Iterator[Callable[[], Any]]:
+        """A call at the tensors whose weights are the layer's variables, as long as the context is open."""
+        layer, count = self._at(tensors), len(self.data)
+        with assigned(_weights(layer), tensors[count:], layer):
+            yield partial(self._plain, layer, tensors[:count])
 
     def variables(self) -> tuple[Any, ...]:
         """The real variables of the layer and of its copy."""
@@ -125,8 +153,7 @@ class Stateless:
 
     def point(self) -> list[Any]:
         """The data and the weights as they are."""
-        weights = [variable.value for variable in self.layer.trainable_variables]
-        return [*(tf.constant(array) for array in self.data), *weights]
+        return [*(tf.constant(array) for array in self.data), *_weights(self.layer)]
 
     def scope(self, layer: Any, tensors: Sequence[Any]) -> Any:
         """Keras' scope in which the layer's trainable weights are the last of the tensors."""
@@ -159,6 +186,11 @@ class Stateless:
             _hold_against(self, copy)
             self._copy = copy
         return self._copy
+
+
+def _weights(layer: Any) -> list[Any]:
+    """The trainable weights of a layer as TensorFlow has them."""
+    return [variable.value for variable in layer.trainable_variables]
 
 
 def refuse_random(function: Stateless) -> None:

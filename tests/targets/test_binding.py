@@ -170,7 +170,7 @@ def test_a_layer_is_as_it_was() -> None:
 def test_assigned_weights_are_taken_back_when_the_call_raises() -> None:
     layer = trained(TakesVariables())
     before = layer.w.numpy()
-    with pytest.raises(ZeroDivisionError), assigned(layer, [tf.zeros((5, 3))]):
+    with pytest.raises(ZeroDivisionError), assigned([layer.w], [tf.zeros((5, 3))]):
         assert not layer.w.numpy().any()
         raise ZeroDivisionError
     assert (layer.w.numpy() == before).all()

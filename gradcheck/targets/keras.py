@@ -41,9 +41,8 @@ def target(
     values after the check. Takes the data as `build` does, and raises `TargetError` where the layer does not
     take them, or draws random numbers.
 
-    `training` and `mask` are arguments of the call, which `call` makes where that is given; `rebuild` makes
-    the layer once more at float64, by default from its config; `last`, such as a loss, is applied to the
-    output; `name` is what the report calls the target, by default the layer's `title`.
+    `training` and `mask` are arguments of the call, or `call` makes it; `rebuild` makes the layer at float64,
+    by default from its config; `last`, such as a loss, is applied to the output; `name` is for the report.
     """
     call = call or _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)
@@ -51,8 +50,8 @@ def target(
         key: _rounded(variable.numpy(), layer)
         for key, variable in names_of_weights(layer, layer.trainable_variables, data).items()
     }
-    rebuild = rebuild or (lambda: at_float64(layer))
-    function = Stateless(name or title(layer), layer, call, list(arrays.values()), rebuild, last)
+    remake = rebuild or partial(at_float64, layer)
+    function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
     with as_it_was(layer):
         _prepare(function)
     in_place = None if function.binding is Binding.SCOPE else function.in_place

@@ -70,7 +70,8 @@ def _prepare(function: Stateless) -> None:
     try:
         if function.last is not None:
             # A loss may make variables of its own, which it cannot in a stateless scope.
-            function.finished(function.layer, [tf.constant(array) for array in function.data])
+            with as_it_was(function.layer):
+                function.finished(function.layer, [tf.constant(array) for array in function.data])
         refuse_random(function)
         function.prepare()
     except GradcheckError:

@@ -17,7 +17,15 @@ from keras.src import backend
 
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
-from gradcheck.targets.binding import Binding, assigned, binding_of, by_assignment, carry_over, dense_outputs
+from gradcheck.targets.binding import (
+    Binding,
+    as_it_was,
+    assigned,
+    binding_of,
+    by_assignment,
+    carry_over,
+    joined,
+)
 from gradcheck.targets.loss import Last
 from gradcheck.targets.user_frames import SHOWN, message
 
@@ -117,7 +125,7 @@ class Stateless:
         if layer is not self.layer:
             point = [_widened(tensor) for tensor in point]
         data, weights = point[: len(self.data)], point[len(self.data) :]
-        with self._within(layer):
+        with self._within(layer), as_it_was(layer):
             scoped, bound = partial(self._scoped, layer), self._by_assignment(layer, Binding.ASSIGNMENT)
             self.binding = binding_of(scoped, bound, data, weights)
 
@@ -248,8 +256,8 @@ def _hold_against(function: Stateless, copy: Any) -> None:
         raise TargetError(f"{function.name}, rebuilt from its config, has other weights.", INCOMPLETE_CONFIG)
     carry_over(function.layer, copy)
     point = function.point()
-    own = _joined(function.run(function.layer, point))
-    exact = _joined(function.run(copy, [_widened(tensor) for tensor in point]))
+    own = joined(function.run(function.layer, point))
+    exact = joined(function.run(copy, [_widened(tensor) for tensor in point]))
     # Far more than rounding makes, far less than another argument.
     share = max(eps_of(part.compute_dtype) for part in function.layer._flatten_layers()) ** 0.5
     apart = float(np.max(np.abs(own - exact), initial=0.0))
@@ -262,10 +270,3 @@ def _hold_against(function: Stateless, copy: Any) -> None:
 
 def _widened(tensor: Any) -> Any:
     return tf.cast(tensor, EXACT) if tensor.dtype.is_floating else tensor
-
-
-def _joined(outputs: Any) -> Array:
-    """Every real floating output, flat, as float64."""
-    parts = [part for part in dense_outputs(outputs) if part.dtype.is_floating]
-    flat = [tf.cast(tf.reshape(part, [-1]), EXACT).numpy() for part in parts]
-    return np.asarray(np.concatenate([*flat, np.zeros(0)]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,6 @@ from gradcheck.verdicts.verdict import ElementVerdict
 
 REPEATED = 8
 """Calls of one function at the same shapes that are looked at: the first, the last, and some between."""
-MOST = 24
-"""Functions that are looked at."""
 SHARE, BESIDES = 2, 5000
 """Times the evaluations of the whole check, and evaluations besides, after which no further one is."""
 APART = 1e-5
@@ -74,21 +73,24 @@ def _parts(problem: Problem, found: Sequence[Call], check: Check) -> tuple[Part,
     for call in found:
         repeated.setdefault(call.same, []).append(call)
     verdicts: dict[Call, ElementVerdict] = {}
-    for same in list(repeated.values())[:MOST]:
-        for call in _some(same):
-            if problem.meter.count < until:
+    # One call of each function before a second one of any.
+    for calls_of_all in zip_longest(*(_some(same) for same in repeated.values())):
+        for call in calls_of_all:
+            if call is not None and problem.meter.count < until:
                 verdicts[call] = _verdict(problem, call, check)
     wrong = {call for call, verdict in verdicts.items() if verdict >= ElementVerdict.MISMATCH}
     holders = {outer for call in wrong for outer in call.around()}
-    seen = [
-        (same, [verdicts[call] for call in _some(same) if call in verdicts]) for same in repeated.values()
-    ]
-    return tuple(_part(same, known) for same, known in seen if known and not holders.intersection(same))
+    return tuple(
+        _part(same, [verdicts[call] for call in same if call in verdicts])
+        for same in repeated.values()
+        if not holders.intersection(same)
+    )
 
 
 def _part(same: Sequence[Call], verdicts: Sequence[ElementVerdict]) -> Part:
-    first = same[0]
-    return Part(first.kind, first.name, first.file, first.line, first.inside, len(same), max(verdicts))
+    first, worst = same[0], max(verdicts, default=ElementVerdict.UNCHECKED)
+    where = first.kind, first.name, first.file, first.line, first.inside
+    return Part(*where, len(same), len(verdicts), worst)
 
 
 def _some(same: Sequence[Call]) -> list[Call]:

@@ -111,13 +111,19 @@ def source(cls: type) -> tuple[str, int]:
         return "", 0
 
 
-def enclosed(f: Any) -> tuple[Any, ...]:
-    """What tells functions of one place in the code apart: numbers, text and small tensors that they hold."""
+def enclosed(f: Any, depth: int = 2) -> tuple[Any, ...]:
+    """What tells functions of one place in the code apart: numbers, text, small tensors and objects that they
+    hold, and what the functions hold that they hold; never data, such as larger tensors and lists."""
     cells = getattr(inspect.unwrap(f), "__closure__", None) or ()
     found: list[Any] = []
     for content in (cell.cell_contents for cell in cells):
         if isinstance(content, (int, float, str, type(None))):
             found.append(content)
-        elif tf.is_tensor(content) and hasattr(content, "numpy") and content.shape.num_elements() <= SMALL:
-            found.append((content.dtype.name, content.numpy().tobytes()))
+        elif tf.is_tensor(content):
+            if hasattr(content, "numpy") and content.shape.num_elements() <= SMALL:
+                found.append((content.dtype.name, content.numpy().tobytes()))
+        elif inspect.isfunction(content):
+            found.append((content.__code__, enclosed(content, depth - 1) if depth else ()))
+        elif not isinstance(content, (np.ndarray, list, tuple, dict)):
+            found.append(id(content))
     return tuple(found)

@@ -164,10 +164,12 @@ class _Recorder:
 
         where = f.__name__, code.co_filename, code.co_firstlineno
         target = partial(_reading, f.__name__, again, inputs, variables)
-        return self._made(self._noted(where, target, CallKind.FUNCTION, enclosed(f), tensors), watched)
+        call = self._noted(where, target, CallKind.FUNCTION, enclosed(f), tensors, self.inside())
+        return self._made(call, watched)
 
     def _layer(self, called: Any, layer: Any, args: Any, kwargs: Any) -> Any:
         """A call of a Keras layer."""
+        inside = self.inside()
         self._path.append(layer.name)
         training = kwargs.get("training")
         self._training.append(self._training[-1] if training is None else bool(training))
@@ -186,7 +188,7 @@ class _Recorder:
                 return layer_target(layer, inputs, call=again)
 
             where = layer.name, *source(type(layer))
-            call = self._noted(where, target, CallKind.LAYER, (), tensors)
+            call = self._noted(where, target, CallKind.LAYER, (), tensors, inside)
             return self._made(call, lambda: called(layer, *args, **kwargs))
         finally:
             self._path.pop()
@@ -199,8 +201,9 @@ class _Recorder:
         kind: CallKind,
         enclosed: tuple[Any, ...],
         tensors: Sequence[Any],
+        inside: str,
     ) -> Call:
-        within, inside = self._open[-1] if self._open else None, self.inside()
+        within = self._open[-1] if self._open else None
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         everything = {id(tensor) for tensor in tensors} == self._values
         call = Call(*where, inside, within, target, (*where, inside, enclosed, shapes), kind, everything)

@@ -7,6 +7,9 @@ from pathlib import Path
 from gradcheck.function.call_kind import CallKind
 from gradcheck.verdicts.verdict import ElementVerdict
 
+NAMED = 3
+"""Parts that a sentence names of those that were not looked at."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -21,6 +24,8 @@ class Part:
     """Path of the layers that it is called in; empty outside of layers."""
     calls: int
     """How often it is called at these shapes."""
+    looked_at: int
+    """How many of these calls were checked by themselves."""
     verdict: ElementVerdict
     """The worst of its calls; `unchecked` where it could not be checked by itself."""
 
@@ -55,16 +60,30 @@ def told(parts: Sequence[Part], *, failed: bool) -> str:
     ):
         named = [str(part) for part in parts if part.verdict is verdict and not part.stops]
         said += [f"{', '.join(named)}: {means}"] if named else []
-    if right := [part for part in parts if part.right]:
-        counts = [
-            f"{count} {kind.value}{'s' if count > 1 else ''}"
-            for kind in CallKind
-            if (count := sum(part.kind is kind for part in right))
-        ]
-        said.append(f"{' and '.join(counts)}: right")
-    others = [str(part) for part in parts if not part.wrong and not part.right]
-    if others:
-        said.append(f"could not be judged by itself: {', '.join(others)}")
-    if failed and not others and not any(part.wrong for part in parts):
+    said += _rights([part for part in parts if part.right])
+    unknown = [part for part in parts if not part.wrong and not part.right]
+    if tried := [str(part) for part in unknown if part.looked_at]:
+        said.append(f"could not be judged by itself: {', '.join(tried)}")
+    if left := [str(part) for part in unknown if not part.looked_at]:
+        more = f" and {len(left) - NAMED} others" if len(left) > NAMED else ""
+        said.append(f"not looked at: {', '.join(left[:NAMED])}{more}")
+    if not failed and any(part.wrong for part in parts):
+        said.append("the function as a whole is right at this point all the same")
+    everything = all(part.right and part.looked_at == part.calls for part in parts)
+    if failed and everything:
         said.append("look between them, for a cut gradient, a wrong sum or an input that is not watched")
     return "; ".join(said)
+
+
+def _rights(right: Sequence[Part]) -> list[str]:
+    """How many of each kind are right, and of how many of their calls that is known."""
+    if not right:
+        return []
+    counts = [
+        f"{count} {kind.value}{'s' if count > 1 else ''}"
+        for kind in CallKind
+        if (count := sum(part.kind is kind for part in right))
+    ]
+    calls, looked_at = sum(part.calls for part in right), sum(part.looked_at for part in right)
+    share = "" if looked_at == calls else f" in the {looked_at} of {calls:,} calls that were looked at"
+    return [f"{' and '.join(counts)}: right{share}"]

@@ -372,3 +372,34 @@ def test_training_mode_is_taken_on_from_the_model() -> None:
     assert report.verdict is Verdict.PASS, told(report)
     assert wrong(report) == []
     assert check(model, data).verdict is Verdict.FAIL
+
+
+def test_what_was_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither functions nor calls are passed over in silence"""
+    step = smooth(1.0)
+    report = check(lambda x: sum(step(x * n) for n in range(1, 10)), {"x": X["x"]}, where=True)
+    assert [(part.calls, part.looked_at) for part in report.parts] == [(9, 8)]
+    assert "1 custom gradient: right in the 8 of 9 calls that were looked at" in shown(report)
+
+    monkeypatch.setattr("gradcheck.checks.where.SHARE", 0)
+    monkeypatch.setattr("gradcheck.checks.where.BESIDES", 0)
+    report = check(network(smooth(1.0), bent(1.5), squared(1.0)), X)
+    assert "not looked at: my_tanh (test_where.py:" in shown(report)
+    assert "look between them" not in shown(report)
+
+
+def test_closures_over_different_objects_are_told_apart() -> None:
+    class Factor:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+    def scaled(factor: Factor) -> Activation:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def by(x: Any) -> Any:
+            return x * 1.0, lambda dy: dy * factor.value
+
+        found: Activation = by
+        return found
+
+    report = check(network(*(scaled(Factor(1.3 if n == 4 else 1.0)) for n in range(12))), X)
+    assert [part.wrong for part in report.parts].count(True) == 1, told(report)

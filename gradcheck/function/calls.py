@@ -99,7 +99,8 @@ def _reading(
         return Target(name, lambda *values: again(values), inputs)
     function = by_assignment(variables, again, len(inputs))
     read = {f"{variable.name}, {number}": array(variable) for number, variable in enumerate(variables)}
-    return Target(name, function, {**inputs, **read}, variables=tuple(variables), tape_only=True)
+    whole, watched = {**inputs, **read}, tuple(variables)
+    return Target(name, function, whole, variables=watched, tape_only=True, assigns=True)
 
 
 class _Recorder:

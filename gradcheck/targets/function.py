@@ -57,9 +57,17 @@ class Target:
     """`tf.Variable`s that inputs stand for: a tape that sees them sees nothing that is not checked."""
     tape_only: bool = False
     """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
+    assigns: bool = False
+    """Whether it assigns to variables while it runs, which a loop of a graph, or many runs at once, would not
+    keep apart."""
     in_place: Callable[..., AbstractContextManager[Callable[[], Any]]] | None = None
     """Where a tape sees nothing of what happens inside the function: a context for its tensors that gives a
     call of which it does."""
+
+    @property
+    def compiles(self) -> bool:
+        """Whether evaluations may run in a graph, many at once too."""
+        return self.traceable and not self.assigns
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""

@@ -37,20 +37,19 @@ def target(
 ) -> Target:
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
 
-    The layer is left as it is: its variables (weights, moving averages, states, random seeds) have their
-    values after the check. Takes the data as `build` does, and raises `TargetError` where the layer does not
-    take them, or draws random numbers.
+    The layer is left as it is: its variables, states and random seeds too, have their values after the check.
+    Takes the data as `build` does; raises `TargetError` where the layer does not, or draws random numbers.
 
     `training` and `mask` are arguments of the call, or `call` makes it; `rebuild` makes the layer at float64,
     by default from its config; `last`, such as a loss, is applied to the output; `name` is for the report.
     """
-    call = call or _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)
     weights = {
         key: _rounded(variable.numpy(), layer)
         for key, variable in names_of_weights(layer, layer.trainable_variables, data).items()
     }
     remake = rebuild or partial(at_float64, layer)
+    call = call or _call(layer, data, training, mask)
     function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
     with as_it_was(layer):
         _prepare(function)
@@ -63,6 +62,7 @@ def target(
         variables=function.variables(),
         tape_only=in_place is not None,
         in_place=in_place,
+        assigns=function.binding is Binding.ASSIGNMENT,
     )
 
 

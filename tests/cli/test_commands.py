@@ -208,8 +208,9 @@ def test_method_elementwise_needs_more_evaluations_and_agrees() -> None:
 
 
 def test_the_document_goes_to_stdout_and_notes_to_stderr() -> None:
-    result = run("dense", "--x", "[[1,1],[2,2]]", "--w", "w.npy")
-    assert result.stderr == "note: --x [[1,1],[2,2]]: integers become float32.\n"
+    Path("x.csv").write_text("1;1\n2;2\n")
+    result = run("dense", "--x", "x.csv", "--w", "w.npy")
+    assert result.stderr == "note: --x x.csv: read as shape (2, 2), separated by semicolons, as float32.\n"
     assert result.stdout.startswith("gradcheck dense\n")
     assert result.stdout.splitlines()[-1].startswith(" PASS ")
     assert run(*CHECKS["dense"]).stderr == ""
@@ -237,7 +238,8 @@ def test_save_keeps_full_arrays() -> None:
 
 
 def test_quiet_says_nothing_but_errors() -> None:
-    result = run("dense", "--x", "[[1,1],[2,2]]", "--w", "w.npy", "--quiet")
+    Path("x.csv").write_text("1;1\n2;2\n")
+    result = run("dense", "--x", "x.csv", "--w", "w.npy", "--quiet")
     assert (result.stdout, result.stderr) == ("", "")
     run("dense", "--x", "[[1,1],[2,2]]", "--w", "w.npy", "--quiet", "--output", "report")
     assert Path("report").read_text(encoding="utf-8").startswith("gradcheck dense")
@@ -269,7 +271,7 @@ def test_standard_input_holds_one_tensor() -> None:
 
 
 def test_empty_standard_input_is_refused() -> None:
-    assert "--x - (standard input) is no .npy file" in refusal("dense", "--x", "-", "--w", "w.npy")
+    assert "--x - (standard input) is empty" in refusal("dense", "--x", "-", "--w", "w.npy")
 
 
 def test_every_option_reads_its_variable() -> None:

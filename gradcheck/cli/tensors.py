@@ -70,14 +70,15 @@ def arrays(readings: Mapping[str, Reading]) -> dict[str, Array]:
 
 
 def say(readings: Mapping[str, Reading], options: Common, without: tuple[str, ...] = ()) -> None:
-    """Say what was changed on reading, but for some of the tensors."""
+    """Say how text was read, and what was changed on reading, but for some of the tensors."""
     for name, reading in readings.items():
-        for line in reading.notes if name not in without else ():
-            note(line, options.quiet)
+        for line in (reading.form, *(reading.notes if name not in without else ())):
+            if line:
+                note(line, options.quiet)
 
 
 def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) -> Built:
-    """The target of a specification, after what was changed on reading its tensors.
+    """The target of a specification, after what is to be said of its tensors.
 
     Whole numbers that became floating on reading, and whole again for an embedding, have not changed.
     """

@@ -1,20 +1,26 @@
 """Formats that other packages read: .safetensors and .mat, with `gradcheck[files]`."""
 
 import importlib
-import math
-from types import ModuleType
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TensorError
+from gradcheck.inputs import matlab
 from gradcheck.inputs.foreign import python
 from gradcheck.inputs.keys import choose
 from gradcheck.inputs.memory import check_memory, machine_memory
+from gradcheck.inputs.npy import read_npy
 from gradcheck.inputs.source import Source
 
-_SAFETENSORS_DTYPES = {
+_DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
@@ -22,70 +28,66 @@ _SAFETENSORS_DTYPES = {
     "BOOL": "?",
     **{f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
 }
-"""By the names of the format; NumPy holds bfloat16 as 2 raw bytes."""
-_MATLAB_NUMBERS = {"double": 8, "single": 4, "logical": 1} | {
-    f"{sign}int{8 * size}": size for sign in ("", "u") for size in (1, 2, 4, 8)
-}
-"""Classes of arrays of numbers, and bytes a number."""
+"""By their names in .safetensors; NumPy holds bfloat16 as 2 raw bytes."""
+_SAVE_SMALLER = "Save the tensor that is meant with numpy.save."
 
 
 def read_safetensors(source: Source, key: str | None) -> Array:
     """Read one tensor of a .safetensors file; bfloat16 as raw values of 2 bytes."""
-    line = python('safetensors.numpy.load_file(FILE)["NAME"]', "safetensors.numpy")
-    package = _package("safetensors", source, line(source.file))
-    # The package copies every tensor.
-    data = source.rest(machine_memory() // 2, "Save the tensor that is meant with numpy.save.")
+    _require("safetensors", source, 'safetensors.numpy.load_file(FILE)["NAME"]', "safetensors.numpy")
+    package: Any = importlib.import_module("safetensors")
+    # The bytes, a copy for the package, and a copy that it makes.
+    data = source.rest(machine_memory() // 4, _SAVE_SMALLER)
     try:
         found = dict(package.deserialize(bytes(data)))
     except Exception as error:
         raise TensorError(
             f"{source.where} is a truncated or corrupt .safetensors file ({error}).", "Save it again."
         ) from error
-    stored = found[choose(list(found), key, source, "Save one with safetensors.numpy.save_file.")]
-    if stored["dtype"] not in _SAFETENSORS_DTYPES:
+    stored = found[choose(sorted(found), key, source, "Save one with safetensors.numpy.save_file.")]
+    if stored["dtype"] not in _DTYPES:
         raise TensorError(
             f"{source.where} holds numbers of the dtype {stored['dtype']}, which NumPy does not know.",
             "Save them as float32.",
         )
-    dtype = np.dtype(_SAFETENSORS_DTYPES[stored["dtype"]])
+    dtype = np.dtype(_DTYPES[stored["dtype"]])
     return np.frombuffer(stored["data"], dtype).reshape(stored["shape"]).astype(dtype.newbyteorder("="))
 
 
 def read_mat(source: Source, key: str | None) -> Array:
     """Read one array of numbers of a .mat file before version 7.3; every one has two axes or more."""
-    line = python('scipy.io.loadmat(FILE)["NAME"]', "scipy.io")
-    package = _package("scipy.io", source, line(source.file))
-    whole = source.whole()
-    try:
-        listed = {name: (shape, kind) for name, shape, kind in package.whosmat(whole)}
-        name = choose(list(listed), key, source, "Save one as save('x.mat', 'x', '-v7').")
-        _refuse_class(*listed[name], source)
-        whole.seek(0)
-        array: Any = package.loadmat(whole, variable_names=[name])[name]
-    except TensorError:
-        raise
-    except Exception as error:  # scipy raises whatever its parser stumbles over
+    _require("scipy", source, 'scipy.io.loadmat(FILE)["NAME"]', "scipy.io")
+    most = machine_memory() // 4
+    done = subprocess.run(
+        [sys.executable, "-P", matlab.__file__, str(most), *([] if key is None else [key])],
+        input=source.rest(most, _SAVE_SMALLER),
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    line, _, written = done.stdout.partition(b"\n")
+    if done.returncode != 0 or not line:
+        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2] or "its reader crashed"
         raise TensorError(
-            f"{source.where} is a truncated or corrupt .mat file ({type(error).__name__}: {error}).",
+            f"{source.where} is a truncated or corrupt .mat file ({reason}).",
             "Save it again as save('x.mat', 'x', '-v7').",
-        ) from error
-    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-
-
-def _refuse_class(shape: tuple[int, ...], kind: str, source: Source) -> None:
-    if kind not in _MATLAB_NUMBERS:
+        )
+    listed = json.loads(line)
+    shape, kind = listed[choose(list(listed), key, source, "Save one as save('x.mat', 'x', '-v7').")]
+    if kind not in matlab.NUMBERS:
         raise TensorError(
             f"{source.where} holds {kind}, not an array of numbers.",
             "Save full(x) of a sparse matrix x, and x.a of a structure.",
         )
-    check_memory(math.prod(shape) * _MATLAB_NUMBERS[kind], f"{source.where} promises shape {shape} of {kind}")
+    check_memory(4 * matlab.size_of(shape, kind), f"{source.where} promises shape {tuple(shape)} of {kind}")
+    if not written:
+        return np.empty(shape)  # there is nothing to write of an array without elements
+    return read_npy(Source(io.BytesIO(written), source.where, source.file, size=len(written)), "auto")
 
 
-def _package(name: str, source: Source, line: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
+def _require(package: str, source: Source, array: str, module: str) -> None:
+    if importlib.util.find_spec(package) is None:
         raise TensorError(
-            f"{source.where} needs the package {name.partition('.')[0]}, which is not installed.",
-            f"Run pip install 'gradcheck[files]'. {line}",
-        ) from error
+            f"{source.where} needs the package {package}, which is not installed.",
+            f"Run pip install 'gradcheck[files]'. {python(array, module)(source.file)}",
+        )

@@ -85,7 +85,7 @@ FOREIGN = (
     _kind(
         "a .npy file that was converted as text",
         rb"(\xc2\x93|\xef\xbf\xbd|\?|\xff\xfe.{0,4})N\x00?U\x00?M\x00?P\x00?Y",
-        _saying("Copy it again in binary mode, and write it with numpy.save(FILE, …), not by a shell's >."),
+        _saying("Copy it again in binary mode, and write it with numpy.save, not by a shell's >."),
     ),
 )
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")

@@ -73,7 +73,7 @@ def _text(source: Source) -> tuple[tuple[int, int], str]:
     """Version and header."""
     start = source.read(8)
     if start[:6] != MAGIC or len(start) < 8:
-        raise ValueError(f"its first bytes are {start[:6]!r}, not {MAGIC!r} and a version")
+        raise ValueError(f"its first bytes are {bytes(start[:6])!r}, not {MAGIC!r} and a version")
     version = (start[6], start[7])
     if version not in _LENGTH_BYTES:
         raise ValueError(f"its format version is {version[0]}.{version[1]}, and 3.0 is the last")

@@ -54,12 +54,24 @@ def kind_of(source: Source, suffix: str) -> Kind:
         if not named or named[0] in (Kind.GZIP, Kind.TEXT, Kind.SAFETENSORS):
             refuse_unknown(head, source.where, source.file)
         return named[0]  # its reader says what is wrong with it
+    if source.packed and found not in (Kind.NPY, Kind.TEXT):
+        # How long these are is known at their end only.
+        raise TensorError(f"{source.where} is {found.value} in a .gz file.", f"Run gunzip {source.file}.")
     if named and found not in named:
         raise TensorError(
             f"{source.where} is {found.value}, but called {suffix}.",
-            f"Call it {PurePath(source.file).with_suffix(_SUFFIXES[found])}, or save it again as {suffix}.",
+            f"Call it {_renamed(PurePath(source.file), found)}, or save it again as {suffix}.",
         )
     return found
+
+
+def _renamed(file: PurePath, found: Kind) -> PurePath:
+    if found is Kind.GZIP:
+        return file.with_name(f"{file.name}.gz")
+    inside = file.with_suffix("")
+    if found in NAMED.get(inside.suffix.lower(), ()):  # what was called .csv.gz and is not compressed
+        return inside
+    return file.with_suffix(_SUFFIXES[found])
 
 
 def _told(head: bytes) -> Kind | None:

@@ -1,5 +1,6 @@
 """Header rows, index columns and what else in a table is no number: named, with what to write instead."""
 
+import re
 from typing import NoReturn
 
 from gradcheck.errors import TensorError
@@ -8,6 +9,8 @@ from gradcheck.inputs.table import Lines, Reading, Row, Separator, cells
 
 PANDAS = "in pandas to_csv(file, index=False, header=False)"
 IN_R = 'in R write.table(x, file, sep=",", row.names=FALSE, col.names=FALSE)'
+_LABEL = re.compile(r"[^-+.,eE\d\s]|\d-\d")
+"""What is in a name or a date, and in no number."""
 _MISSING = ("", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?", ".")
 
 
@@ -25,13 +28,13 @@ def refuse_counting(reading: Reading, lines: Lines, where: str) -> None:
         shown = ", ".join(str(value) for value in columns[0][:3])
         remedy = f"Write it without the index: {IN_R if named or columns[0][0] == 1 else PANDAS}; or write"
         raise TensorError(
-            f"{where} can be read in 2 ways: its first column counts {shown}{'' if len(rows) < 4 else ', …'} "
-            "as an index does, or is data.",
+            f"{where} can be read in 2 ways: its first column, {shown}{'' if len(rows) < 4 else ', …'}, "
+            "is an index or data.",
             f"{remedy} {columns[0][0]}.0 for {columns[0][0]} if it is data.",
         )
     if inside and decimals and _counts(rows[0], decimals):
         raise TensorError(
-            f"{where} can be read in 2 ways: its first line counts 0, 1, … as a header does, or is data.",
+            f"{where} can be read in 2 ways: its first line, 0, 1, …, is a header or data.",
             f"Write it without the header: {PANDAS}; or write 0.0 for 0 if it is data.",
         )
 
@@ -93,13 +96,13 @@ def _refuse_labels(rows: list[list[str]], lines: Lines, where: str) -> None:
     fewer = bool(below) and all(len(row) == len(first) + 1 for row in below)
     header = bool(below) and (bool(names) or fewer or (first[0] == "" and len(first) > 1))
     body = below if header else rows
-    index = fewer or all(len(row) > 1 and not _is_number(row[0]) for row in body) or first[0] == ""
+    index = fewer or all(len(row) > 1 and _LABEL.search(row[0]) for row in body) or first[0] == ""
     index = index or (header and [row[0] for row in body] == [str(count) for count in range(len(body))])
     if not header and not index:
         return
     if not all(_is_number(cell) for row in body for cell in row[1:]):
         return  # more is wrong than labels
-    quoted = all(line.lstrip().startswith('"') for _, line in lines)
+    quoted = lines[0][1].lstrip().startswith('"')
     held = " and ".join(["a header row"] * header + ["an index column"] * index)
     remedy = f"Write it without: {IN_R if quoted else PANDAS}"
     found = "a column without a name"

@@ -14,6 +14,9 @@ from gradcheck.inputs.source import Source
 MAX_DEPTH = 32
 """As many axes as every NumPy takes."""
 _RAGGED_REMEDY = "Give every row the same number of values."
+_LISTS_OR_PANDAS = (
+    "Write nested lists of numbers, such as [[1, 2], [3, 4]], in pandas with to_json(file, orient='values')."
+)
 _LISTS = "Write nested lists of numbers with balanced brackets, such as [[1, 2], [3, 4]]."
 
 
@@ -44,7 +47,7 @@ def read_json(text: str, source: Source, key: str | None) -> Array:
         refuse_key(key, source, "a list in JSON")
         return _rectangular(listed, source.where)
     entries = _entries(nested, source.where)
-    return _rectangular(entries[choose(list(entries), key, source, _LISTS)], source.where)
+    return _rectangular(entries[choose(list(entries), key, source, _LISTS_OR_PANDAS)], source.where)
 
 
 def _as_list(found: dict[str, Any]) -> list[Any] | None:
@@ -64,11 +67,18 @@ def _entries(found: dict[str, Any], where: str) -> dict[str, Any]:
         if isinstance(inside, dict | None):
             prefix = f"{within}/" if within else ""
             waiting += [(f"{prefix}{name}", item) for name, item in reversed(value.items())]
-        elif isinstance(inside, list | int | float):
+        elif _of_numbers(inside):
             if within in entries:
                 raise TensorError(f"{where} holds two entries called {within!r}.", "Rename one of them.")
             entries[within] = inside
     return entries
+
+
+def _of_numbers(value: Any) -> bool:
+    """Whether the first thing in lists is a number, and not text or an object."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    return isinstance(value, list | int | float)
 
 
 def _refuse_lines(text: str, source: Source) -> None:
@@ -154,10 +164,9 @@ def _refuse_misfit(nested: Any, shape: tuple[int, ...], index: tuple[int, ...], 
             _refuse_misfit(item, shape, (*index, position), where)
     elif not isinstance(nested, (int, float)):
         kind = {"str": "text", "dict": "an object", "NoneType": "null"}[type(nested).__name__]
-        pandas = " (pandas: to_json(orient='values'))" if kind == "an object" else ""
         raise TensorError(
             f"{where} holds {kind} at {list(index)}; only numbers and lists of numbers are read.",
-            f"Write nested lists of numbers, such as [[1, 2], [3, 4]]{pandas}.",
+            _LISTS_OR_PANDAS if kind == "an object" else _LISTS,
         )
     elif inner:
         raise TensorError(

@@ -17,6 +17,8 @@ _WITHOUT_GROUPS = re.compile(r"[+-]?\d{1,3}(\.\d*)?")
 
 def number(word: str) -> int | float:
     """An int where it is written as one, since integers of more than 24 bits must not be rounded unseen."""
+    if "." in word:  # an exception takes as long as five conversions
+        return float(word)
     try:
         return int(word)
     except ValueError:

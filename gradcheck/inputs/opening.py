@@ -17,6 +17,8 @@ FORMS = (
     "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
 )
 STDIN = "-"
+FILE = "FILE"
+"""What remedies call what has no name of its own, such as a pipe."""
 _KEYED = re.compile(r"(.*\.(?:npz|json|safetensors|mat)(?:\.gz)?|-):(.+)", re.DOTALL | re.IGNORECASE)
 
 
@@ -55,7 +57,7 @@ def opened(name: str, where: str) -> Iterator[Source]:
         with path.open("rb") as stream:
             if stream.isatty():
                 raise TensorError(f"{where} is a terminal.", "Pipe a file into it, or give a file.")
-            yield Source(stream, where, name, size=size)
+            yield Source(stream, where, name if size is not None and name.isprintable() else FILE, size=size)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise TensorError(*_missing(path, where)) from error
     except PermissionError as error:
@@ -72,7 +74,7 @@ def _standard_input(where: str) -> Source:
         raise TensorError(f"{where} is closed.", "Pipe a file into it, or give a file.")
     if sys.stdin.buffer.isatty():
         raise TensorError(f"{where} is a terminal.", "Pipe a file into it, or give a file.")
-    return Source(sys.stdin.buffer, where, "FILE")
+    return Source(sys.stdin.buffer, where, FILE)
 
 
 def _size(path: Path, where: str) -> int | None:

@@ -22,7 +22,8 @@ class Raw:
     """Opens every sentence: `--x x.npy`."""
     own: bool
     """Whether its dtype is its own, as in binary files, and not in text or random numbers."""
-    notes: tuple[str, ...] = ()
+    form: str = ""
+    """How text was read: its shape and separators."""
 
     @property
     def floating(self) -> bool:
@@ -37,7 +38,9 @@ class Reading:
     array: Array
     """float16, bfloat16, float32 or float64 finite, not empty, in native byte order and C order."""
     notes: tuple[str, ...] = ()
-    """How text was read, and what was changed on the way, a sentence each."""
+    """What was changed on the way, a sentence each."""
+    form: str = ""
+    """How text was read, a sentence."""
 
 
 def named_dtype(name: str) -> np.dtype[Any]:
@@ -80,7 +83,7 @@ def converted(raw: Raw, dtype: str, beside: np.dtype[Any]) -> Reading:
             f"{where} holds {in_all(bad)} values too large for {target.name}, {first(array, bad)}.",
             "Take a wider precision, such as --dtype float64, or scale the values down.",
         )
-    notes = [f"{note} as {target.name}." for note in raw.notes]
+    notes = []
     if not is_floating(array.dtype):
         notes += _on_integers(raw, result, beside if dtype == AUTO else target)
     elif dtype == AUTO and raw.own and array.dtype != target:
@@ -88,7 +91,7 @@ def converted(raw: Raw, dtype: str, beside: np.dtype[Any]) -> Reading:
     lost = (result == 0) & (array != 0)
     if lost.any():
         notes.append(f"{where}: {in_all(lost)} values are too small for {target.name} and become 0.")
-    return Reading(result, tuple(notes))
+    return Reading(result, tuple(notes), raw.form)
 
 
 def _on_integers(raw: Raw, result: Array, beside: np.dtype[Any]) -> list[str]:

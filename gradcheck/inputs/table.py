@@ -77,10 +77,11 @@ class Reading:
 
 def cells(lines: Lines, separator: Separator) -> Iterator[list[str]]:
     """The cells of every line, but for the empty ones behind separators that end all lines."""
-    last = -1 if separator.trails(lines) else None
+    trailing = separator.trails(lines)
     try:
         for _, line in lines:
-            yield separator.split(line)[:last]
+            found = separator.split(line)
+            yield found[:-1] if trailing and len(found) > 1 and not found[-1] else found
     except csv.Error as error:
         raise ValueError(str(error)) from error
 
@@ -110,9 +111,10 @@ def _ways(text: str) -> Iterator[tuple[Separator, Style]]:
 
 def _read(lines: Lines, separator: Separator, style: Style) -> Reading | None:
     rows: list[Row] = []
+    parse = style.parse
     try:
         for found in cells(lines, separator):
-            row = [style.parse(cell) for cell in found]
+            row = [parse(cell) for cell in found]
             if not row or (rows and len(row) != len(rows[0])):
                 return None
             rows.append(row)

@@ -131,10 +131,6 @@ def _read_source(source: Source, key: str | None, suffix: str, dtype: str) -> Ra
     """The array in a file, whatever kind of file that is."""
     match kind_of(source, suffix):
         case Kind.GZIP:
-            if source.packed:
-                raise TensorError(
-                    f"{source.where} is compressed twice.", f"Unpack it first: gunzip {source.file}."
-                )
             inside = PurePath(PurePath(source.file).stem).suffix.lower()
             return _read_source(source.unpacked(), key, inside, dtype)
         case Kind.NPY:
@@ -148,8 +144,8 @@ def _read_source(source: Source, key: str | None, suffix: str, dtype: str) -> Ra
             array = read_mat(source, key)
         case Kind.TEXT:
             array, words = read_text(source, key, suffix)
-            note = f"{source.where}: read as shape {array.shape}{words},"
-            return Raw(array, source.where, own=False, notes=(note,))
+            form = f"{source.where}: read as shape {array.shape}{words}."
+            return Raw(array, source.where, own=False, form=form)
     if array.dtype.kind == "V":  # only bfloat16 gets here as raw bytes
         array = array.view(named_dtype("bfloat16"))
     return Raw(array, source.where, own=True)

@@ -210,7 +210,7 @@ def test_method_elementwise_needs_more_evaluations_and_agrees() -> None:
 def test_the_document_goes_to_stdout_and_notes_to_stderr() -> None:
     Path("x.csv").write_text("1;1\n2;2\n")
     result = run("dense", "--x", "x.csv", "--w", "w.npy")
-    assert result.stderr == "note: --x x.csv: read as shape (2, 2), separated by semicolons, as float32.\n"
+    assert result.stderr == "note: --x x.csv: read as shape (2, 2), separated by semicolons.\n"
     assert result.stdout.startswith("gradcheck dense\n")
     assert result.stdout.splitlines()[-1].startswith(" PASS ")
     assert run(*CHECKS["dense"]).stderr == ""
@@ -265,9 +265,35 @@ def test_standard_input_holds_one_tensor() -> None:
     found = report("dense", "--x", "-", "--w", "w.npy", stdin=npy(np.ones((5, 2), np.float32)))
     assert found["variables"][0]["shape"] == [5, 2]
     # A mistyped pipeline: two tensors cannot come from one stream.
-    for arguments in (["--x", "-", "--w", "-"], ["--x", "x.npy", "--w", "-", "--upstream", "-"]):
+    for arguments in (
+        ["--x", "-", "--w", "-"],
+        ["--x", "x.npy", "--w", "-", "--upstream", "-"],
+        ["--x", "-:a", "--w", "/dev/stdin"],
+    ):
         text = refusal("dense", *arguments, stdin=npy(np.ones((2, 2))))
         assert "Standard input holds one tensor: give - to one option only." in text
+
+
+def test_written_tensors_take_the_dtype_of_the_files_beside_them() -> None:
+    """The upstream gradient too: 0.1 in float32 is 0.10000000149."""
+    np.save("w64.npy", np.array([[2.0], [3.0]]))
+    Path("b.json").write_text("[0.5]")
+    tensors = ["--x", "[[1,1],[2,2]]", "--w", "w64.npy", "--b", "b.json", "--upstream", "[[0.1],[0.1]]"]
+    found = report("dense", *tensors)
+    assert {variable["dtype"] for variable in found["variables"]} == {"float64"}
+    x = found["variables"][0]
+    assert x["elements"][0]["tape"] == 0.2
+
+    result = run("dense", *tensors)
+    assert result.stderr == "note: --b b.json: read as shape (1,).\n"
+
+
+@pytest.mark.parametrize("text", ["~/x.npy", "~/both.npz:x"])
+def test_the_home_directory_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The shell leaves --x=~/x.npy as it is."""
+    monkeypatch.setenv("HOME", str(folder))
+    np.savez("both.npz", x=np.load("x.npy"), w=np.load("w.npy"))
+    assert report("dense", f"--x={text}", "--w", "~/both.npz:w")["verdict"] == "pass"
 
 
 def test_empty_standard_input_is_refused() -> None:

@@ -80,8 +80,8 @@ def read_mat(source: Source, key: str | None) -> Array:
             "Save full(x) of a sparse matrix x, and x.a of a structure.",
         )
     check_memory(4 * matlab.size_of(shape, kind), f"{source.where} promises shape {tuple(shape)} of {kind}")
-    if not written:
-        return np.empty(shape)  # there is nothing to write of an array without elements
+    if 0 in shape:  # of which nothing is written
+        return np.zeros(shape)
     return read_npy(Source(io.BytesIO(written), source.where, source.file, size=len(written)), "auto")
 
 

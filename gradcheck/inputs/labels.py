@@ -32,7 +32,7 @@ def refuse_counting(reading: Reading, lines: Lines, where: str) -> None:
             "is an index or data.",
             f"{remedy} {columns[0][0]}.0 for {columns[0][0]} if it is data.",
         )
-    if inside and decimals and _counts(rows[0], decimals):
+    if inside and decimals and rows[0][0] == 0 and _counts(rows[0], decimals):
         raise TensorError(
             f"{where} can be read in 2 ways: its first line, 0, 1, …, is a header or data.",
             f"Write it without the header: {PANDAS}; or write 0.0 for 0 if it is data.",
@@ -40,13 +40,13 @@ def refuse_counting(reading: Reading, lines: Lines, where: str) -> None:
 
 
 def _counts(column: Row, decimals: bool) -> bool:
-    """Whether a column counts; among whole numbers three of them do not count by chance."""
+    """Whether a column counts from 0, or from 1 beside decimals; few do so by chance."""
     if not all(isinstance(value, int) for value in column):
         return False
-    length = len(column)
-    if decimals:
-        return column in (list(range(length)), list(range(1, length + 1)))
-    return length > 2 and column == list(range(length))
+    first, length = int(column[0]), len(column)
+    if column != list(range(first, first + length)):
+        return False
+    return (first == 0 and (decimals or length > 2)) or (first == 1 and decimals and length > 2)
 
 
 def refuse_table(lines: Lines, where: str) -> NoReturn:

@@ -14,7 +14,8 @@ from gradcheck.inputs.source import Source
 
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".safetensors", ".mat", ".gz")
 FORMS = (
-    "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
+    "Give a file (.npy, .npz, .csv, .tsv, .txt, .json, .safetensors, .mat), -, a literal such as "
+    "[[1,2],[3,4]], or normal:8x64."
 )
 STDIN = "-"
 FILE = "FILE"

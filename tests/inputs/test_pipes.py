@@ -154,13 +154,26 @@ def test_a_bomb_is_not_unpacked_further_than_its_header_says(tmp_path: Path) -> 
         tracemalloc.stop()
 
 
-def test_a_false_promise_on_a_pipe_allocates_nothing(given: Callable[[bytes], None]) -> None:
+def test_a_false_promise_on_a_pipe_allocates_nothing() -> None:
     size = memory.machine_memory() // 2
-    given(header_only(f"({size // 4},)", "<f4") + bytes(80))
+    ours, theirs = os.pipe()
+    os.write(theirs, header_only(f"({size // 4},)", "<f4") + bytes(80))
+    os.close(theirs)
     tracemalloc.start()
     try:
-        assert f"{size // 4 * 4:,} bytes, and 80 follow" in refusal("-")
+        assert f"{size // 4 * 4:,} bytes, and 80 follow" in refusal(f"/dev/fd/{ours}")
         assert tracemalloc.get_traced_memory()[1] < 3 * CHUNK
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_false_promise_of_a_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.npy").write_bytes(header_only("(60000000,)", "<f4"))
+    os.truncate(tmp_path / "x.npy", 200_000_000)  # it takes no room on the disk
+    tracemalloc.start()
+    try:
+        assert "240,000,000 bytes, and 199,999,872 follow" in refusal(tmp_path / "x.npy")
+        assert tracemalloc.get_traced_memory()[1] < CHUNK
     finally:
         tracemalloc.stop()
 

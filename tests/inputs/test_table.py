@@ -96,6 +96,8 @@ READ = {
     "one column": ("1.5\n2\n", [1.5, 2]),
     "whole numbers from 0, floating": ("0.0,1.5\n1.0,2.5\n", [[0, 1.5], [1, 2.5]]),
     "a first line from 0 over whole numbers": ("0,1,2\n3,4,5\n", [[0, 1, 2], [3, 4, 5]]),
+    "two lines from 1": ("1,2\n2.5,3\n", [[1, 2], [2.5, 3]]),
+    "two columns from 1": ("1,2.5\n2,3.5\n", [[1, 2.5], [2, 3.5]]),
     "one line from 0": ("0,1.5,2.5\n", [[0, 1.5, 2.5]]),
     "a matrix of Octave": (
         "# Created by Octave 8.4.0\n# name: x\n# type: matrix\n# rows: 2\n# columns: 2\n 1.5 2\n 3 4\n\n\n",
@@ -156,6 +158,7 @@ REFUSED = {
     "write.csv of R, its header deleted": ('"1",1.5,2.5\n"2",3.5,4.5\n', ["index or data", IN_R]),
     "write.csv2 of R": ('"";"V1"\n"1";0,5\n"2";1,5\n', ["header row and an index column", IN_R]),
     "write.table of R": ('"V1" "V2"\n"1" 1.5 2.5\n"2" 3.5 4.5\n', ["header row and an index", IN_R]),
+    "names of rows of R, not quoted": ("1 1.5\n2 2.5\n3 3.5\n", ["first column, 1, 2, 3, is an index", IN_R]),
     "row names of R, in another order": ('"7",1,2\n"3",3,4\n', ["first column, 7, 3, is an index", IN_R]),
     "a missing value of R": ("1.5,NA\n2.5,3.5\n", ["'NA', a missing value", "line 1, column 2"]),
     "a missing value of pandas": ("1.5,\n2.5,3.5\n", ["nothing", "line 1, column 2"]),

@@ -20,7 +20,7 @@ from gradcheck.version import __version__
 
 CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
 TENSORS = (
-    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for .npy on standard input, a "
+    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for standard input, a "
     "literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or uniform:8x64."
 )
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.cli.arguments import json_object, named_json, named_tensor, once_each
@@ -195,13 +194,16 @@ def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _weights(path: Path, options: Common) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = list(archive.files) if hasattr(archive, "files") else []
-    except (OSError, ValueError) as error:
-        raise GradcheckError(
-            f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
-        ) from error
+    from gradcheck.inputs.archive import array_names
+    from gradcheck.inputs.kinds import Kind, kind_of
+    from gradcheck.inputs.opening import opened
+
+    with opened(str(path), f"--weights {path}") as source:
+        if kind_of(source, path.suffix) is not Kind.NPZ:
+            raise GradcheckError(
+                f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
+            )
+        names = array_names(source)
     texts = {name: f"{path}:{name}" for name in names}
     weights = read(texts, options, {name: f"--weights {name}" for name in names})
     say(weights, options)

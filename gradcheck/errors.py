@@ -32,8 +32,8 @@ _MEANINGS = {
 
 
 def did_you_mean(wrong: str, known: Iterable[str], most: int = 3) -> str:
-    """The beginning of a remedy, `Did you mean relu or relu6? `: known words near a wrong one, in small letters
-    or capitals; empty where none is near."""
+    """The beginning of a remedy, `Did you mean relu or relu6? `: known words near a wrong one, whatever their
+    capitals; empty where none is near."""
     small = {word.lower(): word for word in known}
     near = [small[found] for found in difflib.get_close_matches(wrong.lower(), small, n=most)]
     return f"Did you mean {' or '.join(near)}? " if near else ""

@@ -11,17 +11,12 @@ import keras
 
 from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.activations import functions
+from gradcheck.targets.keras_names import NOTHING_TO_CHECK
 from gradcheck.targets.source import is_source, load
 from gradcheck.targets.stateless import precision
 from gradcheck.targets.user_frames import message, where
 
 _FLOATING = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
-_NOTHING_TO_CHECK = {
-    *("Layer", "Wrapper", "InputLayer", "LSTMCell", "StackedRNNCells"),
-    *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
-    *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
-    *("MaxNumBoundingBoxes", "StringLookup", "TextVectorization"),
-}
 
 
 def at_float64(layer: Any) -> Any:
@@ -115,7 +110,7 @@ def layer_classes() -> dict[str, str]:
     return {
         name: " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split()).rstrip(".")
         for name, cls in classes.items()
-        if name not in _NOTHING_TO_CHECK and (cls.__name__ == name or cls.__name__ not in classes)
+        if name not in NOTHING_TO_CHECK and (cls.__name__ == name or cls.__name__ not in classes)
     }
 
 
@@ -131,9 +126,10 @@ def find(text: str) -> Any:
     if not is_source(text):
         found = getattr(keras.layers, text, None)
         if not _is_layer_class(found):
+            near = did_you_mean(text, layer_classes())
             raise TargetError(
                 f"Keras {keras.__version__} has no layer named {text!r}.",
-                f"{did_you_mean(text, layer_classes())}`gradcheck layers` lists them; your own is FILE.py:NAME.",
+                f"{near}`gradcheck layers` lists them; your own is FILE.py:NAME.",
             )
         return found
     found = load(text)
@@ -177,7 +173,9 @@ def make(cls: type, config: Mapping[str, Any]) -> Any:
         raise TargetError(
             f"{cls.__name__} does not take the config {dict(config)}: "
             f"{message(error).rpartition('Exception encountered: ')[2]}",
-            where(error, f"{_near(config, parameters)}Its parameters are: {', '.join(parameters) or 'none'}."),
+            where(
+                error, f"{_near(config, parameters)}Its parameters are: {', '.join(parameters) or 'none'}."
+            ),
         ) from error
 
 

@@ -76,10 +76,11 @@ class ByName(Guarded):
             name, value = _given(error.option_name, given)
             if not name.isidentifier() or not value:
                 raise
-            near = did_you_mean(error.option_name, [long for p in self.params for long in p.opts])
+            known = [long for parameter in self.params for long in parameter.opts]
+            near = did_you_mean(error.option_name, known, most=1)
             raise click.UsageError(
-                f"No such option: {error.option_name}. A tensor for the parameter {name} is "
-                f"--arg {name}={value}, what is not differentiated --const {name}=JSON. {near}".strip(),
+                f"No such option: {error.option_name}. {near}A tensor for the parameter {name} is "
+                f"--arg {name}={value}, what is not differentiated --const {name}=JSON.",
                 ctx,
             ) from error
 

@@ -67,8 +67,8 @@ class Laid(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, the exit codes, and what the environment can say."""
         if self.examples:
-            lines = (folded(f"  {example}", formatter.width) for example in self.examples)
-            formatter.write("\nExamples:\n" + "".join(f"{line}\n" for line in lines))
+            lines = [folded(f"  {example}", formatter.width) for example in self.examples]
+            _write_lines(formatter, "Examples", lines)
         codes = [(f"{code.value:>3}", code.meaning) for code in ExitCode]
         write_section(formatter, "Exit codes", "", codes, UNDER - 1)
         write_section(formatter, "Environment", ENVIRONMENT)
@@ -79,20 +79,18 @@ class LaidGroup(Laid, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands before the options, which are two."""
-        self.format_commands(ctx, formatter)
+        names = self.list_commands(ctx)
+        told = [(name, self.commands[name].get_short_help_str(limit=WIDEST)) for name in names]
+        write_section(formatter, "Commands", "", told, max(map(len, names)) + 4)
         super().format_options(ctx, formatter)
         write_section(formatter, TENSOR, ABOVE[Section.TENSORS])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what a command has there, and the lines for shells."""
         super().format_epilog(ctx, formatter)
-        write_section(
-            formatter,
-            "Completion by the Tab key: a line for the start-up file of your shell",
-            "",
-            SHELLS,
-            UNDER,
-        )
+        # A line that is broken would be two commands.
+        lines = [f"  {shell:4}  {line}" for shell, line in SHELLS]
+        _write_lines(formatter, "Completion by the Tab key, in the start-up file of", lines)
 
 
 def write_section(
@@ -111,6 +109,10 @@ def write_section(
             lines.append(head)
             head = ""
         lines.append(_wrapped(text, formatter.width, " " * column, f"{head:{column}}"))
+    _write_lines(formatter, title, lines)
+
+
+def _write_lines(formatter: click.HelpFormatter, title: str, lines: Sequence[str]) -> None:
     formatter.write(f"\n{title}:\n" + "".join(f"{line}\n" for line in lines))
 
 

@@ -54,7 +54,12 @@ def pooling(command: Command) -> Command:
             metavar="N",
             help="Distance of the windows.  [default: pool size]",
         ),
-        _about("--padding", type=click.Choice(PADDINGS), default="valid", help="same: padded."),
+        _about(
+            "--padding",
+            type=click.Choice(PADDINGS),
+            default="valid",
+            help="valid: whole windows only; same: padded.",
+        ),
         _about(
             "--data-format",
             type=click.Choice(DATA_FORMATS),

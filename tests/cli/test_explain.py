@@ -7,7 +7,7 @@ import ast
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,12 @@ from click.testing import CliRunner, Result
 
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
-from gradcheck.notes import Kind
+from gradcheck.notes import Kind, Note
 from gradcheck.render.due import due
 from gradcheck.report import diagnosis
-from gradcheck.settings import Execution, Method, Mode
-from tests.hand_made import ALL
+from gradcheck.settings import Execution, Method, Mode, Settings
+from gradcheck.verdicts.verdict import Comparison
+from tests.hand_made import ALL, M, X, report, variable
 from tests.imports import forgotten
 from tests.parameters import every, named
 
@@ -237,6 +238,18 @@ def test_a_report_ends_with_the_word_that_is_due(name: str, word: str | None) ->
     assert last.endswith(f"gradcheck explain {word}") == (word is not None)
 
 
-def test_a_budget_and_a_comparison_have_their_words() -> None:
+def test_what_is_no_verdict_of_a_variable_has_a_word_too() -> None:
     part = run("dense", "--x", "normal:8x8", "--w", "normal:8x8", "--activation", "softmax", "--budget", "60")
     assert part.stdout.splitlines()[-1].endswith("gradcheck explain budget")
+    wrong = Comparison("graph tape", "eager tape", "x", 1.0, 0.1, ElementVerdict.MISMATCH)
+    assert due(replace(ALL["kink"](), comparisons=(wrong,))) == "compared"
+    assert due(replace(ALL["fail"](), comparisons=(wrong,))) == "nonfinite"
+    strict = replace(ALL["kink"](), settings=Settings(strict=True))
+    assert (strict.passed, due(strict)) == (False, "kink")
+
+
+def test_a_diagnosis_of_the_worst_variable_is_due() -> None:
+    good, bad = variable([M, M]), variable([X, X], name="w")
+    notes = (Note(Kind.DIAGNOSIS, "off", "x", topic="tie"), Note(Kind.DIAGNOSIS, "off", "w", topic="factor"))
+    assert due(report(good, bad, notes=notes)) == "factor"
+    assert due(report(good, bad)) == "mismatch"

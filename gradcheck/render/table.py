@@ -14,6 +14,7 @@ from rich.text import Text
 
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind
+from gradcheck.render.due import due
 from gradcheck.render.plain import number, small
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
@@ -79,6 +80,8 @@ def document(report: Findings, width: int) -> Group:
     if notes := list(_notes(report)):
         parts += [_labelled(notes), Text()]
     parts.append(_labelled([_closing(report)]))
+    if word := due(report):
+        parts.append(Text(f" what this means: gradcheck explain {word}", style="dim"))
     return Group(*parts)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.structure import Template, filled, paths
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
@@ -158,7 +158,10 @@ def place(
     if unknown:
         untyped = (str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
         known = ", ".join(untyped) or "none"
-        raise TargetError(f"{name} has no parameter named {unknown[0]!r}.", f"Its parameters are: {known}.")
+        raise TargetError(
+            f"{name} has no parameter named {unknown[0]!r}.",
+            f"{did_you_mean(unknown[0], signature.parameters)}Its parameters are: {known}.",
+        )
     return _matched(name, function, signature, given, constants)
 
 

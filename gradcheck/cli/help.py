@@ -18,8 +18,8 @@ BESIDE, UNDER = 24, 8
 TENSOR = "TENSOR"
 ABOVE = {
     Section.TENSORS: "A TENSOR is a file (.npy, .npz, .json, .csv, .tsv, .txt, .mat, .safetensors, or "
-    "file.npz:key), - for standard input, a literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or "
-    "uniform:8x64.",
+    "file.npz:key), - for standard input, a literal such as 3.0 or [[1,2],[3,4]], or random numbers such as "
+    "normal:8x64 or uniform:8x64.",
     Section.TOLERANCE: "Tape and difference agree within atol + rtol·S, where S is the sum of the sizes "
     "|r_i ∂f_i/∂x_j| of what all outputs i contribute to element j, and r the upstream gradient.",
 }

@@ -22,11 +22,12 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import Report, check
+from gradcheck.amounts import Budget
 from gradcheck.arrays.streams import Stream
 from gradcheck.checking import check_target
 from gradcheck.checks import elementwise, orders
 from gradcheck.progress import Forecast, Progress
-from gradcheck.settings import Budget, Execution, Mode, Settings
+from gradcheck.settings import Execution, Mode, Settings
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.outcome import Outcome
 from tests.corpus.case import Array, Broken, Function, distorted, one_element, scaled
@@ -50,7 +51,7 @@ from tests.syntax import (
 )
 
 FLOORS = {
-    **dict.fromkeys(("errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0),
+    **dict.fromkeys(("amounts", "errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0),
     **dict.fromkeys(("version", "arrays"), 0),
     **dict.fromkeys(("inputs", "targets"), 1),
     "function": 2,

@@ -9,7 +9,7 @@ import numpy as np
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.progress import Forecast
-from gradcheck.settings import Budget
+from gradcheck.amounts import Budget
 from gradcheck.sparsity.colouring import Colouring
 
 USUAL = 4

@@ -17,7 +17,7 @@ from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
-from gradcheck.settings import Budget, Method
+from gradcheck.settings import Method
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.sparsity.probing import colour
 from gradcheck.verdicts import inner_rounding, subgradients

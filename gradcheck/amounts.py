@@ -41,9 +41,7 @@ class Budget:
             return Budget(amount, "") if seconds is None else Budget(amount * seconds, "s")
         given = repr(str(value))
         if not unit and amount > 0:
-            raise ValueError(
-                f"{given} has no unit: write {value}s for seconds, or {value}e for evaluations of the function."
-            )
+            raise ValueError(f"{given} has no unit: write {value}s for seconds, or {value}e for evaluations.")
         raise ValueError(
             f"{given} is no budget: give time, such as 60s or 1m, or evaluations, such as 5000e."
         )

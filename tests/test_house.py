@@ -51,7 +51,9 @@ from tests.syntax import (
 )
 
 FLOORS = {
-    **dict.fromkeys(("amounts", "errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0),
+    **dict.fromkeys(
+        ("amounts", "errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0
+    ),
     **dict.fromkeys(("version", "arrays"), 0),
     **dict.fromkeys(("inputs", "targets"), 1),
     "function": 2,

@@ -281,7 +281,7 @@ def test_in_python_a_budget_may_be_an_int_of_evaluations(number: int) -> None:
 @pytest.mark.parametrize("text", ["60", "0.5", "1e3", " 60 "])
 def test_a_budget_needs_its_unit(text: str) -> None:
     """Evaluations to one reader, seconds to another: in Python, on the command line, in the environment."""
-    rule = f"{text!r} has no unit: write {text}s for seconds, or {text}e for evaluations of the function."
+    rule = f"{text!r} has no unit: write {text}s for seconds, or {text}e for evaluations."
     with pytest.raises(SettingError, match=re.escape(f"`budget` is wrong: {rule}")):
         Settings(budget=text)  # type: ignore[arg-type]
     dense = ["dense", "--x", "1.0", "--w", "1.0"]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradcheck.amounts import Budget
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.checks import directions
 from gradcheck.checks.budget import Cost, along_directions, plan

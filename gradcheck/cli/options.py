@@ -4,12 +4,15 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
-from pathlib import Path
+from itertools import chain
 from typing import Any, Self, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from gradcheck.option import Flag, Kind, Section, Whole, Word, Words
+from gradcheck.cli.group import TEXTS
+from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
+from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.function import Target
 
@@ -35,8 +38,10 @@ class Common:
     dtype: str
     limit: int
     format: str
-    output: Path | None
-    save: Path | None
+    no_timing: bool
+    output: Place | None
+    """Where the report goes; None for nowhere."""
+    save: Place | None
     quiet: bool
     traceback: bool
 
@@ -44,7 +49,26 @@ class Common:
     def take(cls, values: dict[str, Any]) -> Self:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
+        values["format"] = _format(values["format"], values.pop("json"))
+        for name in ("output", "save"):
+            values[name] = values[name] if values[name] is None else Place.of(f"--{name}", values[name])
+        if values["output"] is None and not values["quiet"]:
+            values["output"] = STANDARD_OUTPUT.usable()
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
+
+    def refuse_overwriting(self, context: click.Context) -> None:
+        """Raise unless every document has a place of its own that is no input."""
+        places = [place for place in (self.output, self.save) if place is not None]
+        refuse_overwriting(places, context.meta[TEXTS])
+
+
+def _format(form: str, json: bool) -> str:
+    """The form of the report; --json and --format json are the same."""
+    if not json or form == Format.JSON.value:
+        return form
+    if click.get_current_context().get_parameter_source("format") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--json and --format {form} contradict each other: give one of them.")
+    return Format.JSON.value
 
 
 @dataclass(frozen=True)
@@ -100,8 +124,17 @@ def _type(kind: Kind) -> dict[str, Any]:
             return {"type": click.IntRange(kind.least)}
         case Word():
             return {"type": click.Choice(kind.choices), "multiple": isinstance(kind, Words)}
+        case Names():
+            return {"type": _parser(kind), "multiple": True, "callback": _all_names}
         case _:
             return {"type": _parser(kind)}
+
+
+def _all_names(
+    ctx: click.Context, param: click.Parameter, given: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    """The names of an option that may be repeated, as one; None where it is not given."""
+    return tuple(chain(*given)) or None
 
 
 def _parser(kind: Kind) -> Callable[[Any], Any]:
@@ -117,7 +150,6 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     *section(Section.POINT),
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
@@ -132,9 +164,11 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         default=Format.TABLE.value,
         help="Form of the report.",
     ),
-    option("--output", type=_FILE, help="Write the report to this file, not to standard output."),
-    option("--save", type=_FILE, metavar="FILE.npz", help="Also save the full arrays."),
-    option("--quiet", is_flag=True, help="Nothing but the exit code."),
+    option("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
+    option("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
+    option("--output", metavar="FILE", help="Write the report to this file, not to standard output (-)."),
+    option("--save", metavar="FILE.npz", help="Also save the full arrays."),
+    option("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
     *section(Section.CHECKS),
     *section(Section.COST),
     TRACEBACK,
@@ -147,6 +181,7 @@ def common(command: Callable[..., Check]) -> Callable[..., Check]:
     @functools.wraps(command)
     def run(**values: Any) -> Check:
         options = Common.take(values)
+        options.refuse_overwriting(click.get_current_context())
         return command(options=options, **values)
 
     return with_options(run, *_COMMON)

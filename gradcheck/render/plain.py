@@ -43,9 +43,9 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),
         "evaluations": findings.evaluations,
-        "seconds": round(findings.seconds, 6),
         "variables": [_of_variable(variable, findings.limit) for variable in findings.variables],
         "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
+        "seconds": round(findings.seconds, 6) if findings.timing else None,
     }
 
 

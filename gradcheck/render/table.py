@@ -257,8 +257,9 @@ def _sensitivity(median: float, worst: float) -> str:
 def _closing(report: Findings) -> tuple[Text, str]:
     settings = report.settings
     absolute = f" + {settings.atol:g}" if settings.atol else ""
+    time = f" in {report.seconds:.2f} s" if report.timing else ""
     return (
         Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict]),
-        f"{report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
+        f"{report.evaluations:,} evaluations{time} · {report.precision} · "
         f"tolerance {settings.rtol:g}·S{absolute}",
     )

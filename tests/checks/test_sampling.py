@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.checks.budget import USUAL, Cost, plan
 from gradcheck.amounts import Budget
+from gradcheck.checks.budget import USUAL, Cost, plan
 from gradcheck.sparsity.colouring import Colouring
 
 COSTS = [Cost(2, 0.5), Cost(2, 2.0)]

@@ -35,6 +35,8 @@ class Common:
 
     settings: Settings
     upstream: str | None
+    gradient: tuple[str, ...]
+    """Gradients of the user's own as NAME=TENSOR."""
     dtype: str
     limit: int
     format: str
@@ -177,6 +179,16 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
 
 def common(command: Callable[..., Check]) -> Callable[..., Check]:
     """Add the options of every check, which the command gets as its argument `options`."""
+    return common_but(command, gradient("Your own gradient for an input, held against both; repeat it."))
+
+
+def gradient(text: str, metavar: str = "NAME=TENSOR") -> Callable[[Any], Any]:
+    """The option --gradient."""
+    return option("--gradient", metavar=metavar, multiple=True, help=text)
+
+
+def common_but(command: Callable[..., Check], gradient: Callable[[Any], Any]) -> Callable[..., Check]:
+    """The same with another --gradient."""
 
     @functools.wraps(command)
     def run(**values: Any) -> Check:
@@ -184,4 +196,4 @@ def common(command: Callable[..., Check]) -> Callable[..., Check]:
         options.refuse_overwriting(click.get_current_context())
         return command(options=options, **values)
 
-    return with_options(run, *_COMMON)
+    return with_options(run, gradient, *_COMMON)

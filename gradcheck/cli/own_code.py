@@ -1,6 +1,8 @@
 """The commands for what users bring: functions of their own, Keras layers and saved models."""
 
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,19 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.cli.arguments import json_object, named_json, named_tensor, once_each
+from gradcheck.cli.given import backward_pass
 from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
-from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
+from gradcheck.cli.options import (
+    TENSOR,
+    TRACEBACK,
+    Check,
+    Common,
+    common,
+    common_but,
+    gradient,
+    option,
+    tensor,
+)
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 
@@ -28,6 +41,10 @@ Examples:
   gradcheck model model.keras --x x.npy
   gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
 
+OWN_GRADIENT = gradient(
+    "Your own gradient for an input, held against both; or the backward pass of a pair in NumPy.",
+    "NAME=TENSOR|FILE.py:NAME",
+)
 _X = option(
     "--x",
     metavar=TENSOR,
@@ -58,19 +75,19 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
     metavar="NAME=JSON",
     help="Argument that is not differentiated, such as axis=-1; repeat it.",
 )
-@option("--gradient", metavar="FILE.py:NAME", help="Its gradient, where both are NumPy code.")
-@common
-def function(
-    options: Common, function: str, arg: dict[str, str], const: dict[str, Any], gradient: str | None
-) -> Check:
+@partial(common_but, gradient=OWN_GRADIENT)
+def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
     """Check a function of your own.
 
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it. With
-    --gradient it takes and returns NumPy arrays in float64, and that function its gradients by name.
+    --gradient FILE.py:NAME it takes and returns NumPy arrays in float64, and that function its gradients by
+    name; --gradient NAME=TENSOR holds a gradient of your own against tape and differences.
     """
     from gradcheck.targets.spec import FunctionSpec
 
+    gradient, given = backward_pass(options.gradient)
+    options = replace(options, gradient=given)
     if gradient is not None and options.dtype not in ("auto", "float64"):
         raise click.UsageError(f"A pair in NumPy is checked in float64: leave --dtype {options.dtype} out.")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from gradcheck.arrays.types import Array, is_floating
+from gradcheck.cli.given import named_gradients
 from gradcheck.cli.group import aside, note
 from gradcheck.cli.options import Common
+from gradcheck.targets.given import with_given
 
 if TYPE_CHECKING:
     from gradcheck.inputs.tensor import Reading
@@ -27,7 +30,8 @@ def read(
     `labels` are the options by name where they are not --<name>; `keep_integers` keeps those in files.
     """
     given = {name: text for name, text in texts.items() if text is not None}
-    if [*given.values(), options.upstream].count("-") > 1:
+    own = named_gradients(options.gradient).values()
+    if [*given.values(), *own, options.upstream].count("-") > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
     labels = labels or {}
     return {
@@ -45,11 +49,14 @@ def read_upstream(options: Common) -> Array | None:
     return reading.array
 
 
-def _read(text: str, option: str, options: Common, keep_integers: bool = False) -> Reading:
+def _read(
+    text: str, option: str, options: Common, keep_integers: bool = False, dtype: str | None = None
+) -> Reading:
     from gradcheck.inputs.tensor import read_tensor
 
+    dtype = dtype or options.dtype
     seed = options.settings.seed
-    return read_tensor(text, option=option, seed=seed, dtype=options.dtype, keep_integers=keep_integers)
+    return read_tensor(text, option=option, seed=seed, dtype=dtype, keep_integers=keep_integers)
 
 
 def arrays(readings: Mapping[str, Reading]) -> dict[str, Array]:
@@ -70,10 +77,16 @@ def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) ->
     Whole numbers that became floating on reading, and whole again for an embedding, have not changed.
     """
     unchanged: tuple[str, ...] = ()
+    texts = named_gradients(options.gradient)
+    # At the dtype that they have: as far as that one rounds, they may be off.
+    own = {name: _read(text, f"--gradient {name}", options, dtype="auto") for name, text in texts.items()}
     try:
         with aside():
             built = spec.build()
         unchanged = tuple(name for name in built.indices if is_floating(readings[name].array.dtype))
     finally:
         say(readings, options, unchanged)
-    return built
+    if not own:
+        return built
+    say(own, options)
+    return replace(built, target=with_given(built.target, arrays(own), options.settings.wrt))

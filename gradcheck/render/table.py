@@ -130,6 +130,7 @@ def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[
 def _elements(report: Findings, variable: Variable, width: int) -> RenderableType:
     columns = ["index", "tape", "finite difference"]
     columns += [] if variable.closed_form is None else ["closed form"]
+    columns += [] if variable.given is None else ["given"]
     columns += ["absolute error", "relative error", "verdict"]
     indices, relative = variable.rows(report.limit), variable.relative_error()
     forms = ((tall, _element_rows(variable, indices, relative, digits)) for tall, digits in FORMS)
@@ -139,7 +140,8 @@ def _elements(report: Findings, variable: Variable, width: int) -> RenderableTyp
 def _element_rows(
     variable: Variable, indices: Sequence[tuple[int, ...]], relative: Array, digits: int
 ) -> list[Row]:
-    gradients = [g for g in (variable.tape, variable.difference, variable.closed_form) if g is not None]
+    every = (variable.tape, variable.difference, variable.closed_form, variable.given)
+    gradients = [gradient for gradient in every if gradient is not None]
     rows = []
     for index in indices:
         verdict = ElementVerdict(int(variable.verdicts[index]))

@@ -15,6 +15,7 @@ from gradcheck.report.mixed import mixed
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
+from gradcheck.report.third import third
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
 from gradcheck.report.upstream import non_linear
@@ -25,7 +26,7 @@ def diagnose(evidence: Evidence) -> Note | None:
     count, size = int(evidence.failing.sum()), int(evidence.variable.checked.sum())
     if count == 0:
         return None
-    found = unusable(evidence) or undefined(evidence) or next(_patterns(evidence), None)
+    found = third(evidence) or unusable(evidence) or undefined(evidence) or next(_patterns(evidence), None)
     if found is None:
         return None
     sampled = " checked" if size < evidence.failing.size else ""
@@ -37,9 +38,6 @@ def _patterns(e: Evidence) -> Iterator[str]:
     """Every pattern that explains all failing elements, the most telling first."""
     if e.judgement.corner[e.failing].all():
         yield _corners(e)
-        return
-    if _only_closed_form(e):
-        yield "tape and difference agree with one another, but not with the closed form"
         return
     if e.right.any():
         yield from this_point(e)
@@ -71,15 +69,6 @@ def _corners(e: Evidence) -> str:
     if counts.max(initial=0) > 1:
         return f"{said}a tie is counted twice, or not once in all"
     return f"{said}the tape gradient is none of the slopes around"
-
-
-def _only_closed_form(e: Evidence) -> bool:
-    """Whether the third opinion stands alone at every failing element."""
-    if e.variable.closed_form is None:
-        return False
-    agree = np.abs(e.tapes[0] - e.difference) <= e.tolerance
-    apart = ~(np.abs(e.variable.closed_form.reshape(-1) - e.difference) <= e.tolerance)
-    return bool((agree & apart)[e.failing].all())
 
 
 def _right_for_some(e: Evidence) -> Iterator[str]:

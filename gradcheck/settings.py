@@ -124,9 +124,9 @@ class Settings(Options):
         None,
         Amount(Budget.of),
         "Time or evaluations (e); where that is too little, a sample is checked.",
-        'What the check may cost: time, such as `"60s"`, `"1m"` or `"1h"`, or evaluations, such as '
-        '`"5000e"`, `"5000 evaluations"` or the int 5000; text needs a unit. Where that is too little, there '
-        "are fewer directions, or only a sample (`Variable.coverage` is its share).",
+        'What the check may cost: time (`"60s"`, `"1m"`) or evaluations (`"5000e"`, or the int 5000); text '
+        "needs its unit. Where that is too little, there are fewer directions, or only a sample "
+        "(`Variable.coverage` is its share).",
         metavar="60s|1m|5000e",
         shown="no limit",
         section=Section.COST,

@@ -196,6 +196,9 @@ def test_the_arrays_of_an_outcome_are_read_only(name: str) -> None:
 
 ASSIGNED = {
     ("gradcheck.signature", "function.__doc__"): "a decorator documents what it decorates",
+    ("gradcheck.cli.process", "sys.stdin"): "what the shell has closed is opened, before anything runs",
+    ("gradcheck.cli.process", "sys.stdout"): "the same",
+    ("gradcheck.cli.process", "sys.stderr"): "what nobody can read fails nothing",
 }
 """Assignments to what is not `self`, and why each edits no value that somebody else holds."""
 

@@ -25,6 +25,7 @@ from gradcheck.verdicts import inner_rounding, subgradients
 from gradcheck.verdicts.candidate import Candidate, Examined, candidate
 from gradcheck.verdicts.examination import CONFIRMED, examine, settle
 from gradcheck.verdicts.first_pass import first_pass
+from gradcheck.verdicts.given_ties import held_at_ties
 from gradcheck.verdicts.outcome import Outcome, conclude
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison
@@ -54,7 +55,10 @@ def check(problem: Problem, progress: Progress) -> Outcome:
         candidates = [candidate(problem, number) for number in range(len(problem.names))]
         again, comparisons, notes, summary = _look(problem, candidates, colourings, progress)
         examined = [inner_rounding.reconciled(*pair) for pair in zip(examined, again, strict=True)]
-    variables = tuple(conclude(problem, number, one) for number, one in enumerate(examined))
+    variables = tuple(
+        held_at_ties(problem, number, conclude(problem, number, one), one)
+        for number, one in enumerate(examined)
+    )
     if not all(one.confirmed.candidate.differences.evaluator.traces for one in examined):
         notes.append(Note(Kind.WARNING, UNTRACEABLE))
     return Outcome(problem, variables, tuple(comparisons), tuple(notes), summary)

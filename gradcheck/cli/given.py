@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 _NAMED = re.compile(r"([^=:]+)=(.+)", re.DOTALL)
-_CODE = re.compile(r"(.+):[A-Za-z_][\w.]*", re.DOTALL)
 
 
 def named_gradients(texts: Sequence[str]) -> dict[str, str]:
@@ -35,6 +34,6 @@ def backward_pass(texts: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _is_code(text: str) -> bool:
-    """Whether it names code: FILE:NAME or module:NAME without a name before =, which a path may hold."""
-    code = _CODE.fullmatch(text)
-    return code is not None and (_NAMED.fullmatch(text) is None or Path(code[1]).is_file())
+    """Whether it names code, FILE:NAME or module:NAME: what has no name before =, or a file with a = in its
+    path."""
+    return _NAMED.fullmatch(text) is None or Path(text.rpartition(":")[0]).is_file()

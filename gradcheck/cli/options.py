@@ -61,7 +61,7 @@ class Common:
     def refuse_overwriting(self, context: click.Context) -> None:
         """Raise unless every document has a place of its own that is no input."""
         places = [place for place in (self.output, self.save) if place is not None]
-        refuse_overwriting(places, context.meta[TEXTS])
+        refuse_overwriting(places, context.meta.get(TEXTS, {}))
 
 
 def _format(form: str, json: bool) -> str:

@@ -84,8 +84,10 @@ class Place:
 
     def _try_new(self, path: Path) -> None:
         if not path.parent.is_dir():
+            # As it was written, unless a symbolic link leads elsewhere.
+            folder = path.parent if Path(self.path).parent.is_dir() else Path(self.path).parent
             raise GradcheckError(
-                f"The folder {str(path.parent)!r} of {self.name} does not exist.", "Make it first."
+                f"The folder {str(folder)!r} of {self.name} does not exist.", "Make it first."
             )
         if self.path.endswith(os.sep):
             raise GradcheckError(f"{self.name} names a folder.", "Name a file in it.")

@@ -59,15 +59,30 @@ def _stop(number: int, frame: Any) -> None:
     raise Stopped(number)
 
 
-class _Forgiving(io.FileIO):
-    """A file of which writing never fails: what has no place is lost."""
+class _Forgiving(io.TextIOWrapper):
+    """Standard error where writing never fails: what has no place is lost, and all that comes after it.
 
-    def write(self, data: Any) -> int:
+    It deals in text, not in bytes: an exception that a signal raises between the writing of bytes and what
+    the buffer knows of that would have them written twice.
+    """
+
+    def write(self, text: str) -> int:
         """Write as much as there is place for, and say that it was all."""
         try:
-            return super().write(data)
+            super().write(text)
         except OSError:
-            return len(data)
+            self._lose()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is left."""
+        try:
+            super().flush()
+        except OSError:
+            self._lose()
+
+    def _lose(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
 
 
 def prepare() -> None:
@@ -84,9 +99,8 @@ def prepare() -> None:
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)
     if sys.stderr is not None:
-        raw = io.BufferedWriter(_Forgiving(2, "w", closefd=False))
-        encoding, errors = sys.stderr.encoding, sys.stderr.errors
-        sys.stderr = io.TextIOWrapper(raw, encoding, errors, line_buffering=True)
+        raw, encoding, errors = os.fdopen(2, "wb", closefd=False), sys.stderr.encoding, sys.stderr.errors
+        sys.stderr = _Forgiving(raw, encoding, errors, line_buffering=True)
 
 
 def writable(stream: Any) -> OSError | None:

@@ -50,7 +50,8 @@ class VariableOutcome:
         """The same variable after further opinions, which overrule what it was."""
         judgement = combined(self.judgement, opinions)
         fails = bool((judgement.verdicts >= ElementVerdict.MISMATCH).any())
-        return replace(self, judgement=judgement, reason=self.reason if fails else None)
+        why = reason(judgement, opinions) or self.reason
+        return replace(self, judgement=judgement, reason=why if fails else None)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
     found, said = own_dtype.repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said
-    opinions += third_opinion.opinions(problem, number, examined, natural)
+    opinions += third_opinion.opinions(problem, number, base, natural)
     judgement = combined(base, opinions)
     return VariableOutcome(
         name,

@@ -124,8 +124,8 @@ class Settings(Options):
         None,
         Amount(Budget.of),
         "Time or evaluations (e); where that is too little, a sample is checked.",
-        'Time (`"60s"`, `"1m"`) or evaluations (`"5000e"`, or the int 5000) that the check may cost. Where that '
-        "is too little, there are fewer directions, or only a sample (`Variable.coverage` is its share).",
+        'Time (`"60s"`, `"1m"`) or evaluations (`"5000e"`, or the int 5000) for the check. Where that is too '
+        "little, there are fewer directions, or only a sample (`Variable.coverage` is its share).",
         metavar="60s|1m|5000e",
         shown="no limit",
         section=Section.COST,

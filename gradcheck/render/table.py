@@ -134,6 +134,7 @@ def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[
 def _elements(report: Findings, variable: Variable, width: int) -> RenderableType:
     columns = ["index", "tape", "finite difference"]
     columns += [] if variable.closed_form is None else ["closed form"]
+    columns += [] if variable.given is None else ["given"]
     columns += ["absolute error", "relative error", "verdict"]
     indices, relative = variable.rows(report.limit), variable.relative_error()
     forms = ((tall, _element_rows(variable, indices, relative, digits)) for tall, digits in FORMS)
@@ -143,7 +144,8 @@ def _elements(report: Findings, variable: Variable, width: int) -> RenderableTyp
 def _element_rows(
     variable: Variable, indices: Sequence[tuple[int, ...]], relative: Array, digits: int
 ) -> list[Row]:
-    gradients = [g for g in (variable.tape, variable.difference, variable.closed_form) if g is not None]
+    every = (variable.tape, variable.difference, variable.closed_form, variable.given)
+    gradients = [gradient for gradient in every if gradient is not None]
     rows = []
     for index in indices:
         verdict = ElementVerdict(int(variable.verdicts[index]))
@@ -244,8 +246,9 @@ def _sensitivity(median: float, worst: float) -> str:
 def _closing(report: Findings) -> tuple[Text, str]:
     settings = report.settings
     absolute = f" + {settings.atol:g}" if settings.atol else ""
+    time = f" in {report.seconds:.2f} s" if report.timing else ""
     return (
         Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict]),
-        f"{report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
+        f"{report.evaluations:,} evaluations{time} · {report.precision} · "
         f"tolerance {settings.rtol:g}·S{absolute}",
     )

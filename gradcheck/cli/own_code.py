@@ -8,10 +8,10 @@ import click
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.cli.arguments import json_object, named_json, named_tensor, once_each
+from gradcheck.cli.arguments import json_object, named_constant, named_tensor, once_each
 from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
 from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
-from gradcheck.cli.tensors import arrays, build, read, say
+from gradcheck.cli.tensors import arrays, build, constants, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 
 FUNCTION = """\b
@@ -52,11 +52,11 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
 )
 @option(
     "--const",
-    type=named_json,
+    type=named_constant,
     multiple=True,
     callback=once_each,
-    metavar="NAME=JSON",
-    help="Argument that is not differentiated, such as axis=-1; repeat it.",
+    metavar="NAME=JSON|FILE",
+    help="Argument that is not differentiated, such as axis=-1 or y=y.npy; repeat it.",
 )
 @option("--gradient", metavar="FILE.py:NAME", help="Its gradient, where both are NumPy code.")
 @common
@@ -79,7 +79,7 @@ def function(
     spec = FunctionSpec(
         function=function,
         tensors=arrays(tensors),
-        constants=const,
+        constants=constants(const, options),
         gradient=gradient,
         wrt=options.settings.wrt,
     )

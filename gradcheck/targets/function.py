@@ -57,10 +57,15 @@ class Target:
     """`tf.Variable`s that inputs stand for: a tape that sees them sees nothing that is not checked."""
     tape_only: bool = False
     """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
+    held: tuple[str, ...] = ()
+    """Floating inputs that are not differentiated."""
+    said: tuple[str, ...] = ()
+    """What a user should know of how the function is differentiated, a sentence each."""
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
-        return tuple(name for name, array in self.inputs.items() if is_floating(array.dtype))
+        floating = (name for name, array in self.inputs.items() if is_floating(array.dtype))
+        return tuple(name for name in floating if name not in self.held)
 
 
 @dataclass(frozen=True)

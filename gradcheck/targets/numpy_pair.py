@@ -52,14 +52,8 @@ def target(
     also if it is not certain what a parameter of `gradient` gets.
     """
     given = {key: key for key in inputs} if nested is None else nested
-    placed = function.place(
-        _on_copies(forward),
-        given,
-        constants,
-        name=name or name_of(forward),
-        names_must_match=names_must_match,
-        may_default=True,
-    )
+    placing: dict[str, Any] = {"name": name or name_of(forward), "names_must_match": names_must_match}
+    placed = function.place(_on_copies(forward), given, constants, **placing, may_default=True)
     exact = {
         key: array.astype(np.float64) if is_floating(array.dtype) else array for key, array in inputs.items()
     }
@@ -143,7 +137,7 @@ def _without(pair: Pair, arrays: Sequence[Array], output: Output) -> tuple[str, 
     leaves, where one was forgotten."""
     ones = {path: np.ones_like(leaf) if output.floats(path) else None for path, leaf in output.leaves.items()}
     try:
-        found = pair.slopes(arrays, output, ones)
+        found = pair.slopes(list(map(copied, arrays)), output, ones)
     except GradcheckError:
         raise
     except Exception:  # whatever a user's backward pass raises: the check says so when it records the tape

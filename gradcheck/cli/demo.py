@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checking import check_target
-from gradcheck.cli.group import CODES, main, terminal, write_out
+from gradcheck.cli.group import main, terminal, write_out
 from gradcheck.cli.options import TRACEBACK
 from gradcheck.errors import ExitCode
 from gradcheck.settings import Settings
@@ -27,7 +27,7 @@ class Example:
     answers: dict[str, Any]
 
 
-@main.command(epilog=CODES)
+@main.command(examples=["gradcheck demo"])
 @TRACEBACK
 def demo(traceback: bool) -> ExitCode:
     """Check built-in examples against the known answers: no file needed."""

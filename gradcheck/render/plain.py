@@ -43,14 +43,14 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),
         "evaluations": findings.evaluations,
-        "seconds": round(findings.seconds, 6),
         "variables": [_of_variable(variable, findings.limit) for variable in findings.variables],
         "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
+        "seconds": round(findings.seconds, 6) if findings.timing else None,
     }
 
 
 def _of_part(part: Part) -> dict[str, object]:
-    return {**asdict(part), "verdict": part.verdict.label}
+    return {**asdict(part), "kind": part.kind.value, "verdict": part.verdict.label}
 
 
 def _named(found: Sequence[float] | None, names: Sequence[str]) -> dict[str, object] | None:
@@ -95,8 +95,8 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
 
 
 def to_npz(findings: Findings) -> bytes:
-    """Arrays `x.tape`, `x.difference`, `x.closed_form`, `x.error`, `x.tolerance` and `x.verdict` (words),
-    and `x.sensitivity` where elements were checked along directions.
+    """Arrays `x.tape`, `x.difference`, `x.closed_form` and `x.given` where there are such, `x.error`,
+    `x.tolerance`, `x.verdict` (words), and `x.sensitivity` where elements were checked along directions.
 
     Those of higher orders are called `x.order2.tape` and so on.
     """
@@ -117,6 +117,7 @@ def arrays(variable: Variable) -> dict[str, Array]:
         "tape": variable.tape,
         "difference": variable.difference,
         "closed_form": variable.closed_form,
+        "given": variable.given,
         "error": variable.error,
         "tolerance": variable.tolerance,
         "sensitivity": variable.sensitivity,

@@ -14,9 +14,11 @@ from rich.text import Text
 
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind
+from gradcheck.render.due import due
 from gradcheck.render.plain import number, small
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
+from gradcheck.verdicts.part import told
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
@@ -78,6 +80,8 @@ def document(report: Findings, width: int) -> Group:
     if notes := list(_notes(report)):
         parts += [_labelled(notes), Text()]
     parts.append(_labelled([_closing(report)]))
+    if word := due(report):
+        parts.append(Text(f" what this means: gradcheck explain {word}", style="dim"))
     return Group(*parts)
 
 
@@ -130,6 +134,7 @@ def _table(columns: Sequence[str], width: int, forms: Iterable[tuple[bool, list[
 def _elements(report: Findings, variable: Variable, width: int) -> RenderableType:
     columns = ["index", "tape", "finite difference"]
     columns += [] if variable.closed_form is None else ["closed form"]
+    columns += [] if variable.given is None else ["given"]
     columns += ["absolute error", "relative error", "verdict"]
     indices, relative = variable.rows(report.limit), variable.relative_error()
     forms = ((tall, _element_rows(variable, indices, relative, digits)) for tall, digits in FORMS)
@@ -139,7 +144,8 @@ def _elements(report: Findings, variable: Variable, width: int) -> RenderableTyp
 def _element_rows(
     variable: Variable, indices: Sequence[tuple[int, ...]], relative: Array, digits: int
 ) -> list[Row]:
-    gradients = [g for g in (variable.tape, variable.difference, variable.closed_form) if g is not None]
+    every = (variable.tape, variable.difference, variable.closed_form, variable.given)
+    gradients = [gradient for gradient in every if gradient is not None]
     rows = []
     for index in indices:
         verdict = ElementVerdict(int(variable.verdicts[index]))
@@ -199,7 +205,7 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
     diagnosed = {note.variable for note in report.notes if note.kind is Kind.DIAGNOSIS}
     if report.parts:
         style = "bold red" if any(part.wrong for part in report.parts) else "dim"
-        yield Text("where", style=style), _where(report)
+        yield Text("where", style=style), told(report.parts, failed=report.verdict is Verdict.FAIL)
     for variable in report.variables:
         if variable.reason is not None and variable.label not in diagnosed:
             yield Text("reason", style="bold red"), f"{variable.label}: {variable.reason}"
@@ -213,23 +219,6 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
         yield Text("directions", style="dim"), _directions(report.directions)
     if report.sensitivity is not None:
         yield Text("sensitivity", style="dim"), _sensitivity(*report.sensitivity)
-
-
-def _where(report: Findings) -> str:
-    """Which of the custom gradients and layers inside are wrong by themselves."""
-    parts = report.parts
-    wrong = [str(part) for part in parts if part.wrong]
-    right = [part for part in parts if part.verdict in (ElementVerdict.MATCH, ElementVerdict.KINK)]
-    others = [str(part) for part in parts if not part.wrong and part not in right]
-    said = [f"{', '.join(wrong)}: wrong by itself"] if wrong else []
-    if right:
-        count = "1 function" if len(right) == 1 else f"{len(right)} functions"
-        said.append(f"{count} with a gradient of {'its' if len(right) == 1 else 'their'} own: right")
-    if others:
-        said.append(f"could not be judged by itself: {', '.join(others)}")
-    if report.verdict is Verdict.FAIL and not wrong and not others:
-        said.append("look between them, for a cut gradient, a wrong sum or an input that is not watched")
-    return "; ".join(said)
 
 
 def _directions(found: Summary) -> str:
@@ -257,8 +246,9 @@ def _sensitivity(median: float, worst: float) -> str:
 def _closing(report: Findings) -> tuple[Text, str]:
     settings = report.settings
     absolute = f" + {settings.atol:g}" if settings.atol else ""
+    time = f" in {report.seconds:.2f} s" if report.timing else ""
     return (
         Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict]),
-        f"{report.evaluations:,} evaluations in {report.seconds:.2f} s · {report.precision} · "
+        f"{report.evaluations:,} evaluations{time} · {report.precision} · "
         f"tolerance {settings.rtol:g}·S{absolute}",
     )

@@ -31,8 +31,9 @@ class Variable:
     along: Array | None = None
     """Mask of the elements whose verdict comes from directions, which have no difference; None for none."""
     sensitivity: Array | None = None
-    """Where some do, the smallest relative error that would have been seen of each element; NaN of those that
-    do not match."""
+    """Where some do, the smallest relative error of each that would have been seen; NaN without a match."""
+    given: Array | None = None
+    """The gradient that a user has worked out, if any."""
     order: int = 1
     """1 for a gradient, 2 for the gradient of the gradient, and so on."""
 
@@ -113,8 +114,7 @@ class Variable:
         return float(self._ratios().max())
 
     def worst_first(self) -> Array:
-        """Flat indices, worst verdict first and the largest error ratio first within one; last what has no
-        row of its own."""
+        """Flat indices, the worst verdict first, then the largest error ratio; last what has no row."""
         verdicts = np.where(self.shown, self.verdicts, ElementVerdict.UNCHECKED).reshape(-1)
         return np.asarray(np.lexsort((-self._ratios(), -verdicts.astype(int))))
 

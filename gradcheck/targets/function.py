@@ -7,11 +7,11 @@ given.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.structure import Template, filled, paths
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
@@ -45,6 +45,8 @@ class Target:
     """The arrays by name, in the order of the call; those that are not floating are passed through."""
     closed_form: ClosedForm | None = None
     """The gradient in NumPy, independent of tape and differences; None where no formula is known."""
+    given: Mapping[str, Array] = field(default_factory=dict)
+    """Gradients that a user has worked out, by name, each in the shape of its input and its own dtype."""
     within: Callable[[], AbstractContextManager[None]] = nullcontext
     """What must hold while the target is checked, such as the default dtype of Keras."""
     traceable: bool = True
@@ -57,10 +59,21 @@ class Target:
     """`tf.Variable`s that inputs stand for: a tape that sees them sees nothing that is not checked."""
     tape_only: bool = False
     """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
+    assigns: bool = False
+    """Whether it assigns to variables while it runs, which a loop of a graph, or many runs at once, would not
+    keep apart."""
+    in_place: Callable[..., AbstractContextManager[Callable[[], Any]]] | None = None
+    """Where a tape sees nothing of what happens inside the function: a context for its tensors that gives a
+    call of which it does."""
     held: tuple[str, ...] = ()
     """Floating inputs that are not differentiated."""
     said: tuple[str, ...] = ()
     """What a user should know of how the function is differentiated, a sentence each."""
+
+    @property
+    def compiles(self) -> bool:
+        """Whether evaluations may run in a graph, many at once too."""
+        return self.traceable and not self.assigns
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
@@ -152,7 +165,10 @@ def place(
     if unknown:
         untyped = (str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
         known = ", ".join(untyped) or "none"
-        raise TargetError(f"{name} has no parameter named {unknown[0]!r}.", f"Its parameters are: {known}.")
+        raise TargetError(
+            f"{name} has no parameter named {unknown[0]!r}.",
+            f"{did_you_mean(unknown[0], signature.parameters)}Its parameters are: {known}.",
+        )
     return _matched(name, function, signature, given, constants)
 
 

@@ -56,6 +56,7 @@ def test_a_whole_table_in_a_pipe() -> None:
         "\n"
         " FAIL   1,234 evaluations in 0.50 s · tape and differences in float64, tape also in float32 · "
         "tolerance 1e-06·S\n"
+        " what this means: gradcheck explain mismatch\n"
     )
 
 

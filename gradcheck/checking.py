@@ -26,8 +26,9 @@ PARAMETERS = {
     "inputs": "Arrays or tensors by name, passed in the order of the function's parameters where the names "
     "match, otherwise in the order given; where they outnumber the parameters, as for `forward(params)`, the "
     "only parameter that gets nothing takes a dict of those of other names. Dicts, lists and tuples of "
-    "arrays are passed as they are, and each leaf is a variable, such as `layers/0/b`. Integer inputs are "
-    "passed through and not differentiated. Python floats, alone and in lists, become float32. Nothing given "
+    "arrays are passed as they are, and each leaf is a variable, such as `layers/0/b`. Integer inputs, and "
+    "text and None in structures, are passed through and not differentiated. Python floats, alone and in "
+    "lists, become float32. Nothing given "
     "is ever modified.",
     "constants": "Further arguments of the function by name, passed as they are and not differentiated; for "
     "a Keras layer `training` (a bool) and `mask` (booleans).",
@@ -160,7 +161,7 @@ def _given(
     wrt: Sequence[str] | None,
 ) -> Target:
     """What is to be checked: a pair in NumPy, a Keras layer, or a function."""
-    nested, leaves = structure.named(inputs)
+    nested, leaves = structure.fixing(*structure.named(inputs))
     if not callable(gradient):
         arrays = {name: _array(name, value) for name, value in leaves.items()}
         target = _target(function, arrays, nested, constants, loss)
@@ -183,7 +184,8 @@ def _array(name: str, value: Any, *, exact: bool = False) -> Array:
         raise ShapeError(f"The input `{name}` is no array: {error}", "Give rows of one length.") from error
     if array.dtype == object or array.dtype.kind in "USMm":
         raise ShapeError(
-            f"The input `{name}` is no array of numbers ({array.dtype}).", "Give an array or a tensor."
+            f"The input `{name}` is no array of numbers ({array.dtype}).",
+            "Give an array or a tensor; what is none goes into constants.",
         )
     if type(value) in (float, list, tuple) and array.dtype == np.float64 and not exact:
         array = array.astype(np.float32)

@@ -38,7 +38,7 @@ def run(
         return _forward_alone(problem)
     first = elementwise.check(problem, progress)
     comparisons: list[Comparison] = []
-    notes: list[Note] = []
+    notes = [Note(Kind.WARNING, text) for text in target.said]
     if settings.mode is Mode.BOTH:
         comparisons += forward_mode.check(problem)
     for asked, check in ((settings.execution, execution.check), (settings.check_pfor, pfor.check)):

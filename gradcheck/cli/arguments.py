@@ -1,6 +1,8 @@
 """Click types for what the commands on a user's own code take."""
 
 import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +11,33 @@ import click
 from gradcheck.cli.group import Guarded
 from gradcheck.errors import did_you_mean
 
+_FILE = re.compile(r".*\.(npy|npz|csv|tsv|txt|safetensors|mat)(\.gz)?(:.+)?", re.DOTALL | re.IGNORECASE)
+"""Names of files with a tensor; what is called .json could be any value."""
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """A constant that is a tensor in a file, such as data and labels."""
+
+    text: str
+
 
 def named_tensor(text: str) -> tuple[str, str]:
     """NAME=TENSOR as a name and the text of its tensor."""
     return _assignment(text, "TENSOR")
 
 
-def named_json(text: str) -> tuple[str, Any]:
-    """NAME=JSON as a name and its value."""
+def named_constant(text: str) -> tuple[str, Any]:
+    """NAME=JSON as a name and its value, or NAME=FILE with a tensor."""
     name, value = _assignment(text, "JSON")
     try:
         return name, json.loads(value)
     except ValueError as error:
+        if _FILE.fullmatch(value):
+            return name, TensorFile(value)
         raise click.BadParameter(
             f"{value!r} is no JSON ({error}): write numbers as 3, lists as [1, 2], true, false or null, "
-            "and text in double quotes."
+            "text in double quotes, and a tensor as its file, such as y.npy."
         ) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gradcheck.arrays.types import Array
-from gradcheck.cli.arguments import ByName, json_object, named_json, named_tensor, once_each
+from gradcheck.cli.arguments import ByName, json_object, named_constant, named_tensor, once_each
 from gradcheck.cli.completion import files, layers, losses, objects
 from gradcheck.cli.given import backward_pass
 from gradcheck.cli.group import main, note, write_out
@@ -24,7 +24,7 @@ from gradcheck.cli.options import (
     option,
     tensor,
 )
-from gradcheck.cli.tensors import arrays, build, read, say
+from gradcheck.cli.tensors import arrays, build, constants, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
 
@@ -75,12 +75,12 @@ _TRAINING = _about("--training", is_flag=True, help="Call it in training mode.")
 )
 @option(
     "--const",
-    type=named_json,
+    type=named_constant,
     multiple=True,
     callback=once_each,
-    metavar="NAME=JSON",
+    metavar="NAME=JSON|FILE",
     section=Section.TENSORS,
-    help="Argument that is not differentiated, such as axis=-1; repeat it.",
+    help="Argument that is not differentiated, such as axis=-1 or y=y.npy; repeat it.",
 )
 @functools.partial(common_but, gradient=OWN_GRADIENT)
 def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
@@ -103,7 +103,7 @@ def function(options: Common, function: str, arg: dict[str, str], const: dict[st
     spec = FunctionSpec(
         function=function,
         tensors=arrays(tensors),
-        constants=const,
+        constants=constants(const, options),
         gradient=gradient,
         wrt=options.settings.wrt,
     )

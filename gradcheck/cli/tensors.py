@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gradcheck.arrays.types import Array, is_floating
+from gradcheck.cli.arguments import TensorFile
 from gradcheck.cli.given import named_gradients
 from gradcheck.cli.group import aside, note
 from gradcheck.cli.options import Common
@@ -71,6 +72,16 @@ def _is_standard_input(text: str) -> bool:
 def arrays(readings: Mapping[str, Reading]) -> dict[str, Array]:
     """The arrays by name."""
     return {name: reading.array for name, reading in readings.items()}
+
+
+def constants(given: Mapping[str, Any], options: Common) -> dict[str, Any]:
+    """The constants by name: those in files as they are there, in their own dtype."""
+    texts = {name: value.text for name, value in given.items() if isinstance(value, TensorFile)}
+    labels = {name: f"--const {name}" for name in texts}
+    readings = read(texts, replace(options, dtype="auto"), labels, keep_integers=True)
+    whole = tuple(name for name, reading in readings.items() if not is_floating(reading.array.dtype))
+    say(readings, options, whole)
+    return {**given, **arrays(readings)}
 
 
 def say(readings: Mapping[str, Reading], options: Common, without: tuple[str, ...] = ()) -> None:

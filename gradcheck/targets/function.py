@@ -65,6 +65,10 @@ class Target:
     in_place: Callable[..., AbstractContextManager[Callable[[], Any]]] | None = None
     """Where a tape sees nothing of what happens inside the function: a context for its tensors that gives a
     call of which it does."""
+    held: tuple[str, ...] = ()
+    """Floating inputs that are not differentiated."""
+    said: tuple[str, ...] = ()
+    """What a user should know of how the function is differentiated, a sentence each."""
 
     @property
     def compiles(self) -> bool:
@@ -73,7 +77,8 @@ class Target:
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
-        return tuple(name for name, array in self.inputs.items() if is_floating(array.dtype))
+        floating = (name for name, array in self.inputs.items() if is_floating(array.dtype))
+        return tuple(name for name in floating if name not in self.held)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a backward function returned → the gradient of each variable: by name in a dict, by order in a tuple
 or list, or an array for the only one."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,10 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
-from gradcheck.targets.structure import Template, is_nested, paths
+from gradcheck.targets.structure import Fixed, Template, is_nested, paths
+
+PREFIXES = ("d", "grad_", "d_")
+"""Before the name of a variable in the name of its gradient."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,20 @@ class Gradients:
         """Gradients named as the inputs are, with or without a d before: by argument, by path, or, inside of
         a dict that is an argument, by key."""
         found: dict[str, Any] = {}
-        names: set[str] = set()
+        names: list[str] = []
+        inputs = {*self.parts, *self.shapes}
         for name, part in self.parts.items():
-            value = _entry(result, name)
+            value = _entry(result, name, inputs)
             inside = value is None and isinstance(part, Mapping)
-            names |= {name, *(map(str, part) if inside else ())}
+            names += [key for key in part if _entry(result, key, part) is not None] if inside else [name]
             if not _fits(part, result if inside else value):
                 raise self._untold(f"for {name} a {type(value).__name__}")
             found |= _taken(part, result if inside else value)
-        found |= {path: _entry(result, path) for path in self.shapes if found.get(path) is None}
-        names |= self.shapes.keys()
-        if result and not any(key in names or str(key).removeprefix("d") in names for key in result):
+        if len(names) > len({*names}):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise self._untold(f"one gradient for several variables named {twice}")
+        found |= {path: _entry(result, path, inputs) for path in self.shapes if found.get(path) is None}
+        if result and all(value is None for value in found.values()) and not _names(result, inputs):
             raise self._untold(f"gradients named {', '.join(map(str, result))}")
         return found
 
@@ -73,7 +79,8 @@ class Gradients:
         variables = "the variable is" if count == 1 else f"the {count} variables are"
         return TargetError(
             f"{self.name} returned {returned}, and {variables} {', '.join(self.shapes)}.",
-            "Return a dict by these names, or one gradient for each in this order, as the inputs are nested.",
+            "Return a dict by these names, or one gradient for each in this order, as the inputs are nested; "
+            "or name in wrt (--wrt) the inputs that it is for.",
         )
 
     def _array(self, path: str, value: Any) -> Array:
@@ -88,32 +95,45 @@ class Gradients:
 
 def _fits(part: Template, value: Any) -> bool:
     """Whether gradients have the structure of an argument."""
-    if value is None:
+    if value is None or isinstance(part, Fixed):
         return True
     if isinstance(part, str):
         return not is_nested(value)
     if isinstance(part, Mapping):
-        return isinstance(value, Mapping) and all(_fits(inner, _entry(value, k)) for k, inner in part.items())
+        return isinstance(value, Mapping) and all(
+            _fits(inner, _entry(value, key, part)) for key, inner in part.items()
+        )
     same = isinstance(value, list | tuple) and len(value) == len(part)
     return same and all(_fits(inner, each) for inner, each in zip(part, value, strict=True))
 
 
 def _taken(part: Template, value: Any) -> dict[str, Any]:
     """The gradients of an argument by path, of the structure that it has."""
-    if value is None:
+    if value is None or isinstance(part, Fixed):
         return {}
     if isinstance(part, str):
         return {part: value}
     if isinstance(part, Mapping):
-        pairs = [(inner, _entry(value, key)) for key, inner in part.items()]
+        pairs = [(inner, _entry(value, key, part)) for key, inner in part.items()]
     else:
         pairs = list(zip(part, value, strict=True))
     return {path: found for inner, each in pairs for path, found in _taken(inner, each).items()}
 
 
-def _entry(result: Mapping[Any, Any], key: Any) -> Any:
-    """What is named `key` or d`key`; None where nothing is."""
-    return result.get(key, result.get(f"d{key}"))
+def _entry(result: Mapping[Any, Any], key: Any, inputs: Container[Any]) -> Any:
+    """What is named for the gradient of one of the `inputs`, as dW, or else as it is; None where nothing is.
+
+    Where both are there, as where weights are returned beside their gradients, dW is the gradient of W unless
+    it is an input itself.
+    """
+    named = (f"{prefix}{key}" for prefix in PREFIXES)
+    return result.get(next((name for name in named if name in result and name not in inputs), key))
+
+
+def _names(result: Mapping[Any, Any], inputs: Container[str]) -> bool:
+    """Whether a dict holds something under the name of an input."""
+    plain = (str(key).removeprefix(prefix) for key in result for prefix in ("", *PREFIXES))
+    return any(key in inputs for key in plain)
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:

@@ -1,17 +1,25 @@
 """Nested dicts, lists and tuples of arrays ⇄ arrays by path: {"layers": [{"b": b}]} ⇄ {"layers/0/b": b}.
 
 A template is such a structure with the path of each leaf in its place. Numbers in lists and tuples are no
-leaves but one array, as they are for NumPy.
+leaves but one array, as they are for NumPy. Text and the like inside of a structure stays what it is.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 Template: TypeAlias = Any
-"""A path, or a dict, list or tuple of templates."""
+"""A path, something `Fixed`, or a dict, list or tuple of templates."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A leaf that is no array, such as the name of an activation or a number of steps: passed as it is."""
+
+    value: Any
 
 
 def is_nested(value: Any) -> bool:
@@ -34,6 +42,15 @@ def named(value: Any, path: str = "") -> tuple[Template, dict[str, Any]]:
     return template(value, path), leaves
 
 
+def fixing(nested: Mapping[str, Template], leaves: Mapping[str, Any]) -> tuple[Template, dict[str, Any]]:
+    """The template of inputs and their leaves, without text, None and Python's own integers and booleans
+    inside of structures, which are fixed; a leaf that is an input by itself has to be an array."""
+    inside = {path for part in nested.values() if not isinstance(part, str) for path in paths(part)}
+    fixed = {path for path in inside if isinstance(leaves[path], str | bytes | int | None)}
+    places = {path: Fixed(leaf) if path in fixed else path for path, leaf in leaves.items()}
+    return filled(nested, places), {path: leaf for path, leaf in leaves.items() if path not in fixed}
+
+
 def _like(structure: Any, inner: Callable[[Any, Any], Any]) -> Any:
     """A structure of the same type with inner(key, part) for every part."""
     if isinstance(structure, Mapping):
@@ -48,6 +65,8 @@ def paths(template: Template) -> list[str]:
     """The paths in a template, in its order."""
     if isinstance(template, str):
         return [template]
+    if isinstance(template, Fixed):
+        return []
     parts: Iterable[Any] = template.values() if isinstance(template, Mapping) else template
     return [path for part in parts for path in paths(part)]
 
@@ -56,6 +75,8 @@ def filled(template: Template, values: Mapping[str, Any]) -> Any:
     """The structure with the value of each path; always a new one, so that nobody else's can be changed."""
     if isinstance(template, str):
         return values[template]
+    if isinstance(template, Fixed):
+        return template.value
     return _like(template, lambda _, part: filled(part, values))
 
 

@@ -41,6 +41,11 @@ def forgetful(params, x, y):
     return {"dW1": backward(params, x, y)["dW1"] * np.size(y), "db1": backward(params, x, y)["db1"]}
 
 
+def both(x, y):
+    d = np.tanh(x) - y
+    return 0.5 * (d**2).sum(), d * (1 - np.tanh(x) ** 2)
+
+
 def layers(layers):
     return sum((layer["W"] ** 2).sum() for layer in layers)
 
@@ -88,6 +93,35 @@ def test_lists_are_numbered() -> None:
     assert run("hw.py:layers", "--gradient", "hw.py:slopes", *arguments).exit_code == 0
     result = run("hw.py:layers", "--gradient", "hw.py:slopes", "--arg", "layers/1/W=x.npy")
     assert (result.exit_code, "layers/0 is missing, and a list has no gaps." in result.stderr) == (2, True)
+
+
+def test_constants_in_files() -> None:
+    pair = ["hw.py:forward", "--gradient", "hw.py:backward", "--arg", "params/W1=w1.npy"]
+    pair += ["--arg", "params/b1=b1.npy", "--const", "x=x.npy"]
+    result = run(*pair, "--const", "y=y.npy", "--format", "json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert len(json.loads(result.stdout)["variables"]) == 2
+
+    np.save("labels.npy", np.ones((6, 3), int))
+    assert run(*pair, "--const", "y=labels.npy").stderr == ""
+    missing = run(*pair, "--const", "y=z.npy")
+    assert (missing.exit_code, "--const y z.npy: there is no such file." in missing.stderr) == (2, True)
+    text = run(*pair, "--const", "y=z")
+    assert (text.exit_code, "and a tensor as its file, such as y.npy." in " ".join(text.stderr.split())) == (
+        2,
+        True,
+    )
+
+
+def test_a_function_may_be_its_own_gradient() -> None:
+    pair = ["hw.py:both", "--gradient", "hw.py:both", "--arg", "x=y.npy"]
+    assert run(*pair, "--const", "y=y.npy").exit_code == 0
+
+
+def test_data_without_a_gradient_is_named() -> None:
+    result = run("hw.py:forward", "--gradient", "hw.py:backward", *NESTED[:8])
+    assert result.exit_code == 0
+    assert "Not checked: x, y, for which backward returns no gradient" in " ".join(result.stdout.split())
 
 
 def test_a_process_ends_with_the_verdict() -> None:

@@ -193,6 +193,7 @@ def test_the_arrays_of_an_outcome_are_read_only(name: str) -> None:
 
 ASSIGNED = {
     ("gradcheck.signature", "function.__doc__"): "a decorator documents what it decorates",
+    ("gradcheck.targets.layer_class", "other.trainable"): "a copy that nobody else has yet",
 }
 """Assignments to what is not `self`, and why each edits no value that somebody else holds."""
 

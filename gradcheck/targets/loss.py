@@ -111,6 +111,8 @@ def own_loss(model: Any, y: Any, sample_weight: Any = None) -> tuple[str, Last]:
     truth, weights = _tensors(y, "y"), _tensors(sample_weight, "The sample weights")
 
     def last(layer: Any, arguments: Sequence[Any], output: Any, training: bool) -> Any:
+        if compute is keras.Model.compute_loss and is_one(truth):
+            truth_for_each(truth, outputs_by_name(layer, output), output, ())
         x = arguments[0] if len(arguments) == 1 else arguments
         weighted = _like(weights, output)
         return layer._compute_loss(x, _like(truth, output), output, weighted, training=training)

@@ -70,8 +70,12 @@ def test_a_loss_of_keras_or_of_the_user(loss: Any, weight: Array | None) -> None
     assert "rounded" not in report.precision
 
 
-def test_a_wrong_loss_fails() -> None:
-    report = check(linear(), {"x": X}, loss=half, y=Y)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_wrong_loss_fails(compiled: bool) -> None:
+    model = linear()
+    if compiled:
+        model.compile(loss=half)
+    report = check(model, {"x": X}, loss=None if compiled else half, y=Y)
     assert report.verdict is Verdict.FAIL
     assert all(variable.counts["mismatch"] for variable in report.variables)
 

@@ -31,14 +31,17 @@ PARAMETERS = {
     "lists, become float32. Nothing given "
     "is ever modified.",
     "constants": "Further arguments of the function by name, passed as they are and not differentiated; for "
-    "a Keras layer `training` (a bool) and `mask` (booleans).",
+    "a Keras layer those of its `call`, such as `training` (a bool), `mask` (booleans, or a list of masks "
+    "for several inputs) and `use_causal_mask`.",
     "upstream": "Upstream gradient in the shape of the output; by default ones, which is what "
     "`tape.gradient` takes.",
     "gradient": f"{numpy_pair.GRADIENT} {GIVEN}",
     "loss": "For a Keras layer or model: check this loss of (y, output) instead of the output. A name or an "
-    "object of keras.losses, or a callable; by default the model's `compute_loss`, or the loss that it was "
-    "compiled with. What it gives for each sample is averaged.",
-    "y": "What the output should be, for the loss; in float32 or float64 as the output is.",
+    "object of keras.losses, or a callable; a list or dict of them, whose sum is taken, for several outputs; "
+    "by default the model's `compute_loss`, or the loss that it was compiled with. What it gives for each "
+    "sample is averaged.",
+    "y": "What the output should be, for the loss; in float32 or float64 as the output is. A list or dict of "
+    "arrays for several outputs.",
     "sample_weight": "The weight of each sample in the loss.",
 }
 """What `check` takes besides a function and settings."""
@@ -205,18 +208,12 @@ def _target(
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(function, keras.layers.Layer):
         from gradcheck.targets.keras import target
+        from gradcheck.targets.layer_call import call_of
         from gradcheck.targets.loss import loss_on_top
 
-        if nested.keys() != arrays.keys():
-            raise TargetError("The inputs of a Keras layer are not nested.", "Give arrays by name.")
-        options = dict(constants or {})
-        unknown = [key for key in options if key not in ("training", "mask")]
-        if unknown:
-            raise TargetError(
-                f"A Keras layer takes no constant {unknown[0]!r}.", "It takes `training` and `mask`."
-            )
         name, last = loss_on_top(function, *loss)
-        return target(function, arrays, **options, name=name, last=last)
+        call = call_of(function, arrays, constants, nested=nested)
+        return target(function, arrays, call=call, name=name, last=last)
     if any(part is not None for part in loss):
         raise TargetError(
             "loss, y and sample_weight are for a Keras layer or model.", "Check the loss as a function."

@@ -199,6 +199,7 @@ ASSIGNED = {
     ("gradcheck.cli.process", "sys.stdin"): "what the shell has closed is opened, before anything runs",
     ("gradcheck.cli.process", "sys.stdout"): "the same",
     ("gradcheck.cli.process", "sys.stderr"): "what nobody can read fails nothing",
+    ("gradcheck.targets.layer_class", "other.trainable"): "a copy that nobody else has yet",
 }
 """Assignments to what is not `self`, and why each edits no value that somebody else holds."""
 

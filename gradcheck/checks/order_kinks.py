@@ -62,8 +62,8 @@ def _settled(outcome: Outcome, before: Problem) -> Outcome:
         lost = np.flatnonzero(_lost(outcome.problem, number, variable, before))
         if lost.size:
             said = (
-                f"{lost.size:,} elements differ by no more than the function's own rounding explains, and "
-                "cannot be judged."
+                f"{lost.size:,} of {variable.judgement.verdicts.size:,} elements differ by no more than the "
+                "function's own rounding explains, and cannot be judged."
             )
             notes.append(Note(Kind.WARNING, said, variable.name))
         opinion = Opinion(Source.ORDER_ROUNDING, lost, ElementVerdict.INCONCLUSIVE)

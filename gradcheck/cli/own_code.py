@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from gradcheck.cli.options import (
 from gradcheck.cli.tensors import arrays, build, constants, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
+from gradcheck.targets.structure import filled
 
 FUNCTION = (
     "gradcheck function ops.py:my_gelu --arg x=normal:8x4",
@@ -159,12 +161,22 @@ def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path |
 @main.command(examples=MODEL)
 @click.argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
-@tensor("y", "What the output should be: check the gradient of a loss.", required=False)
+@option(
+    "--y",
+    metavar=TENSOR,
+    multiple=True,
+    section=Section.TENSORS,
+    shell_complete=files,
+    help="What the output should be: check the gradient of a loss. Repeat it for several outputs, in order "
+    "or by name as NAME=TENSOR.",
+)
 @_about(
     "--loss",
     metavar="NAME",
+    multiple=True,
     shell_complete=losses,
-    help="A loss of Keras, such as mse, or FILE.py:NAME of (y, output).  [default: the model's own]",
+    help="A loss of Keras, such as mse, or FILE.py:NAME of (y, output); repeat it as --y.  [default: the "
+    "model's own, or what it was compiled with]",
 )
 @tensor("sample-weight", "Weight of each sample in the loss.", required=False)
 @_TRAINING
@@ -178,7 +190,12 @@ def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path |
 )
 @common
 def model(
-    options: Common, x: tuple[str, ...], y: str | None, sample_weight: str | None, **described: Any
+    options: Common,
+    x: tuple[str, ...],
+    y: tuple[str, ...],
+    loss: tuple[str, ...],
+    sample_weight: str | None,
+    **described: Any,
 ) -> Check:
     """Check a saved Keras model.
 
@@ -187,14 +204,23 @@ def model(
     """
     from gradcheck.targets.spec import ModelSpec
 
-    if y is None and (described["loss"] is not None or sample_weight is not None):
+    if not y and (loss or sample_weight is not None):
         raise click.UsageError("--loss and --sample-weight need --y, what the output should be.")
     texts, labels = _inputs(x)
-    labels["sample_weight"] = "--sample-weight"
-    tensors = read({**texts, "y": y, "sample_weight": sample_weight}, options, labels, keep_integers=True)
+    (truth, of_y), (losses, of_losses) = _by_output("--y", y), _by_output("--loss", loss)
+    # By their labels, which are the name of no input.
+    others = {**of_y, "--sample-weight": sample_weight}
+    labels |= {label: label for label in others}
+    tensors = read({**texts, **others}, options, labels, keep_integers=True)
     data = arrays(tensors)
-    truth, weight = data.pop("y", None), data.pop("sample_weight", None)
-    spec = ModelSpec(tensors=data, y=truth, sample_weight=weight, **described)
+    spec = ModelSpec(
+        tensors={name: data[name] for name in texts},
+        y=filled(truth, data) if y else None,
+        loss=filled(losses, of_losses) if loss else None,
+        sample_weight=data.get("--sample-weight"),
+        named=_by_name("--x", x) is not None,
+        **described,
+    )
     built = build(spec, tensors, options)
     for name in built.indices:
         note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)
@@ -219,16 +245,38 @@ def list_layers(traceback: bool) -> ExitCode:
 
 def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
     """Texts and labels of the inputs by name: as they are named, or x, or x1, x2, …"""
-    matches = (match for match in map(_NAMED.fullmatch, x) if match and not Path(match[0]).exists())
-    named = [(match[1], match[2]) for match in matches]
-    if len(named) == len(x):
-        if len(dict(named)) < len(x):
-            raise click.UsageError(f"--x names one input twice: {', '.join(name for name, _ in named)}.")
-        return dict(named), {name: f"--x {name}" for name, _ in named}
+    named = _by_name("--x", x)
+    if named is not None:
+        return named, {name: f"--x {name}" for name in named}
     if len(x) == 1:
         return {"x": x[0]}, {}
     names = [f"x{number}" for number in range(1, len(x) + 1)]
     return dict(zip(names, x, strict=True)), {name: f"--x ({name})" for name in names}
+
+
+def _by_name(option: str, texts: tuple[str, ...]) -> dict[str, str] | None:
+    """Texts of the form NAME=… by name; None unless all are of that form."""
+    matches = (match for match in map(_NAMED.fullmatch, texts) if match and not Path(match[0]).exists())
+    named = [(match[1], match[2]) for match in matches]
+    if len(named) < len(texts):
+        return None
+    for name, count in Counter(name for name, _ in named).items():
+        if count > 1:
+            raise click.UsageError(f"{option} names {name!r} {count} times.")
+    return dict(named)
+
+
+def _by_output(option: str, texts: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+    """What an option gives for the outputs of a model, with a label in place of each text: one for all, a
+    dict of those that are named, or a list; and the texts by label."""
+    named = _by_name(option, texts)
+    if named is not None:
+        labels = {name: f"{option} {name}" for name in named}
+        return labels, {labels[name]: text for name, text in named.items()}
+    if len(texts) == 1:
+        return option, {option: texts[0]}
+    numbered = [f"{option} ({number})" for number in range(1, len(texts) + 1)]
+    return numbered, dict(zip(numbered, texts, strict=True))
 
 
 def _weights(path: Path, options: Common) -> dict[str, Array]:

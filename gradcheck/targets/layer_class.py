@@ -1,6 +1,7 @@
 """A Keras layer from its class and a config, once more from its own at float64, and the classes there are."""
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -12,11 +13,15 @@ import keras
 from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.activations import functions
 from gradcheck.targets.keras_names import NOTHING_TO_CHECK
+from gradcheck.targets.loss import at_this_precision
 from gradcheck.targets.source import is_source, load
 from gradcheck.targets.stateless import precision
 from gradcheck.targets.user_frames import message, where
 
 _FLOATING = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
+_BY_KERAS = ("name", "trainable", "dtype")
+"""What Keras itself puts into the config of every layer."""
+_BASES = (keras.layers.Layer, keras.Model)
 
 
 def at_float64(layer: Any) -> Any:
@@ -28,15 +33,18 @@ def at_float64(layer: Any) -> Any:
     with warnings.catch_warnings():
         # Keras warns of functions that it cannot keep; they are put in place below.
         warnings.simplefilter("ignore")
-        config = keras.saving.serialize_keras_object(layer)
+        config = _config(layer)
     config.pop("compile_config", None)
     parts = {part.name: part for part in layer._flatten_layers()}
     known = _classes(layer)
-    config = widened(_with_functions(config, parts, known))
+    config = _taken(widened(_with_functions(config, parts, known)), known)
     copy = keras.saving.deserialize_keras_object(config, custom_objects=known, safe_mode=False)
+    _freeze_as(layer, copy)
     if getattr(layer, "compiled", False) and getattr(layer, "loss", None):
         own = layer._compile_loss
-        copy.compile(loss=own._user_loss, loss_weights=own._user_loss_weights)
+        loss = keras.tree.map_structure(at_this_precision, own._user_loss)
+        # A model's own `compile` may take other arguments.
+        keras.Model.compile(copy, loss=loss, loss_weights=own._user_loss_weights)
     return copy
 
 
@@ -71,6 +79,51 @@ def widened(config: Any) -> Any:
         return found | {"dtype": "float64"} if _policy(found.get("dtype")) in _FLOATING else found
 
     return changed(config, change)
+
+
+def _config(layer: Any) -> Any:
+    try:
+        return keras.saving.serialize_keras_object(layer)
+    except NotImplementedError as error:
+        # Keras guesses at the cause, in a text of 30 lines.
+        named = re.match(r"\s*Object (\w+) was created", str(error))
+        if named is None:
+            raise
+        raise NotImplementedError(
+            f"{named[1]} has no get_config, and its __init__ takes arguments that Keras does not know."
+        ) from error
+
+
+def _freeze_as(layer: Any, copy: Any) -> None:
+    """Give the parts of a copy the `trainable` that the parts of the layer have."""
+    own, others = layer._flatten_layers(), copy._flatten_layers()
+    if [type(part) for part in own] == [type(part) for part in others]:
+        for part, other in zip(own, others, strict=True):
+            other.trainable = part.trainable
+
+
+def _taken(config: Any, known: Mapping[str, Any]) -> Any:
+    """A config without what Keras adds to it, where the `__init__` of a user's own class does not take that.
+
+    A class without **kwargs is made under `precision` all the same, which the dtype follows."""
+
+    def change(found: dict[str, Any]) -> dict[str, Any]:
+        cls, inner = known.get(str(found.get("registered_name"))), found.get("config")
+        if not isinstance(cls, type) or not isinstance(inner, dict):
+            return found
+        refused = _refused(cls)
+        return found | {"config": {key: value for key, value in inner.items() if key not in refused}}
+
+    return changed(config, change)
+
+
+def _refused(cls: Any) -> list[str]:
+    """What of Keras' own in a config the `__init__` of a class does not take; nothing where it has a
+    `from_config` of its own."""
+    parameters = inspect.signature(cls.__init__).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    usual = any(cls.from_config.__func__ is base.from_config.__func__ for base in _BASES)
+    return [key for key in _BY_KERAS if key not in parameters] if usual and not takes_any else []
 
 
 def changed(config: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:

@@ -1,5 +1,6 @@
 """A saved Keras model."""
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import keras
 
 from gradcheck.errors import TargetError
-from gradcheck.targets.user_frames import message
+from gradcheck.targets.user_frames import SHOWN, message
+
+_MISSING = re.compile(r"Could not locate (\w+ '.+?')")
 
 
 def load_model(path: Path, unsafe: bool = False) -> Any:
@@ -32,6 +35,33 @@ def load_model(path: Path, unsafe: bool = False) -> Any:
         raise _refusal(path, error, unsafe) from error
 
 
+def compile_as_saved(model: Any, path: Path, unsafe: bool = False) -> None:
+    """Compile a model that `load_model` gave with the loss in its file, if there is one.
+
+    Neither the optimizer nor the metrics are made, which may need code that is not there.
+
+    Raises `TargetError` if the loss needs code that is not loaded, or safe mode refuses it.
+    """
+    with zipfile.ZipFile(path) as archive:
+        saved = json.loads(archive.read("config.json")).get("compile_config") or {}
+    chosen = {key: saved.get(key) for key in ("loss", "loss_weights")}
+    if chosen["loss"] is None:
+        return
+    try:
+        found = keras.saving.deserialize_keras_object(chosen, safe_mode=not unsafe)
+        keras.Model.compile(model, **found)
+    except Exception as error:  # whatever code of the user's own that is missing or has changed raises
+        text = message(error)
+        if "safe_mode" in text or "`lambda`" in text:
+            text = "it is a lambda, code in the file, which safe mode does not run and --unsafe does."
+        elif missing := _MISSING.search(text):
+            text = f"the {missing[1]} is not loaded."
+        raise TargetError(
+            f"The loss that {str(path)!r} was compiled with cannot be loaded: {text[:SHOWN]}",
+            "Name the loss with --loss FILE.py:NAME, or the file that registers it with --code FILE.py.",
+        ) from error
+
+
 def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
     text = message(error)
     if "safe_mode" in text and not unsafe:
@@ -40,7 +70,7 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
             "mode forbids that.",
             "If you trust where the file comes from, pass --unsafe.",
         )
-    if missing := re.search(r"Could not locate (\w+ '.+?')", text):
+    if missing := _MISSING.search(text):
         return TargetError(
             f"{str(path)!r} needs code that is not loaded, the {missing[1]}.",
             "Name the file that defines it with --code FILE.py; it must be registered there with "

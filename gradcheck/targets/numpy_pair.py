@@ -1,5 +1,6 @@
 """A forward and a backward function in NumPy as one target, in float64."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, wraps
@@ -26,10 +27,16 @@ GRADIENT = (
     "the only parameter that is left), in the structure of the output, or one for each output in their "
     "order. Without one, `gradient` is that of a loss, which may come first in a tuple. It returns a dict of "
     "gradients by name (`W1`, `dW1` or `grad_W1`), a tuple or list in the order of the variables, or an "
-    "array for the only one; inputs that it returns none for are not checked unless `wrt` names them. A "
+    "array for the only one; data (`X`, `y`, `labels`) that it returns none for is not checked unless `wrt` "
+    "names it. A "
     "function that is its own `gradient` returns (loss, gradients)."
 )
 """The parameter `gradient` of `gradcheck.check`."""
+_SPLIT = r"([_ ]?(train|test|batch|true|data))?\d*"
+LABELS = re.compile(rf"(X|Y|y|data|labels?|targets?|images?|batch){_SPLIT}")
+"""Names of data in a layer too, whose backward pass returns a gradient for its input `x`."""
+DATA = re.compile(rf"(x|t|inputs?|features?){_SPLIT}|{LABELS.pattern}")
+"""Those that are data in a loss."""
 UNDEFINED = (ArithmeticError, ValueError)
 """What NumPy and `math` raise outside of a domain: LinAlgError, FloatingPointError, OverflowError."""
 
@@ -132,9 +139,8 @@ def _returns(named: Named, result: Any) -> Returns:
 
 
 def _without(pair: Pair, arrays: Sequence[Array], output: Output) -> tuple[str, ...]:
-    """The variables of those arguments for which the backward pass returns no gradient at all, as for data
-    and labels; none where it returns nothing, and none of an argument that has one for another of its
-    leaves, where one was forgotten."""
+    """The variables of the arguments that are data by their name, for which the backward pass returns no
+    gradient; none where it returns nothing at all. For any other name it was forgotten."""
     ones = {path: np.ones_like(leaf) if output.floats(path) else None for path, leaf in output.leaves.items()}
     try:
         found = pair.slopes(list(map(copied, arrays)), output, ones)
@@ -142,7 +148,12 @@ def _without(pair: Pair, arrays: Sequence[Array], output: Output) -> tuple[str, 
         raise
     except Exception:  # whatever a user's backward pass raises: the check says so when it records the tape
         return ()
-    whole = [part for part in pair.gradients.parts.values() if found.keys().isdisjoint(paths(part))]
+    data = LABELS if pair.backward.takes_upstream else DATA
+    whole = [
+        part
+        for name, part in pair.gradients.parts.items()
+        if data.fullmatch(name) and found.keys().isdisjoint(paths(part))
+    ]
     held = tuple(path for path in pair.gradients.shapes if path in paths(whole))
     return held if found else ()
 

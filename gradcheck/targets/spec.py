@@ -110,7 +110,7 @@ class LayerSpec(TargetSpec):
         load_tensorflow()
         from keras.utils import set_random_seed
 
-        from gradcheck.targets import keras, layer_class, weight_names
+        from gradcheck.targets import keras, layer_call, layer_class, weight_names
 
         # A layer that a file of the user makes has the same weights in every process.
         set_random_seed(self.seed % 2**32)
@@ -119,10 +119,12 @@ class LayerSpec(TargetSpec):
         fresh: list[str] = []
         with within():
             layer, again = layer_class.made(found, self.config, self.seed)
-            keras.build(layer, self.tensors, training=self.training, mask=self.mask)
+            constants = {"training": self.training, "mask": self.mask}
+            call = layer_call.call_of(layer, self.tensors, constants)
+            keras.build(layer, self.tensors, call)
             if self.weights is not None:
-                fresh = weight_names.assign(layer, keras.title(layer), self.weights)
-            target = keras.target(layer, self.tensors, training=self.training, mask=self.mask, rebuild=again)
+                fresh = weight_names.assign(layer, layer_call.title(layer), self.weights)
+            target = keras.target(layer, self.tensors, call=call, rebuild=again)
         whole = partial(_nested, within, target.within)
         return Built(replace(target, within=whole), tuple(fresh), _indices(self.tensors, target))
 
@@ -133,10 +135,13 @@ class ModelSpec(TargetSpec):
 
     path: Path
     """A .keras file."""
-    loss: str | None = None
-    """A loss of `y` and the output: a name in keras.losses, or FILE.py:NAME; None for the model's own."""
-    y: Array | None = None
-    """None checks the output itself."""
+    loss: Any = None
+    """A loss of `y` and the output: a name in keras.losses, or FILE.py:NAME, or a dict or list of them; None
+    for the model's own, or what the file was compiled with."""
+    y: Any = None
+    """An array, or a dict or list of arrays; None checks the output itself."""
+    named: bool = False
+    """Whether the names of the tensors must be those of the inputs of a functional model."""
     sample_weight: Array | None = None
     training: bool = False
     unsafe: bool = False
@@ -148,14 +153,18 @@ class ModelSpec(TargetSpec):
         """Imports the files of `code`, which runs them."""
         load_tensorflow()
         from gradcheck.targets import keras
+        from gradcheck.targets.layer_call import call_of
         from gradcheck.targets.loss import loss_on_top
-        from gradcheck.targets.model import load_model
+        from gradcheck.targets.model import compile_as_saved, load_model
 
         for file in self.code:
             source.import_file(file)
         model = load_model(self.path, self.unsafe)
+        if self.y is not None and self.loss is None:
+            compile_as_saved(model, self.path, self.unsafe)
         name, last = loss_on_top(model, self.loss, self.y, self.sample_weight)
-        target = keras.target(model, self.tensors, training=self.training, last=last, name=name)
+        call = call_of(model, self.tensors, {"training": self.training}, named=self.named)
+        target = keras.target(model, self.tensors, call=call, last=last, name=name)
         return Built(target, indices=_indices(self.tensors, target))
 
 

@@ -20,6 +20,10 @@ _LAST = 3
 
 # Keras puts the arguments of the call around the message of a layer's exception, in bold.
 _KERAS = re.compile(r"Exception encountered when calling .*?\n\n\x1b\[1m(.*?)\x1b\[0m\n", re.DOTALL)
+# Keras puts the whole config before the message of what a layer's __init__ raised.
+_FROM_CONFIG = re.compile(
+    r".*(?:Exception encountered|Error encountered during deserialization): (?=\S)", re.DOTALL
+)
 # TensorFlow repeats the user's lines in the message of an exception in a tf.function.
 _IN_USER_CODE = re.compile(r"\s*in user code:\n(.*)\n    (\w+: .*)\Z", re.DOTALL)
 _PLACE = re.compile(r'File "(.+?)", line (\d+), in (\S+).*\n\s+(.*)')
@@ -32,6 +36,8 @@ def message(error: BaseException) -> str:
     text = str(error)
     if wrapped := _KERAS.match(text):
         text = wrapped[1]
+    if "could not be deserialized" in text or "when deserializing" in text:
+        text = _FROM_CONFIG.sub("", text)
     if traced := _IN_USER_CODE.match(text):
         text = traced[2].partition(": ")[2]
     line = " ".join(_NODE.sub("", text).split()) or "(no message)"

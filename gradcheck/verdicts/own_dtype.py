@@ -51,9 +51,9 @@ def opinions(problem: Problem, number: int, size: Array, natural: Array) -> tupl
     if not loss.conditioned.size:
         return found, []
     said = (
-        f"{loss.conditioned.size:,} elements of the {loss.dtype} gradient are off by up to {loss.worst:.2g} "
-        f"of their size, because rounding to {loss.dtype} alone changes them as much: the function is "
-        "ill-conditioned there, the gradient is not wrong."
+        f"{loss.conditioned.size:,} of {size.size:,} elements of the {loss.dtype} gradient are off by up to "
+        f"{loss.worst:.2g} of their size, because rounding to {loss.dtype} alone changes them as much: the "
+        "function is ill-conditioned there, the gradient is not wrong."
     )
     return found, [Note(Kind.WARNING, said, problem.names[number])]
 

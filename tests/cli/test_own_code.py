@@ -327,6 +327,40 @@ def test_a_model_with_a_loss_of_the_user() -> None:
     assert "gradcheck off(small)" in result.stdout
 
 
+def test_a_model_of_two_outputs() -> None:
+    """A loss for each output: as it was compiled, by name, in order, or one for both."""
+    x = keras.Input((3,))
+    parts = [keras.layers.Dense(2, name=name)(x) for name in ("one", "two")]
+    model = keras.Model(x, parts, name="twin")
+    model.compile("sgd", {"one": "mse", "two": keras.losses.Huber()})
+    model.save("twin.keras")
+    command = ("model", "twin.keras", "--x", "x.npy")
+    named = ("--y", "two=normal:4x2", "--y", "one=normal:4x2")
+
+    for truth, title in [
+        (named, "compute_loss(twin)"),
+        ((*named, "--loss", "one=mae", "--loss", "two=mse"), "mae+mse(twin)"),
+        (("--y", "normal:4x2", "--y", "normal:4x2", "--loss", "mse"), "mse(twin)"),
+    ]:
+        assert f"gradcheck {title}" in run(*command, *truth).stdout
+    for truth, words in [
+        (("--y", "normal:4x2"), "There are 2 outputs, one, two, and y is one array"),
+        ((*named, "--loss", "three=mse"), "loss names 'three', which is no output"),
+        ((*named, *named), "--y names 'two' 2 times"),
+    ]:
+        assert words in run(*command, *truth, code=2).stderr
+
+
+def test_names_that_are_none_of_the_inputs() -> None:
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    keras.Model([left, right], left - 2 * right, name="apart").save("apart.keras")
+
+    result = run("model", "apart.keras", "--x", "a=x.npy", "--x", "b=x.npy", code=2)
+    assert (
+        "The model apart has no input named 'a'. Its inputs are, in order: left (None, 3), " in result.stderr
+    )
+
+
 def test_inputs_by_name() -> None:
     """A difference is left less right, whatever order they are given in."""
     left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
@@ -365,8 +399,11 @@ def test_a_broken_model_shows_the_elements_that_fail_first() -> None:
         (["small.keras", "--unsafe", "--x", "normal:4x2"], "small raised ValueError when it was called"),
         (["small.keras", "--unsafe", "--x", "x.npy", "--loss", "mse"], "need --y"),
         (["small.keras", "--unsafe", "--x", "x.npy", "--sample-weight", "x.npy"], "need --y"),
-        (["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy"], "small has no compute_loss of its own"),
-        (["small.keras", "--unsafe", "--x", "x=x.npy", "--x", "x=x.npy"], "names one input twice: x, x"),
+        (
+            ["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy"],
+            "small was not compiled with a loss and has",
+        ),
+        (["small.keras", "--unsafe", "--x", "x=x.npy", "--x", "x=x.npy"], "--x names 'x' 2 times"),
         (
             ["small.keras", "--unsafe", "--x", "x.npy", "--y", "x.npy", "--loss", "no"],
             "has no loss named 'no'",

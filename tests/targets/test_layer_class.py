@@ -11,7 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import gradcheck
 from gradcheck.errors import TargetError
 from gradcheck.targets.layer_class import at_float64, default_dtype, find, layer_classes, made, make, widened
 
@@ -172,3 +174,100 @@ def test_only_floating_dtypes_are_widened() -> None:
     config = {"dtype": "int32", "a": [{"dtype": {"config": {"name": "float16"}}}, {"dtype": "bfloat16"}, 3]}
 
     assert widened(config) == {"dtype": "int32", "a": [{"dtype": "float64"}, {"dtype": "float64"}, 3]}
+
+
+class Times(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """A matrix with a gradient that may be off by a factor; without **kwargs, as people write it"""
+
+    def __init__(self, units: int, factor: float = 1.0) -> None:
+        super().__init__()
+        self.units, self.factor = units, factor
+
+    def build(self, shape: Any) -> None:
+        self.w = self.add_weight(shape=(shape[-1], self.units), name="w")
+
+    def call(self, x: Any) -> Any:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def times(x: Any, w: Any) -> Any:
+            return x @ w, lambda r: (r @ tf.transpose(w), self.factor * tf.transpose(x) @ r)
+
+        return times(x, tf.convert_to_tensor(self.w))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "factor": self.factor}
+
+
+class Tutorial(keras.Model):  # type: ignore[misc]  # Keras has no types
+    """As in most tutorials: neither **kwargs nor get_config"""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.parts = [Times(3), Times(2, factor)]
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        for part in self.parts:
+            x = tf.tanh(part(x))
+        return x
+
+
+class Wrong(Tutorial):
+    def __init__(self) -> None:
+        super().__init__(1.01)
+
+
+def in_a_model() -> Any:
+    return keras.Sequential([keras.Input((3,)), Times(2), keras.layers.Dense(1)])
+
+
+def frozen() -> Any:
+    model = Tutorial()
+    model(X)
+    model.parts[0].trainable = False
+    return model
+
+
+X = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.mark.parametrize("make", [lambda: Times(2), in_a_model, Tutorial, frozen])
+def test_classes_without_kwargs_run_in_float64(make: Any) -> None:
+    report = gradcheck.check(make(), {"x": X})
+    assert report.passed, str(report)
+    assert report.precision.startswith("tape and differences in float64, tape also in float32")
+
+
+@pytest.mark.parametrize("make", [lambda: Times(2, 1.01), Wrong])
+def test_wrong_gradients_in_classes_without_kwargs(make: Any) -> None:
+    report = gradcheck.check(make(), {"x": X})
+    assert report.verdict is gradcheck.Verdict.FAIL
+    assert report.variables[-1].counts["mismatch"] == report.variables[-1].tape.size
+
+
+def test_a_class_that_cannot_be_made_again_says_why() -> None:
+    """Keras does not know what a model was made with, and takes the defaults."""
+
+    class Sized(keras.Model):  # type: ignore[misc]  # Keras has no types
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.last = keras.layers.Dense(units)
+
+        def call(self, x: Any) -> Any:
+            return self.last(x)
+
+    class Fussy(Times):
+        def __init__(self, units: int) -> None:
+            if keras.config.floatx() == "float64":
+                raise TypeError("never twice")
+            super().__init__(units)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**keras.layers.Layer.get_config(self), "units": self.units}
+
+    said: list[tuple[Any, str]] = [
+        (Sized(2), "Sized has no get_config"),
+        (Fussy(2), "TypeError: never twice."),
+    ]
+    for layer, words in said:
+        (note,) = (n for n in gradcheck.check(layer, {"x": X}).warnings if "float64" in n)
+        assert words in note
+        assert len(note) < 300

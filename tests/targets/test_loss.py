@@ -70,8 +70,12 @@ def test_a_loss_of_keras_or_of_the_user(loss: Any, weight: Array | None) -> None
     assert "rounded" not in report.precision
 
 
-def test_a_wrong_loss_fails() -> None:
-    report = check(linear(), {"x": X}, loss=half, y=Y)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_wrong_loss_fails(compiled: bool) -> None:
+    model = linear()
+    if compiled:
+        model.compile(loss=half)
+    report = check(model, {"x": X}, loss=None if compiled else half, y=Y)
     assert report.verdict is Verdict.FAIL
     assert all(variable.counts["mismatch"] for variable in report.variables)
 
@@ -118,6 +122,11 @@ def test_the_loss_that_a_model_computes_itself() -> None:
         ({"sample_weight": WEIGHT}, "A loss needs y"),
         ({"loss": 3, "y": Y}, "cannot be called"),
         ({"loss": "mze", "y": Y}, "has no loss named 'mze'"),
+        ({"loss": "mse", "y": ["a", "b"]}, "y is no array of numbers"),
+        ({"loss": "mse", "y": [[1.0], [2.0, 3.0]]}, "y is no array: .* Give rows of one length"),
+        ({"loss": "mse", "y": Y, "sample_weight": ["a"]}, "The sample weights is no array of numbers"),
+        ({"loss": "mse", "y": [Y, Y]}, "y has length 2, and there is 1 output"),
+        ({"loss": "categorical_crossentropy", "y": Y[:, :1]}, "must have the same shape"),
     ],
 )
 def test_what_does_not_go_together(given: dict[str, Any], words: str) -> None:
@@ -216,10 +225,11 @@ class Scaled(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
         return self.by * squares(y, output)
 
 
-def keras_gradients(model: Any, y: Any) -> list[Array]:
+def keras_gradients(model: Any, y: Any, weight: Any = None) -> list[Array]:
     with tf.GradientTape() as tape:
-        loss = model.compute_loss(X, y, model(X), None)
-    found = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+        loss = model.compute_loss(X, y, model(X), weight)
+    weights = [variable.value for variable in model.trainable_variables]
+    found = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return [np.asarray(gradient) for gradient in found]
 
 
@@ -237,14 +247,21 @@ def penalised() -> Any:
     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), Penalty()])
 
 
+def logits() -> Any:
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+
+
+LABELS = [0, 1, 2, 0, 1, 2]
+SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 COMPILED: list[tuple[Any, dict[str, Any], Any]] = [
     (regularised, {"loss": "mse"}, Y),
     (linear, {"loss": "mse", "loss_weights": [3.0]}, Y),
     (linear, {"loss": Scaled(3.0)}, Y),
     (penalised, {"loss": "mse"}, Y),
-    (two_outputs, {"loss": ["mse", "mae"]}, [Y, Y]),
+    (two_outputs, {"loss": ["mse", keras.losses.Huber()]}, [Y, Y]),
+    (logits, {"loss": SPARSE}, np.array(LABELS)),
 ]
-IDS = ["regularised", "weighted", "own class", "added in a layer", "two outputs"]
+IDS = ["regularised", "weighted", "own class", "added in a layer", "two outputs", "object"]
 
 
 @pytest.mark.parametrize(("make", "how", "y"), COMPILED, ids=IDS)
@@ -253,6 +270,7 @@ def test_a_compiled_model_has_the_loss_that_keras_trains(make: Any, how: dict[st
     model.compile(**how)
     report = check(model, {"x": X}, y=y, wrt=None)
     assert report.verdict is Verdict.PASS, told(report)
+    assert "float64" in report.precision and "rounded" not in report.precision
     for variable, expected in zip(report.variables[1:], keras_gradients(model, y), strict=True):
         np.testing.assert_allclose(variable.tape, expected, rtol=1e-4, atol=1e-5)
 
@@ -278,3 +296,107 @@ def test_weights_of_a_column() -> None:
 def test_weights_need_a_number_for_each_sample() -> None:
     with pytest.raises(TargetError, match="one weight for each sample"):
         check(linear(), {"x": X}, loss=lambda y, f: tf.reduce_sum(y - f), y=Y, sample_weight=WEIGHT)
+
+
+def two_named() -> Any:
+    x = keras.Input((3,))
+    parts = {name: keras.layers.Dense(3, name=name)(x) for name in ("b", "a")}
+    return keras.Model(x, parts)
+
+
+def two_listed() -> Any:
+    x = keras.Input((3,))
+    return keras.Model(x, [keras.layers.Dense(3, name=name)(x) for name in ("b", "a")])
+
+
+Y3 = normal(6, 3, seed=2).astype(np.float32)
+BY_OUTPUT: list[tuple[Any, Any, Any, Any]] = [
+    (two_listed, ["mse", SPARSE], [Y3, np.array(LABELS)], None),
+    (two_listed, "mse", [Y3, 2 * Y3], WEIGHT),
+    (two_listed, {"a": SPARSE, "b": "mae"}, {"b": Y3, "a": np.array(LABELS)}, None),
+    (
+        two_named,
+        {"a": SPARSE, "b": "mse"},
+        {"a": np.array(LABELS), "b": Y3},
+        {"a": WEIGHT, "b": WEIGHT[::-1]},
+    ),
+    (two_named, {"b": squares, "a": None}, {"b": Y3}, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "loss", "y", "weight"), BY_OUTPUT, ids=["list", "one", "named", "dict", "of one output"]
+)
+def test_losses_by_output_are_those_that_keras_compiles(make: Any, loss: Any, y: Any, weight: Any) -> None:
+    model = make()
+    report = check(model, {"x": X}, loss=loss, y=y, sample_weight=weight)
+
+    model.compile(loss=loss)
+    assert report.verdict is Verdict.PASS, told(report)
+    assert "float64" in report.precision and "rounded" not in report.precision
+    expected = keras_gradients(model, y, weight)
+    for variable, gradient in zip(report.variables[1:], expected, strict=True):
+        np.testing.assert_allclose(variable.tape, gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_one_wrong_loss_among_two_fails() -> None:
+    report = check(two_listed(), {"x": X}, loss={"a": half, "b": "mse"}, y=[Y3, Y3])
+    failing = {variable.name for variable in report.variables if variable.counts["mismatch"]}
+    assert failing == {"x", "a/kernel", "a/bias"}
+
+
+def first(y: Any, output: Any) -> Any:
+    return squares(y[0], output[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "words"),
+    [
+        (two_listed, {"loss": "mse", "y": Y3}, "2 outputs, b, a, and y is one array. Give a list"),
+        (two_named, {"loss": "mse", "y": Y3}, "and y is one array. Give a dict of"),
+        (two_named, {"loss": "mse", "y": [Y3, Y3]}, "y is a list, and the output is a dict"),
+        (two_listed, {"loss": "mse", "y": [Y3] * 3}, "y has length 3, and there are 2 outputs: b, a"),
+        (two_named, {"loss": {"c": "mse"}, "y": {"a": Y3}}, "loss names 'c', which is no output"),
+        (two_named, {"loss": "mse", "y": {"a": Y3}}, "y has nothing for the output 'b'"),
+        (two_listed, {"loss": first, "y": [Y3, Y3], "sample_weight": [WEIGHT] * 2}, "several arrays"),
+    ],
+)
+def test_what_does_not_fit_the_outputs(make: Any, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(TargetError, match=words) as caught:
+        check(make(), {"x": X}, **given)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_loss_over_one_class_is_refused() -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    with pytest.raises(TargetError, match="num_classes > 1"):
+        check(model, {"x": X}, loss="categorical_crossentropy", y=Y[:, :1])
+
+
+def test_lists_of_numbers_are_arrays() -> None:
+    """The gradient of the cross-entropy by the logits is (softmax − one-hot) / 6, by definition."""
+    model, weight = logits(), [1, 2, 0, 1, 0, 3]
+    report = check(model, {"x": X}, loss=SPARSE, y=LABELS, sample_weight=weight)
+
+    off = tf.nn.softmax(model(X)).numpy() - np.eye(3)[LABELS]
+    expected = (np.array(weight)[:, None] * off).sum(axis=0) / 6
+    (found,) = (v for v in report.variables if v.name.endswith("bias"))
+    assert report.verdict is Verdict.PASS, told(report)
+    np.testing.assert_allclose(found.difference, expected, rtol=1e-5)
+
+
+class OnlyTrains(keras.Model):  # type: ignore[misc]  # Keras has no types
+    """Its loss is in its train_step"""
+
+    def call(self, x: Any) -> Any:
+        return 2 * x
+
+    def train_step(self, data: Any) -> Any:
+        return {}
+
+
+def test_a_loss_in_a_train_step_cannot_be_had() -> None:
+    model = OnlyTrains(name="vae")
+    model.compile("sgd")
+    with pytest.raises(TargetError, match=r"vae was not compiled with a loss .* only a train_step"):
+        check(model, {"x": X}, y=Y)

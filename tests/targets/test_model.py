@@ -20,6 +20,7 @@ from gradcheck.settings import Settings
 from gradcheck.targets.keras import target
 from gradcheck.targets.loss import loss_on
 from gradcheck.targets.model import load_model
+from gradcheck.targets.spec import ModelSpec
 from tests.parameters import every, named
 
 X = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
@@ -106,6 +107,54 @@ def test_a_lambda_is_refused_unless_trusted(tmp_path: Path) -> None:
     assert report.passed
     np.testing.assert_allclose(report.variables[0].tape, 2 * X, rtol=1e-6)
     assert "float64" in report.precision
+
+
+class Own(keras.optimizers.SGD):  # type: ignore[misc]  # Keras has no types
+    """Not registered"""
+
+
+def cubes(y: Any, f: Any) -> Any:
+    return tf.reduce_mean(tf.abs(y - f) ** 3, axis=-1)
+
+
+def compiled(path: Path, loss: Any) -> Path:
+    """A saved model with a loss and an optimizer that Keras does not find when it loads it"""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="last")], name="small")
+    model.compile(Own(), loss)
+    model.save(path)
+    return path
+
+
+def test_the_loss_that_a_saved_model_was_compiled_with(tmp_path: Path) -> None:
+    path = compiled(tmp_path / "small.keras", keras.losses.MeanSquaredError())
+
+    built = ModelSpec(path=path, tensors={"x": X}, y=Y).build()
+    report = check_target(built.target, Settings())
+
+    assert report.passed, str(report)
+    assert report.target == "compute_loss(small)"
+    off = load_model(path)(X).numpy() - Y
+    np.testing.assert_allclose(report.variables[-1].tape, off.mean(axis=0), rtol=1e-5)
+    assert "float64" in report.precision and "rounded" not in report.precision
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (cubes, r"cannot be loaded: the function 'cubes' is not loaded. .*--loss FILE.py:NAME"),
+        (lambda y, f: y - f, "lambda"),
+    ],
+    ids=["function", "lambda"],
+)
+def test_a_compiled_loss_that_is_not_there(tmp_path: Path, loss: Any, words: str) -> None:
+    path = compiled(tmp_path / "small.keras", loss)
+
+    with pytest.raises(TargetError, match=words) as caught:
+        ModelSpec(path=path, tensors={"x": X}, y=Y).build()
+    assert len(str(caught.value)) < 400
+    with keras.saving.custom_object_scope({"cubes": cubes}):
+        for other in (None, "mse") if loss is cubes else ("mse",):
+            ModelSpec(path=path, tensors={"x": X}, y=Y, loss=other).build()
 
 
 class Unknown(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -339,6 +340,28 @@ def test_inputs_without_a_gradient_are_named_unless_they_are_asked_for() -> None
 def test_a_gradient_of_one_parameter_that_is_forgotten_fails() -> None:
     report = check(cost, INPUTS, gradient=lambda parameters, X, Y: {"dW": grads(parameters, X, Y)["dW"]})
     assert {v.name for v in report.variables if v.counts["mismatch"]} == {"parameters/b"}
+
+
+def slope(x: Array, W: Array, dout: Array) -> dict[str, Array]:
+    return {"dW": x.T @ dout}
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "forgotten"),
+    [
+        (lambda x, W: x @ W, slope, {"x"}),
+        (lambda x, W: float((x @ W).sum()), lambda x, W: {"dW": x.T @ np.ones((2, 2))}, set()),
+        (lambda x, W: float((x @ W).sum()), lambda x, W: {"dx": np.ones((2, 2)) @ W.T}, {"W"}),
+        (lambda labels, W: labels @ W, lambda labels, W, dout: {"dW": labels.T @ dout}, set()),
+    ],
+    ids=["x of a layer", "x of a loss", "a weight of a loss", "labels of a layer"],
+)
+def test_only_data_may_lack_a_gradient(forward: Any, backward: Any, forgotten: set[str]) -> None:
+    """A weight's gradient that is missing was forgotten, and so was that of a layer's input"""
+    names = list(signature(forward).parameters)
+    report = check(forward, {names[0]: normal(2, 3), "W": normal(3, 2, seed=1)}, gradient=backward)
+    assert {v.name for v in report.variables if v.counts["mismatch"]} == forgotten
+    assert report.passed == (not forgotten)
 
 
 def test_the_trial_run_leaves_everything_as_it_is() -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.notes import Kind, Note
-from gradcheck.report.evidence import ENOUGH, MOST, TELLING, Evidence
+from gradcheck.report.answers import Answers
+from gradcheck.report.corners import corners
+from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
 from gradcheck.report.places import places, this_point
@@ -36,7 +38,7 @@ def diagnose(evidence: Evidence) -> Note | None:
 def _patterns(e: Evidence) -> Iterator[str]:
     """Every pattern that explains all failing elements, the most telling first."""
     if e.judgement.corner[e.failing].all():
-        yield from _corners(e)
+        yield from corners(e)
         return
     if _only_closed_form(e):
         yield "tape and difference agree with one another, but not with the closed form"
@@ -45,7 +47,8 @@ def _patterns(e: Evidence) -> Iterator[str]:
         yield from this_point(e)
     yield from flat(e)
     yield from zero(e, e.variable.checked.reshape(-1))
-    yield from non_linear(e)
+    answers = Answers.of(e)
+    yield from non_linear(e, answers)
     scaled = factor(e)
     whole = [*rearranged(e), *([scaled] if scaled and not e.telling.any() else [])]
     if whole:
@@ -55,26 +58,14 @@ def _patterns(e: Evidence) -> Iterator[str]:
         yield f"{scaled}, where elements fail"
     if amount := list(amounts(e)):
         yield ", or ".join(amount)
-    yield from mixed(e)
+    linear = answers.known and answers.linear
+    if linear:
+        yield from mixed(e)
     yield from zero(e, e.failing)
-    yield from summed(e)
-    yield from _right_for_some(e)
-    yield from spread(e)
-
-
-def _corners(e: Evidence) -> Iterator[str]:
-    """Corners at which the tape is no valid slope: ties, where several elements are the same."""
-    wrong_elsewhere = e.probe.elsewhere(np.flatnonzero(e.failing)[:MOST], 0)[1]
-    if wrong_elsewhere.any():
-        return
-    said = "wrong only at ties or corners: "
-    _, counts = np.unique(e.point[e.failing], return_counts=True)
-    if not e.tapes[:, e.failing].any():
-        yield f"{said}a tie is not counted at all"
-    elif counts.max(initial=0) > 1:
-        yield f"{said}a tie is counted twice, or not once in all"
-    else:
-        yield f"{said}the tape gradient is none of the slopes around"
+    if linear:
+        yield from summed(e)
+        yield from _right_for_some(e)
+        yield from spread(e)
 
 
 def _only_closed_form(e: Evidence) -> bool:
@@ -88,10 +79,8 @@ def _only_closed_form(e: Evidence) -> bool:
 
 def _right_for_some(e: Evidence) -> Iterator[str]:
     """A tape that is linear in the upstream gradient, and right for the one that is shown."""
-    where = e.failing & e.moved
-    right = np.abs(e.tapes[0] - e.difference) <= e.tolerance
-    told = np.abs(e.difference) > TELLING * e.tolerance
-    if not e.scalar and right[where].all() and int((told & where).sum()) >= ENOUGH:
+    told = e.failing & e.moved & (np.abs(e.difference) > TELLING * e.tolerance)
+    if not e.scalar and not e.shown_wrong.any() and int(told.sum()) >= ENOUGH:
         what = "ones" if (e.cotangents[0] == 1).all() else "the one shown"
         yield (
             f"right for an upstream gradient of {what}, wrong for others: its entries are mixed up, or a "

@@ -46,7 +46,7 @@ def rounded(e: Evidence, answers: Answers) -> Iterator[str]:
         if (
             np.abs(tape[flat] - value) <= 1e-2 * SAME * np.abs(value) + 2 * (e.tolerance[flat] + bound)
         ).all():
-            yield f"the upstream gradient is rounded to {dtype.name}: the tape is right for what is left of it"
+            yield f"the upstream gradient is rounded to {dtype.name}: right for what is left of it"
             return
 
 

@@ -1,4 +1,4 @@
-"""Corners at which the tape is no valid slope: ties, where an output takes one of several elements, and others.
+"""Corners at which the tape is no valid slope: ties, where an output takes one of several elements, others.
 
 That elements have the same value is no tie. At one, moving two of them does not move the outputs by the sum
 of what moving each alone does.

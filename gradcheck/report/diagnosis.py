@@ -14,6 +14,7 @@ from gradcheck.report.corners import corners
 from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
+from gradcheck.report.own_slope import own_slope
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
@@ -22,12 +23,12 @@ from gradcheck.report.unusable import unusable
 from gradcheck.report.upstream import non_linear
 
 
-def diagnose(evidence: Evidence) -> Note | None:
-    """What fits all failing elements, or None where nothing does."""
+def diagnose(evidence: Evidence, swap: str | None = None) -> Note | None:
+    """What fits all failing elements, or None where nothing does; `swap` is what swapped.py says of them."""
     count, size = int(evidence.failing.sum()), int(evidence.variable.checked.sum())
     if count == 0:
         return None
-    found = unusable(evidence) or undefined(evidence) or next(_patterns(evidence), None)
+    found = unusable(evidence) or undefined(evidence) or next(_patterns(evidence, swap), None)
     if found is None:
         return None
     sampled = " checked" if size < evidence.failing.size else ""
@@ -35,7 +36,7 @@ def diagnose(evidence: Evidence) -> Note | None:
     return Note(Kind.DIAGNOSIS, said, evidence.variable.name)
 
 
-def _patterns(e: Evidence) -> Iterator[str]:
+def _patterns(e: Evidence, swap: str | None) -> Iterator[str]:
     """Every pattern that explains all failing elements, the most telling first."""
     if e.judgement.corner[e.failing].all():
         yield from corners(e)
@@ -50,7 +51,7 @@ def _patterns(e: Evidence) -> Iterator[str]:
     answers = Answers.of(e)
     yield from non_linear(e, answers)
     scaled = factor(e)
-    whole = [*rearranged(e), *([scaled] if scaled and not e.telling.any() else [])]
+    whole = [*([swap] if swap else []), *rearranged(e), *([scaled] if scaled and not e.telling.any() else [])]
     if whole:
         yield ", or ".join(whole)
     yield from places(e, scaled)
@@ -66,6 +67,7 @@ def _patterns(e: Evidence) -> Iterator[str]:
         yield from summed(e)
         yield from _right_for_some(e)
         yield from spread(e)
+        yield from own_slope(e)
 
 
 def _only_closed_form(e: Evidence) -> bool:

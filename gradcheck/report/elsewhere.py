@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from gradcheck.report.probe import Probe
 
 SHARE = 0.25
 """Share of themselves by which numbers are changed for a point nearby: signs and most domains stay."""
+
+ALIKE = 1e-6
+"""Share up to which numbers for one value of an element are the same."""
 
 Draw = Callable[[np.random.Generator, Array], Array]
 
@@ -79,6 +82,15 @@ def nearby(probe: Probe, flat: Array) -> Elsewhere:
     return _at(probe, flat, drawn, every, 0, probe.problem.cotangents[-1:])
 
 
+def _moved(primal: Primal, there: Mapping[int, Array]) -> Primal:
+    """The function where some variables, by number, have other values."""
+    values = [
+        tf.cast(tf.constant(there[number]), value.dtype) if number in there else value
+        for number, value in enumerate(primal.values)
+    ]
+    return primal.at(values)
+
+
 def _at(probe: Probe, flat: Array, draw: Draw, numbers: list[int], trial: int, cotangent: Array) -> Elsewhere:
     problem, number = probe.problem, probe.number
     there = {
@@ -89,18 +101,30 @@ def _at(probe: Probe, flat: Array, draw: Draw, numbers: list[int], trial: int, c
         for n in numbers
     }
 
-    def moved(primal: Primal) -> Primal:
-        values = [
-            tf.cast(tf.constant(there[n]), value.dtype) if n in there else value
-            for n, value in enumerate(primal.values)
-        ]
-        return primal.at(values)
-
     try:
-        exact = moved(problem.exact)
+        exact = _moved(problem.exact, there)
         base = view(exact.evaluate(exact.values, problem.base.size))
-        own = tape.record(moved(problem.backward), cotangent).columns(number)[0, flat]
+        own = tape.record(_moved(problem.backward, there), cotangent).columns(number)[0, flat]
         (value,), (bound,) = probe.slopes_at(exact, base, flat, cotangent)
     except Exception:  # whatever a user's function does at another point
         own = value = bound = np.full(flat.size, np.nan)
     return Elsewhere(there[number].reshape(-1)[flat], own, value, bound)
+
+
+def follows_values(probe: Probe) -> bool:
+    """Whether each output and each tape gradient follows from the value of its element alone: where elements
+    take the values of others, drawn at random, they are those of the others."""
+    problem, number = probe.problem, probe.number
+    point = view(problem.exact.values[number]).reshape(-1)
+    random = generator(Stream.ELSEWHERE, problem.settings.seed, 0, number)
+    source = random.integers(point.size, size=point.size)
+    there = {number: point[source].reshape(probe.shape)}
+    exact, backward = (_moved(primal, there) for primal in (problem.exact, problem.backward))
+    ones = np.ones((1, problem.base.size))
+    try:
+        base = view(exact.evaluate(exact.values, problem.base.size))
+        here, moved = (tape.record(one, ones).columns(number)[0] for one in (problem.backward, backward))
+    except Exception:  # whatever a user's function does at another point
+        return False
+    pairs = ((base, problem.base), (moved, here))
+    return all(np.allclose(found, known[source], rtol=ALIKE, atol=0.0) for found, known in pairs)

@@ -62,7 +62,8 @@ def _elsewhere(e: Evidence, found: float) -> bool | None:
     apart = np.abs(there.tape - found * there.slope)[where]
     return bool(
         (
-            apart <= 1e-2 * abs(found - 1) * np.abs(there.slope[where]) + 2 * abs(found) * there.bound[where]
+            apart
+            <= SCATTER * abs(found - 1) * np.abs(there.slope[where]) + 2 * abs(found) * there.bound[where]
         ).all()
     )
 

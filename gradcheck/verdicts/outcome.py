@@ -141,8 +141,8 @@ def _notes(outcome: VariableOutcome) -> list[Note]:
     untold = judged.having(ElementVerdict.INCONCLUSIVE)
     if (jumping := np.intersect1d(untold, np.array(outcome.jumps, int))).size:
         said.append(
-            f"{_elements(jumping.size)} {'is' if jumping.size == 1 else 'are'} at a jump of the function (first: {index(jumping)}), where "
-            "differences grow as 1 / step and there is no derivative."
+            f"{_elements(jumping.size)} {'is' if jumping.size == 1 else 'are'} at a jump of the function "
+            f"(first: {index(jumping)}), where differences grow as 1 / step and there is no derivative."
         )
     if (untold := np.setdiff1d(untold, jumping)).size:
         said.append(

@@ -218,7 +218,7 @@ def test_a_jump_is_called_one_and_shows_no_difference() -> None:
         report = check(function, {"x": np.array([x, 0.5])})
 
         assert report.exit_code == ExitCode.INCONCLUSIVE
-        assert "1 elements are at a jump of the function (first: [0])" in lines(report)
+        assert "1 element is at a jump of the function (first: [0])" in lines(report)
         assert np.isnan(report.variables[0].difference).tolist() == [True, False]
         assert np.isfinite(report.variables[0].max_abs_error)
 

@@ -15,24 +15,34 @@ from gradcheck.report.evidence import MOST, Evidence
 
 ASKED = 4
 """Failing elements that are asked whether they are tied, at six evaluations each."""
+TRIALS = 3
+"""Other points: at one of them an output may take none of the elements that fail."""
 SHARE = 1e-2
 """Share of a slope by which it has to miss another one."""
 
 
 def corners(e: Evidence) -> Iterator[str]:
     """What is said where all failing elements are at corners."""
-    elsewhere = in_range(e.probe, np.flatnonzero(e.failing)[:MOST], 0)
-    only = elsewhere.right.any() and not elsewhere.wrong.any()
     failing = np.flatnonzero(e.failing)
+    only = "wrong only at ties or corners: " if _only_here(e) else ""
     chosen = failing[:: max(1, failing.size // ASKED)][:ASKED]
-    if only and all(_tied(e, int(one)) for one in chosen):
-        uncounted = not e.tapes[:, e.failing].any()
-        how = "not counted at all" if uncounted else "counted twice, or not once in all"
-        yield f"wrong only at ties or corners: a tie is {how}"
-    elif (slopes := _neither(e, int(failing[0]))) is not None:
+    if (slopes := _neither(e, int(failing[0]))) is not None:
         place = [int(i) for i in np.unravel_index(int(failing[0]), e.variable.shape)]
-        where = "wrong only at ties or corners: the" if only else "the"
-        yield f"{where} tape gradient is none of the slopes of the two sides, {slopes} at {place}"
+        yield f"{only}the tape gradient is none of the slopes of the two sides, {slopes} at {place}"
+    elif all(_tied(e, int(one)) for one in chosen):
+        uncounted = not e.tapes[:, e.failing].any()
+        yield f"{only}a tie is {'not counted at all' if uncounted else 'counted twice, or not once in all'}"
+
+
+def _only_here(e: Evidence) -> bool:
+    """Whether the tape is right where the failing elements have other values."""
+    right = False
+    for trial in range(TRIALS):
+        there = in_range(e.probe, np.flatnonzero(e.failing)[:MOST], trial)
+        if there.wrong.any():
+            return False
+        right |= bool(there.right.any())
+    return right
 
 
 def _tied(e: Evidence, flat: int) -> bool:

@@ -114,8 +114,9 @@ def summed(e: Evidence) -> Iterator[str]:
         or not np.isfinite(e.slopes.value).all()
     ):
         return
-    errors = (e.tapes - e.slopes.value).reshape(-1, *shape)
-    noise = TELLING * float(np.max(e.tolerance + e.slopes.bound))
+    # In units of what is rounding at each element, so that small ones count as much: the rank stays.
+    units = np.maximum(e.tolerance + e.slopes.bound, np.finfo(float).tiny)
+    errors = ((e.tapes - e.slopes.value) / units).reshape(-1, *shape)
     for axis in range(len(shape)):
         failing = np.moveaxis(e.failing.reshape(shape), axis, -1)
         # A few wrong elements are one vector times a number whatever they are.
@@ -123,7 +124,7 @@ def summed(e: Evidence) -> Iterator[str]:
             continue
         rows = np.moveaxis(errors, (0, axis + 1), (-2, -1))
         sizes = np.linalg.svd(rows, compute_uv=False)
-        if (sizes[..., 1] <= SAME * sizes[..., 0] + noise).all() and (sizes[..., 0] > TELLING * noise).any():
+        if (sizes[..., 1] <= SAME * sizes[..., 0] + TELLING).all() and (sizes[..., 0] > TELLING**2).any():
             yield (
                 f"off by one vector times a number in each row along axis {axis}, as where a sum is missing "
                 "or wrong"

@@ -45,7 +45,8 @@ class Elsewhere:
         """Mask of the elements whose tape is wrong there."""
         size = np.maximum(np.abs(self.tape), np.abs(self.slope))
         with np.errstate(invalid="ignore"):
-            return self.known & (np.abs(self.tape - self.slope) > 1e-3 * size + 10 * self.bound)
+            off = np.abs(self.tape - self.slope) > 1e-3 * size + 10 * self.bound
+        return np.asarray(self.known & off)
 
     @property
     def right(self) -> Array:
@@ -53,7 +54,7 @@ class Elsewhere:
         size = np.maximum(np.abs(self.tape), np.abs(self.slope))
         with np.errstate(invalid="ignore"):
             near = np.abs(self.tape - self.slope) <= 1e-6 * size + 2 * self.bound
-            return self.known & near & (size > 20 * self.bound)
+            return np.asarray(self.known & near & (size > 20 * self.bound))
 
 
 def in_range(probe: Probe, flat: Array, trial: int) -> Elsewhere:

@@ -45,6 +45,7 @@ class Stream(IntEnum):
     ELSEWHERE = 26
     UPSTREAM = 27
     OPERATIONS = 28
+    CONSTANT_SUM = 29
 
 
 def generator(stream: Stream, seed: int, *parts: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""The operations that one eager call of the function runs: what a missing or an infinite gradient comes from.
+"""The operations that one eager call of the function runs: what an infinite gradient comes from.
 
 A function at its point → for each operation its kind, and where it is at the edge of its domain, such as a
 square root at 0. Operations inside a `tf.function` of the user are not seen.
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -35,9 +34,6 @@ EDGES: dict[str, Callable[[Sequence[Array]], Array]] = {
 }
 """Where each operation has no finite derivative, by its inputs."""
 SELECTS = {"Select", "SelectV2"}
-NUMPY = "NumPy"
-"""The kind of what is no operation: a tensor that was taken out of TensorFlow as an array."""
-PY_FUNC = "tf.numpy_function"
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,6 @@ class Operation:
     """TensorFlow's name of it, such as `SelectV2`."""
     edge: Array | None = None
     """Where its inputs are at the edge of its domain, bool; None where there is no such place."""
-    takes: frozenset[int] = frozenset()
-    """`id` of its input tensors."""
     condition: Array | None = None
     """Of a `tf.where`, which branch each entry is taken from."""
 
@@ -70,43 +64,23 @@ def operations(primal: Primal) -> tuple[Operation, ...]:
 
 @contextlib.contextmanager
 def _noting(found: list[Operation]) -> Iterator[None]:
-    """Note the operations that run while the context is open, and the arrays that leave TensorFlow.
+    """Note the operations that run while the context is open.
 
-    All of it hangs on private names: another TensorFlow may not have them, and less is noted.
+    It hangs on a private name: another TensorFlow may not have it, and nothing is noted.
     """
-    from tensorflow.python.framework import op_callbacks, ops
-    from tensorflow.python.ops import script_ops
+    from tensorflow.python.framework import op_callbacks
 
     def note(kind: Any, inputs: Sequence[Any], attrs: Any, outputs: Sequence[Any], *_: Any) -> None:
-        made = _operation(tf.compat.as_str(kind), inputs, outputs)
-        found.append(replace(made, takes=frozenset(map(id, inputs))))
+        found.append(_operation(tf.compat.as_str(kind), inputs, outputs))
 
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(AttributeError):
-            numpy = _noted(ops.EagerTensor.numpy, lambda: found.append(Operation(NUMPY)))
-            stack.enter_context(mock.patch.object(ops.EagerTensor, "numpy", numpy))
-        with contextlib.suppress(AttributeError):
-            called = _noted(script_ops.py_func_common, lambda: found.append(Operation(PY_FUNC)))
-            stack.enter_context(mock.patch.object(script_ops, "py_func_common", called))
-        with contextlib.suppress(AttributeError):
-            op_callbacks.add_op_callback(note)
-            stack.callback(op_callbacks.remove_op_callback, note)
+    op_callbacks.add_op_callback(note)
+    try:
         yield
-
-
-def _noted(original: Callable[..., Any], note: Callable[[], None]) -> Callable[..., Any]:
-    """A function each call of which is noted."""
-
-    def noting(*arguments: Any, **options: Any) -> Any:
-        note()
-        return original(*arguments, **options)
-
-    return noting
+    finally:
+        op_callbacks.remove_op_callback(note)
 
 
 def _operation(kind: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Operation:
-    if kind == "Cast" and outputs[0].dtype.is_integer and inputs[0].dtype.is_floating:
-        return Operation("Cast to integers")
     if kind in SELECTS:
         return Operation(kind, condition=np.broadcast_to(_array(inputs[0]), tuple(outputs[0].shape)))
     if kind in EDGES and all(tensor.dtype.is_floating for tensor in inputs):
@@ -116,5 +90,4 @@ def _operation(kind: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Oper
 
 
 def _array(tensor: Any) -> Array:
-    # Not `numpy`, which may be watched.
     return np.asarray(memoryview(tensor)) if tensor.dtype != tf.bfloat16 else np.zeros(tensor.shape)

@@ -22,16 +22,12 @@ from gradcheck.function.nearby import Conditioning
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.function.tape import Tape, draw_cotangents
+from gradcheck.function.unseen import UNSEEN, unseen
 from gradcheck.function.wording import in_one_line
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
-
-BLIND = (
-    "For an upstream gradient of ones the tape gradient by {} is 0, as where the outputs sum to a constant: "
-    "shown is the gradient for a random upstream gradient."
-)
 
 
 @dataclass(frozen=True)
@@ -115,11 +111,11 @@ def pose(
     exact, base, notes = _mathematics(own, settings, meter)
     cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
     own_tape, again = _own_tapes(own, cotangents)
-    if upstream is None and (blind := tape.blind(own_tape)):
+    if upstream is None and (blind := unseen(own_tape, exact, base, settings.seed, meter)):
         # Ones stay among them, but a table of zeros would tell nobody anything.
         cotangents = cotangents[[1, 0, *range(2, len(cotangents))]]
         own_tape, again = _own_tapes(own, cotangents)
-        notes.append(Note(Kind.WARNING, BLIND.format(" and ".join(names[n] for n in blind))))
+        notes.append(Note(Kind.WARNING, UNSEEN.format(" and ".join(names[n] for n in blind))))
     exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
     return Problem(
         target,

@@ -23,8 +23,6 @@ LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
 NAMED = 5
 """Variables that are named in a sentence."""
-BLIND = 1e-6
-"""Share of the gradients for random cotangents up to which the one for ones is only rounding."""
 NO_GRADIENT = Target.no_gradient
 
 
@@ -125,12 +123,6 @@ def usable(gradient: Any, value: Any) -> tuple[Array, str | None]:
     if dense.dtype != value.dtype:
         reason = f"the tape returned a {dense.dtype.name} gradient for a {value.dtype.name} variable"
     return view(tf.cast(dense, tf.float64)), reason
-
-
-def blind(found: Tape) -> list[int]:
-    """The variables of which the first cotangent sees nothing, and the others something, by number."""
-    sizes = [[float(np.abs(one).max(initial=0.0)) for one in gradient] for gradient in found.gradients]
-    return [n for n, (first, *others) in enumerate(sizes) if first <= BLIND * max(others) and max(others) > 0]
 
 
 def apart(first: Array, again: Array) -> Array | None:

@@ -15,6 +15,7 @@ from gradcheck.report.evidence import Evidence
 from gradcheck.report.findings import Findings
 from gradcheck.report.probe import Probe
 from gradcheck.report.suggestion import suggest
+from gradcheck.report.swapped import swapped
 from gradcheck.report.variable import Variable, labelled
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
@@ -99,8 +100,11 @@ def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:
     """The notes of an outcome, with what can be said of its failures."""
     problem = outcome.problem
     notes = list(outcome.notes)
-    for number, (found, variable) in enumerate(zip(outcome.variables, variables, strict=True)):
-        diagnosis = diagnose(_evidence(problem, number, found, variable))
+    pairs = zip(outcome.variables, variables, strict=True)
+    evidence = [_evidence(problem, number, *pair) for number, pair in enumerate(pairs)]
+    swaps = swapped(evidence)
+    for number, found in enumerate(outcome.variables):
+        diagnosis = diagnose(evidence[number], swaps.get(found.name))
         notes += [] if diagnosis is None else [diagnosis]
         notes += blamed_outputs(problem, number, found)
         notes += found.notes

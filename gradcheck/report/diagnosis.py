@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gradcheck.notes import Kind, Note
-from gradcheck.report.evidence import ENOUGH, MOST, TELLING, Evidence
+from gradcheck.report.answers import Answers
+from gradcheck.report.corners import corners
+from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
+from gradcheck.report.own_slope import own_slope
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
@@ -24,12 +27,12 @@ Pattern = tuple[str, str]
 """The word that `gradcheck explain` takes for a pattern, and what is said of it."""
 
 
-def diagnose(evidence: Evidence) -> Note | None:
-    """What fits all failing elements, or None where nothing does."""
+def diagnose(evidence: Evidence, swap: str | None = None) -> Note | None:
+    """What fits all failing elements, or None where nothing does; `swap` is what swapped.py says of them."""
     count, size = int(evidence.failing.sum()), int(evidence.variable.checked.sum())
     if count == 0:
         return None
-    found = next(_patterns(evidence), None)
+    found = next(_patterns(evidence, swap), None)
     if found is None:
         return None
     topic, pattern = found
@@ -38,7 +41,7 @@ def diagnose(evidence: Evidence) -> Note | None:
     return Note(Kind.DIAGNOSIS, said, evidence.variable.name, topic=topic)
 
 
-def _patterns(e: Evidence) -> Iterator[Pattern]:
+def _patterns(e: Evidence, swap: str | None) -> Iterator[Pattern]:
     """Every pattern that explains all failing elements, the most telling first."""
     if reason := third(e):
         yield "closed form", reason
@@ -47,30 +50,35 @@ def _patterns(e: Evidence) -> Iterator[Pattern]:
     if reason := undefined(e):
         yield "nonfinite", reason
     if e.judgement.corner[e.failing].all():
-        yield from _of("tie", _corners(e))
+        yield from _of("tie", corners(e))
         return
     if e.right.any():
         yield from _of("one point", this_point(e))
     yield from _of("flat", flat(e))
     yield from _of("zero", zero(e, e.variable.checked.reshape(-1)))
-    yield from _of("nonlinear", non_linear(e))
-    yield from _moved_or_scaled(e)
+    answers = Answers.of(e)
+    yield from _of("nonlinear", non_linear(e, answers))
+    yield from _moved_or_scaled(e, swap)
     if amount := list(amounts(e)):
         yield "amount", ", or ".join(amount)
-    yield from _of("mixed", mixed(e))
+    linear = answers.known and answers.linear
+    if linear:
+        yield from _of("mixed", mixed(e))
     yield from _of("zero", zero(e, e.failing))
-    yield from _of("missing sum", summed(e))
-    yield from _of("mixed", _right_for_some(e))
-    yield from _of("no common factor", spread(e))
+    if linear:
+        yield from _of("missing sum", summed(e))
+        yield from _of("mixed", _right_for_some(e))
+        yield from _of("no common factor", spread(e))
+        yield from _of("no common factor", own_slope(e))
 
 
 def _of(topic: str, found: Iterable[str]) -> Iterator[Pattern]:
     return ((topic, said) for said in found)
 
 
-def _moved_or_scaled(e: Evidence) -> Iterator[Pattern]:
+def _moved_or_scaled(e: Evidence, swap: str | None) -> Iterator[Pattern]:
     """The right numbers in other places, or times a factor: everywhere, or in a part."""
-    scaled, elsewhere = factor(e), list(rearranged(e))
+    scaled, elsewhere = factor(e), [*([swap] if swap else []), *rearranged(e)]
     whole = [*elsewhere, *([scaled] if scaled and not e.telling.any() else [])]
     if whole:
         yield "rearranged" if elsewhere else "factor", ", or ".join(whole)
@@ -79,27 +87,10 @@ def _moved_or_scaled(e: Evidence) -> Iterator[Pattern]:
         yield "factor", f"{scaled}, where elements fail"
 
 
-def _corners(e: Evidence) -> Iterator[str]:
-    """Corners at which the tape is no valid slope: ties, where several elements are the same."""
-    wrong_elsewhere = e.probe.elsewhere(np.flatnonzero(e.failing)[:MOST], 0)[1]
-    if wrong_elsewhere.any():
-        return
-    said = "wrong only at ties or corners: "
-    _, counts = np.unique(e.point[e.failing], return_counts=True)
-    if not e.tapes[:, e.failing].any():
-        yield f"{said}a tie is not counted at all"
-    elif counts.max(initial=0) > 1:
-        yield f"{said}a tie is counted twice, or not once in all"
-    else:
-        yield f"{said}the tape gradient is none of the slopes around"
-
-
 def _right_for_some(e: Evidence) -> Iterator[str]:
     """A tape that is linear in the upstream gradient, and right for the one that is shown."""
-    where = e.failing & e.moved
-    right = np.abs(e.tapes[0] - e.difference) <= e.tolerance
-    told = np.abs(e.difference) > TELLING * e.tolerance
-    if not e.scalar and right[where].all() and int((told & where).sum()) >= ENOUGH:
+    told = e.failing & e.moved & (np.abs(e.difference) > TELLING * e.tolerance)
+    if not e.scalar and not e.shown_wrong.any() and int(told.sum()) >= ENOUGH:
         what = "ones" if (e.cotangents[0] == 1).all() else "the one shown"
         yield (
             f"right for an upstream gradient of {what}, wrong for others: its entries are mixed up, or a "

@@ -122,6 +122,14 @@ class Evidence:
         return self.variable.checked.reshape(-1) & ~self.failing
 
     @cached_property
+    def shown_wrong(self) -> Array:
+        """Mask of the elements whose tape is wrong for the upstream gradient that is shown; others fail for
+        another one."""
+        with np.errstate(invalid="ignore"):
+            right = np.abs(self.tapes[0] - self.difference) <= self.tolerance
+        return np.asarray(self.failing & self.moved & ~right)
+
+    @cached_property
     def telling(self) -> Array:
         """Mask of the elements that do not fail, and whose gradient is more than rounding."""
         return np.asarray(self.right & (np.abs(self.tapes).max(axis=0) > TELLING * self.tolerance))

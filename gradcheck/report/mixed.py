@@ -26,7 +26,7 @@ def mixed(e: Evidence) -> Iterator[str]:
     if e.scalar:
         return
     if _only_means(e, first, np.full_like(first, first.mean())):
-        yield "only the mean of the upstream gradient counts: it is averaged or summed over all outputs"
+        yield _averaged("all outputs", owed=_reaches(e).sum() > 1)
         return
     if math.prod(e.outputs) != first.size:
         return
@@ -36,9 +36,28 @@ def mixed(e: Evidence) -> Iterator[str]:
             continue
         means = np.broadcast_to(whole.mean(axis=axis, keepdims=True), whole.shape).reshape(-1)
         if first.size > length and _only_means(e, first, means):
-            yield f"the upstream gradient is averaged or summed over axis {axis} of the output"
+            several = _reaches(e).reshape(e.outputs).sum(axis=axis).max() > 1
+            yield _averaged(f"axis {axis} of the output", owed=bool(several))
             return
         yield from _not_summed(e, whole, axis)
+
+
+def _averaged(over: str, *, owed: bool) -> str:
+    """An element that moves several outputs is owed a sum over them, of entries times their derivatives."""
+    if owed:
+        return (
+            f"the upstream gradient is summed over {over} by itself: only its mean there counts, though its "
+            "entries have different derivatives"
+        )
+    if over == "all outputs":
+        return "only the mean of the upstream gradient counts: it is averaged or summed over all outputs"
+    return f"the upstream gradient is averaged or summed over {over}"
+
+
+def _reaches(e: Evidence) -> Array:
+    """Mask of the outputs that a failing element moves, [outputs]."""
+    up, down = e.probe.moving(int(np.flatnonzero(e.failing & e.moved)[0]))
+    return np.asarray((up != 0) | (down != 0))
 
 
 def _only_means(e: Evidence, first: Array, means: Array) -> bool:

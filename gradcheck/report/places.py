@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.report.elsewhere import in_range
 from gradcheck.report.evidence import ENOUGH, MOST, Evidence
 
 ACCIDENT = 0.025
@@ -22,10 +23,16 @@ FRESH = 24
 
 
 def this_point(e: Evidence) -> Iterator[str]:
-    """A tape that is right next to the point."""
+    """A tape that is right next to the point, for all upstream gradients, and wrong here for the one that is
+    shown."""
     where = e.failing & e.moved
-    apart = np.abs(e.probe.neighbour() - e.difference)[where]
-    if where.any() and (apart <= 0.1 * np.abs(e.tapes[0] - e.difference)[where]).all():
+    if not e.shown_wrong.any() or not e.shown_wrong[where].all():
+        return
+    right = e.slopes.value
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(e.probe.neighbour() - right)[:, where]
+        near = apart <= 0.1 * np.abs(e.tapes - right)[:, where] + e.tolerance[where]
+    if near[np.isfinite(right[:, where])].all():
         yield "right at a neighbouring point but not at this very point"
 
 
@@ -52,8 +59,9 @@ def _beyond(e: Evidence) -> Iterator[str]:
         return
     flat = np.flatnonzero(e.failing | e.telling)[:MOST]
     for number in range(math.ceil(FRESH / flat.size)):
-        moved, wrong, right = e.probe.elsewhere(flat, number)
-        bad, good = np.concatenate([bad, moved[wrong]]), np.concatenate([good, moved[right]])
+        there = in_range(e.probe, flat, number)
+        bad = np.concatenate([bad, there.values[there.wrong]])
+        good = np.concatenate([good, there.values[there.right]])
     side = _apart(bad, good)
     if side is None or 2 / math.comb(bad.size + good.size, bad.size) > ACCIDENT:
         return

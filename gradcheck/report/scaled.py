@@ -11,8 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.report.elsewhere import nearby
 from gradcheck.report.evidence import SAME, TELLING, Evidence
 
+ASKED = 8
+"""Failing elements whose factor is asked for at another point, at four evaluations each."""
+SCATTER = 0.02
+"""Share of its distance from 1 by which a factor may scatter."""
 LITTLE = 25
 """Percent by which an inexact constant may put an element off."""
 SEVERAL = 3
@@ -23,22 +28,44 @@ MOSTLY = 0.75
 
 
 def factor(e: Evidence) -> str | None:
-    """The tape as a multiple of the difference, in words."""
+    """The tape as a multiple of the difference, in words; a constant if it is the same at another point."""
     found = _fitted(e)
     if found is None:
         return None
+    elsewhere = _elsewhere(e, found)
+    here = (
+        "" if elsewhere else " at this point" if elsewhere is None else " at this point, but not at another"
+    )
+    of = "off by a constant factor" if elsewhere else f"off by the same factor in all elements{here}"
     said = f"tape = {found:.7g} × difference"
     if abs(found + 1) < SAME:
-        return "the sign is wrong: tape = −difference"
+        return f"the sign is wrong{here}: tape = −difference"
     if found < 0:
-        return f"off by a constant factor that is negative, as of a gradient reversal: {said}"
+        return f"{of} that is negative, as of a gradient reversal: {said}" if elsewhere else f"{of}: {said}"
     known = _lengths(e, found)
     if known is None:
-        return f"off by a constant factor: {said}"
+        return f"{of}: {said}"
     number, names = known
     if found < 1 and number > 2:
         said = f"tape = difference / {number}"
-    return f"off by a constant factor: {said}, and {number} is {names}"
+    return f"{of}: {said}, and {number} is {names}"
+
+
+def _elsewhere(e: Evidence, found: float) -> bool | None:
+    """Whether the factor is that of a point nearby too; None where that is not known."""
+    there = nearby(e.probe, np.flatnonzero(e.failing & e.moved)[:ASKED])
+    # An element that fails beyond a value only may be right there.
+    where = there.wrong if e.telling.any() else there.known
+    where = where & (np.abs(there.slope) > TELLING * there.bound)
+    if not where.any():
+        return None
+    apart = np.abs(there.tape - found * there.slope)[where]
+    return bool(
+        (
+            apart
+            <= SCATTER * abs(found - 1) * np.abs(there.slope[where]) + 2 * abs(found) * there.bound[where]
+        ).all()
+    )
 
 
 def _fitted(e: Evidence) -> float | None:
@@ -52,7 +79,7 @@ def _fitted(e: Evidence) -> float | None:
     if found == 0 or not np.isfinite(found) or not e.explains(found * slopes.value, where):
         return None
     # A factor near 1 is only one if it stands out from its own scatter.
-    return found if np.ptp(shares) <= 0.3 * abs(found - 1) else None
+    return found if np.ptp(shares) <= SCATTER * abs(found - 1) else None
 
 
 def _lengths(e: Evidence, found: float) -> tuple[int, str] | None:
@@ -87,8 +114,9 @@ def summed(e: Evidence) -> Iterator[str]:
         or not np.isfinite(e.slopes.value).all()
     ):
         return
-    errors = (e.tapes - e.slopes.value).reshape(-1, *shape)
-    noise = TELLING * float(np.max(e.tolerance + e.slopes.bound))
+    # In units of what is rounding at each element, so that small ones count as much: the rank stays.
+    units = np.maximum(e.tolerance + e.slopes.bound, np.finfo(float).tiny)
+    errors = ((e.tapes - e.slopes.value) / units).reshape(-1, *shape)
     for axis in range(len(shape)):
         failing = np.moveaxis(e.failing.reshape(shape), axis, -1)
         # A few wrong elements are one vector times a number whatever they are.
@@ -96,10 +124,10 @@ def summed(e: Evidence) -> Iterator[str]:
             continue
         rows = np.moveaxis(errors, (0, axis + 1), (-2, -1))
         sizes = np.linalg.svd(rows, compute_uv=False)
-        if (sizes[..., 1] <= SAME * sizes[..., 0] + noise).all() and (sizes[..., 0] > TELLING * noise).any():
+        if (sizes[..., 1] <= SAME * sizes[..., 0] + TELLING).all() and (sizes[..., 0] > TELLING**2).any():
             yield (
-                f"off by one vector times a number in each row along axis {axis}, as where a sum over that "
-                "axis is missing or wrong"
+                f"off by one vector times a number in each row along axis {axis}, as where a sum is missing "
+                "or wrong"
             )
 
 
@@ -143,7 +171,9 @@ def _amount(e: Evidence, basis: Array) -> float | None:
 def spread(e: Evidence) -> Iterator[str]:
     """Every element a little off, each by a share of its own: so a constant that is not exact shows."""
     difference = e.difference[e.failing]
-    if e.telling.any() or difference.size < SEVERAL or not difference.all() or not e.moved[e.failing].all():
+    if e.telling.any() or difference.size < SEVERAL or not e.shown_wrong[e.failing].all():
+        return
+    if not difference.all():
         return
     shares = 100 * np.abs(e.tapes[0, e.failing] - difference) / np.abs(difference)
     if shares.max() < LITTLE:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from gradcheck.function.operations import NUMPY, PY_FUNC, Operation
+from gradcheck.function.stopped import ASSIGN, CUSTOM, NUMPY, PY_FUNC
 from gradcheck.function.tape import NO_GRADIENT
 from gradcheck.report.evidence import Evidence
 
 CUTS = {
     "StopGradient": "tf.stop_gradient",
     PY_FUNC: PY_FUNC,
-    "PyFunc": PY_FUNC,
     NUMPY: "a call of .numpy()",
-    "AssignVariableOp": "an assignment to a tf.Variable",
-    "Cast to integers": "a cast to integers",
+    ASSIGN: "an assignment to a tf.Variable",
+}
+"""What passes no gradient on, as a user knows it."""
+FLAT = {
+    "Cast": "a cast to integers",
     "ArgMax": "tf.argmax",
     "ArgMin": "tf.argmin",
     "Floor": "tf.floor",
     "Ceil": "tf.ceil",
     "Round": "tf.round",
     "Rint": "tf.rint",
+    **dict.fromkeys(("Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual"), "a comparison"),
 }
-"""What passes no gradient on."""
+"""What passes none on either, and has a derivative of 0 but for jumps: beside another it is no cause."""
 
 
 def unusable(e: Evidence) -> str | None:
@@ -29,15 +32,18 @@ def unusable(e: Evidence) -> str | None:
     if reason is None or reason != NO_GRADIENT:
         mended = reason is not None and (e.judgement.error_ratio[e.failing] <= 1).all() and e.moved.all()
         return f"{reason}; its values are right" if mended else reason
-    ran = e.probe.operations()
-    cuts = sorted({CUTS[one.kind] for one in ran if one.kind in CUTS})
-    if cuts:
-        return f"{reason}: {_list(cuts)} in the function lets none through"
-    return f"{reason}: no TensorFlow operation takes it{_how(ran)}" if not e.probe.taken(ran) else reason
-
-
-def _how(ran: tuple[Operation, ...]) -> str:
-    return ", as where NumPy computes from it" if ran else ""
+    stopped, taken = e.probe.stops()
+    if not taken and not stopped:
+        return f"{reason}: no TensorFlow operation takes it, as where NumPy computes from it"
+    steep = [one for one in stopped if one.kind not in FLAT] or stopped
+    own = sorted({one.function for one in steep if one.kind == CUSTOM})
+    cuts = sorted({(CUTS | FLAT).get(one.kind, "") for one in steep if one.kind != CUSTOM})
+    # Every path to the outputs has to be accounted for.
+    if not steep or "" in cuts:
+        return reason
+    said = [f"the custom gradient of `{name}` returned None" for name in own]
+    said += [f"{_list(cuts)} in the function lets none through"] if cuts else []
+    return f"{reason}: {' and '.join(said)}"
 
 
 def _list(names: list[str]) -> str:

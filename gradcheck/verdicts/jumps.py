@@ -1,4 +1,4 @@
-"""Elements at which the function jumps: f(x + h) − f(x − h) stays as it is while h shrinks.
+"""Elements at which the function jumps: f(x + h) − f(x) or f(x) − f(x − h) stays as it is while h shrinks.
 
 A difference there grows as 1 / h and is no number to show; there is no derivative.
 """
@@ -33,7 +33,9 @@ def jumps(candidate: Candidate, judged: Judgement) -> Array:
     for share in STEPS:
         steps = (share * candidate.steps.scale(untold)).astype(point.dtype)
         sums = differences.of_elements(alone, untold, steps, plain=True)
-        rises.append(np.abs(sums.up + sums.down).max(axis=0) - ROUNDINGS * sums.noise)
+        # One side after the other: a value of its own at the point lies off both.
+        sides = np.maximum(np.abs(sums.up), np.abs(sums.down)).max(axis=0)
+        rises.append(sides - ROUNDINGS * sums.noise)
     with np.errstate(invalid="ignore"):
         low, high = np.min(rises, axis=0), np.max(rises, axis=0)
         return np.asarray(untold[(low > 0) & (low > STAYS * high)])

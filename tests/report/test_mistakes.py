@@ -1,4 +1,4 @@
-"""Right gradients broken in fifteen known ways on twenty functions: the line said is right, or none is said.
+"""Right gradients broken in twenty known ways on twenty functions: the line said is right, or none is said.
 
 What applies is decided beforehand, by the mathematics of each pair and not by what the product says: a
 transposed gradient needs a square one that is not symmetric, a missing sum needs a broadcast, a surrogate a
@@ -119,6 +119,11 @@ def only_first(dy: Any) -> Any:
     return dy * tf.cast(mask, dy.dtype)
 
 
+def rounded(dy: Any) -> Any:
+    """The upstream gradient in float16"""
+    return tf.cast(tf.cast(dy, tf.float16), dy.dtype)
+
+
 def branch(true: Any, dy: Any, x: Any) -> Any:
     """A wrong slope on one side of 0"""
     return true(dy) * tf.where(x > 0, tf.cast(1.7, x.dtype), tf.ones_like(x))
@@ -157,7 +162,12 @@ MISTAKES = (
         all_of("square"),
     ),
     Mistake("one element", of_gradient(one), ("only one element",), smooth),
-    Mistake("cut", lambda _: lambda true, dy, x: None, ("no gradient",), smooth),
+    Mistake(
+        "cut",
+        lambda _: lambda true, dy, x: None,
+        ("the custom gradient of `function` returned None",),
+        smooth,
+    ),
     Mistake("reversed", of_gradient(lambda g: -0.4 * g), ("gradient reversal",), smooth),
     Mistake("surrogate", of_gradient(lambda g: g), ("surrogate",), all_of("flat")),
     Mistake(
@@ -170,7 +180,7 @@ MISTAKES = (
     Mistake(
         "missing term",
         missing_term,
-        ("multiple of the variable", "a term", "a sum over"),
+        ("multiple of the variable", "a term", "a sum is missing"),
         lambda s: bool({"own", "scalar", "constant"} & s.marks) and s.name != "square",
     ),
     Mistake(
@@ -186,6 +196,23 @@ MISTAKES = (
         lambda s: s.name not in ("mean of cubes", "softmax") and smooth(s),
     ),
     Mistake("squared upstream", of_upstream(tf.square), ("non-linearly",), smooth),
+    Mistake("upstream of one sign", of_upstream(tf.nn.relu), ("relu",), smooth),
+    Mistake("absolute upstream", of_upstream(tf.abs), ("its sign is lost",), smooth),
+    Mistake(
+        "upstream rounded", of_upstream(rounded), ("rounded to float16",), lambda s: "flat" not in s.marks
+    ),
+    Mistake(
+        "upstream turned round",
+        of_upstream(lambda dy: tf.reshape(tf.reverse(tf.reshape(dy, [-1]), [0]), dy.shape)),
+        ("its entries are mixed up", "reversed along"),
+        lambda s: smooth(s) and not {"scalar", "constant"} & s.marks,
+    ),
+    Mistake(
+        "a factor of the point",
+        lambda _: lambda true, dy, x: true(dy) * (1.5 + tf.reduce_mean(x * x)),
+        ("off by the same factor in all elements at this point, but not at another",),
+        smooth,
+    ),
     Mistake(
         "ignored upstream",
         of_upstream(tf.ones_like),

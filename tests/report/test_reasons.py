@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ExitCode, Report, check
-from tests.corpus.case import Array, Broken, Function, distorted, scaled
+from tests.corpus.case import Array, Broken, Function, distorted, scaled, true_gradients
 from tests.parameters import every, named
 from tests.saying import fails, lines, normal, passes
 
@@ -41,6 +41,26 @@ def straight_through(forward: Function) -> Broken:
     return Broken(forward, lambda dy, x: dy)
 
 
+def relu_of_the_gradient(dy: Any, x: Any) -> Any:
+    """The gradient of a cumulative product without what is negative"""
+    return tf.nn.relu(true_gradients(tf.math.cumprod, dy, [x])[0])
+
+
+KEYS, VALUES = normal(5, 4, seed=3), normal(5, 4, seed=4)
+
+
+def without_its_sum(dy: Any, x: Any) -> Any:
+    """The backward pass of attention by its queries, without the sum over the keys"""
+    weights = tf.nn.softmax(tf.matmul(x, KEYS, transpose_b=True))
+    return weights * tf.matmul(dy, VALUES, transpose_b=True) @ KEYS
+
+
+attention = Broken(
+    lambda x: tf.nn.softmax(tf.matmul(x, KEYS, transpose_b=True)) @ VALUES,
+    without_its_sum,
+)
+
+
 # What was said and is not true.
 
 UNTRUE: dict[str, tuple[Function, Array, str]] = {
@@ -68,6 +88,47 @@ UNTRUE: dict[str, tuple[Function, Array, str]] = {
         "constant factor",
     ),
     "a triangle": (tf.linalg.cholesky, DEFINITE, "only where"),
+    "linear, and mixed up": (
+        Broken(tf.transpose, lambda dy, x: tf.reshape(dy, x.shape)),
+        normal(3, 4),
+        "neighbouring point",
+    ),
+    "rows squared": (
+        Broken(
+            lambda x: tf.gather(x, [0, 2, 2]),
+            lambda dy, x: tf.math.unsorted_segment_sum(dy**2, [0, 2, 2], 4),
+        ),
+        normal(4, 2),
+        "neighbouring point",
+    ),
+    "a stop inside": (Broken(tf.reduce_logsumexp, lambda dy, x: None), normal(4), "tf.stop_gradient"),
+    "right for the one shown": (
+        Broken(tf.reduce_mean, lambda dy, x: tf.round(dy) / 6 + 0 * x),
+        normal(6),
+        "off by",
+    ),
+    "half of the upstream": (
+        Broken(lambda x: tf.math.cumprod(x), relu_of_the_gradient),
+        normal(5),
+        "direction or sign",
+    ),
+    "equal and not tied": (
+        Broken(tf.nn.relu, lambda dy, x: 2 * dy * tf.cast(x >= 0, x.dtype)),
+        np.zeros(4),
+        "tie is",
+    ),
+    "a factor of the point": (Broken(tf.norm, lambda dy, x: 2 * dy * x), normal(6), "constant factor"),
+    "a factor of equal elements": (
+        Broken(lambda x: tf.tanh(0.6 * x), lambda dy, x: 0.6 * dy + 0 * x),
+        np.ones((2, 3)),
+        "constant factor",
+    ),
+    "a sum of another axis": (attention, normal(3, 4), "over that axis"),
+    "rounding": (
+        Broken(tf.sin, lambda dy, x: tf.cast(tf.cast(dy, tf.float16), x.dtype) * tf.cos(x)),
+        normal(6),
+        "norm",
+    ),
 }
 
 
@@ -155,6 +216,46 @@ SAID: dict[str, tuple[Function, Array, str]] = {
         normal(6),
         "for one of 0 the tape gradient is not 0",
     ),
+    "an even one": (
+        Broken(tf.reduce_sum, lambda dy, x: tf.abs(dy) + 0 * x),
+        normal(4),
+        "the tape gradient for its opposite −r is the same",
+    ),
+    "one of one sign": (
+        Broken(lambda x: tf.reduce_sum(x * x), lambda dy, x: 2 * tf.nn.relu(dy) * x),
+        normal(5),
+        "for one the tape gradient is 0 and for its opposite it is not",
+    ),
+    "cut off above": (
+        Broken(tf.reduce_sum, lambda dy, x: tf.where(dy > 0.8, 0 * dy, dy) + 0 * x),
+        normal(4),
+        "right for small ones, not for all",
+    ),
+    "rounded": (
+        UNTRUE["rounding"][0],
+        normal(6),
+        "the upstream gradient is rounded to float16: right for what is left of it",
+    ),
+    "a stop inside": (
+        UNTRUE["a stop inside"][0],
+        normal(4),
+        "no gradient (None): the custom gradient of `function` returned None",
+    ),
+    "equal and not tied": (
+        UNTRUE["equal and not tied"][0],
+        np.zeros(4),
+        "none of the slopes of the two sides, 2 beside 0 and 1 at [0]",
+    ),
+    "a factor of the point": (
+        UNTRUE["a factor of the point"][0],
+        normal(6),
+        "off by the same factor in all elements at this point, but not at another: tape = ",
+    ),
+    "a derivative of its own": (
+        Broken(tf.tanh, lambda dy, x: dy * (1 - tf.tanh(x))),
+        np.array([-1.0, -0.4, 0.3, 0.9, 1.2]),
+        "depends on the value of x alone: at -1 the tape gradient is 1.762, the difference 0.42",
+    ),
     "direction only": (
         Broken(tf.sin, lambda dy, x: tf.cos(x) * dy / tf.norm(dy)),
         normal(6),
@@ -180,9 +281,64 @@ def test_a_sum_over_a_broadcast_axis_is_missed() -> None:
     assert "tape = difference / 4, and 4 is the batch size" in lines(both(mean))
 
 
+PAIR = {"x": normal(5), "y": normal(5, seed=1)}
+
+
 def both(function: Function) -> Report:
     """A function of a matrix and a bias, wrong for the bias"""
     return fails(function, x=normal(4, 3), b=normal(3))
+
+
+# Several inputs.
+
+
+def test_swapped_gradients_are_named() -> None:
+    """∂(x y)/∂x is y; one that is the gradient of the other by accident is not swapped."""
+    swapped = fails(Broken(lambda x, y: x * y, lambda dy, x, y: (dy * x, dy * y)), **PAIR)
+    sign = fails(Broken(lambda x, y: x - y, lambda dy, x, y: (dy, dy)), **PAIR)
+
+    assert [line.split(" (")[0] for line in swapped.diagnosis] == [
+        "x: the tape gradient is the difference gradient of y: the two are swapped",
+        "y: the tape gradient is the difference gradient of x: the two are swapped",
+    ]
+    assert "swapped" not in lines(sign)
+
+
+def test_permuted_gradients_are_named() -> None:
+    product = Broken(lambda x, y, z: x * y * z, lambda dy, x, y, z: (dy * x * z, dy * x * y, dy * y * z))
+
+    report = fails(product, **PAIR, z=normal(5, seed=2))
+
+    assert lines(report).count("the gradients are permuted") == 3
+
+
+def test_what_stops_beside_the_path_is_no_cause() -> None:
+    """The gradient of x is lost in a function of the user, that of y passes `tf.stop_gradient` and others."""
+    for beside in (tf.stop_gradient, lambda y: tf.cast(tf.argmax(y), y.dtype), tf.floor):
+        lost = Broken(tf.sin, lambda dy, x: None)
+
+        (line,) = fails(lambda x, y, b=beside, f=lost: f(x) * b(y) + y, **PAIR).diagnosis
+
+        assert "(None): the custom gradient of `function` returned None (" in line
+
+
+def test_every_path_that_stops_is_named() -> None:
+    lost = Broken(tf.sin, lambda dy, x: None)
+
+    both = fails(lambda x: lost(x) + tf.stop_gradient(x), x=normal(4))
+    passing = fails(lambda x: tf.stop_gradient(tf.sin(x)) + tf.cast(x > 0, x.dtype), x=normal(4))
+
+    assert "of `function` returned none and tf.stop_gradient in the function lets none" in lines(both)
+    assert "(none): tf.stop_gradient in the function lets none through" in lines(passing)
+
+
+def test_a_sum_that_is_owed_is_not_called_wrong() -> None:
+    """A gain is broadcast over the rows, so that its gradient sums over them."""
+    gain = Broken(lambda x, g: x * g, lambda dy, x, g: (dy * g, tf.reduce_sum(dy * g, 0)))
+
+    report = fails(gain, x=normal(3, 4), g=normal(4, seed=1))
+
+    assert "summed over axis 0 of the output by itself: only its mean there counts" in lines(report)
 
 
 # Gradients of other shapes.
@@ -240,6 +396,24 @@ def test_ones_are_not_shown_where_they_see_nothing() -> None:
 
     assert np.abs(report.variables[0].tape).max() > 1e-3
     assert "upstream gradient of ones the tape gradient by x is 0" in report.warnings[0]
+
+
+def test_a_tape_of_zeros_is_no_constant_sum() -> None:
+    wrong = fails(
+        Broken(lambda x: tf.reduce_sum(tf.sin(x)), lambda dy, x: tf.where(dy > 0.9, 0.0, dy) * tf.cos(x)),
+        x=normal(4),
+    )
+
+    assert "sum to a constant" not in lines(wrong)
+    assert not wrong.variables[0].tape.any()
+
+
+def test_a_value_of_its_own_at_the_point_is_a_jump() -> None:
+    """1 where x is 0, and 2 on both sides of it."""
+    report = check(lambda x: tf.where(x == 0, 1.0, 2 + x), {"x": np.array([0.0, 0.5])})
+
+    assert "1 element is at a jump of the function (first: [0])" in lines(report)
+    assert "± inf" not in lines(report)
 
 
 def test_an_error_of_tensorflow_takes_one_line() -> None:

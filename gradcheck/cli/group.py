@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
 from gradcheck.version import __version__
 
@@ -93,8 +94,8 @@ class Boundary(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit with what it returns."""
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # A terminal or locale without ∂ and · gets ? for them, rather than no report.
-            sys.stdout.reconfigure(errors="replace")
+            # A terminal or locale without ∂ and · gets ASCII for them, rather than no report.
+            sys.stdout.reconfigure(errors=PLAIN)
         try:
             code = super().main(*args, **(extra | {"standalone_mode": False}))
         except click.ClickException as error:

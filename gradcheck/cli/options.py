@@ -33,7 +33,7 @@ class Common:
     settings: Settings
     upstream: str | None
     dtype: str
-    limit: int
+    limit: int | None
     format: str
     output: Path | None
     save: Path | None
@@ -124,7 +124,9 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     option("--dtype", type=click.Choice(DTYPES), default="auto", help="Dtype of the tensors."),
     *section(Section.NUMBERS),
     option(
-        "--limit", type=click.IntRange(0), default=20, help="Rows of elements shown per variable; 0 for all."
+        "--limit",
+        type=click.IntRange(0),
+        help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
     option(
         "--format",

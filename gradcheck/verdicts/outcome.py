@@ -13,11 +13,12 @@ from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.verdicts import own_dtype
 from gradcheck.verdicts.candidate import Examined
-from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
+from gradcheck.verdicts.intervals import Intervals
+from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason, refuted_by
 from gradcheck.verdicts.jumps import jumps
 from gradcheck.verdicts.rule import ROUNDED
 from gradcheck.verdicts.summary import Summary
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict, error_ratio
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class VariableOutcome:
     """What the opinions say of the variable."""
     jumps: tuple[int, ...] = ()
     """Flat indices of elements that could not be judged since the function jumps there."""
+    ratio: Array | None = None
+    """Error ÷ tolerance by which each element fails, the largest of all upstream gradients and opinions, 0
+    where it does not; None where none fails."""
+    intervals: Intervals | None = None
+    """The right values at corners; None where there are none."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -108,6 +114,8 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         candidate.rule.limit,
         tuple(notes),
         tuple(int(flat) for flat in jumps(candidate, judgement)),
+        refuted_by(base, [*examined.opinions, *opinions]),
+        Intervals.of(confirmed.judgement, examined.opinions, judgement.verdicts),
     )
 
 
@@ -117,8 +125,10 @@ def _closed_form(problem: Problem, number: int, base: Judgement, closed: Array, 
     unseen = ROUNDED * problem.noise.coarsest * natural
     # Directions bound how far the tape is off.
     apart = np.abs(closed - np.where(base.along, problem.exact_tape.columns(number)[0], base.difference))
-    wrong = np.flatnonzero(base.checked & ~(apart <= base.tolerance + unseen))
-    return Opinion(Source.CLOSED_FORM, wrong, ElementVerdict.MISMATCH)
+    tolerance = base.tolerance + unseen
+    wrong = np.flatnonzero(base.checked & ~(apart <= tolerance))
+    ratio = error_ratio(apart[wrong], tolerance[wrong])
+    return Opinion(Source.CLOSED_FORM, wrong, ElementVerdict.MISMATCH, ratio=ratio)
 
 
 def _notes(outcome: VariableOutcome) -> list[Note]:
@@ -129,9 +139,10 @@ def _notes(outcome: VariableOutcome) -> list[Note]:
 
     said = []
     if (kinks := judged.having(ElementVerdict.KINK)).size:
+        verb = "is" if kinks.size == 1 else "are"
         said.append(
-            f"{kinks.size:,} of {judged.verdicts.size:,} elements are at a kink (first: {index(kinks)}), a "
-            "corner, where there is no single derivative and the tape's value is a valid one."
+            f"{kinks.size:,} of {_elements(judged.verdicts.size)} {verb} at a kink (first: {index(kinks)}), "
+            "a corner, where there is no single derivative and the tape's value is a valid one."
         )
     if one_sided := int(judged.one_sided.sum()):
         said.append(

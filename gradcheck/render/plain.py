@@ -51,10 +51,11 @@ def to_dict(findings: Findings) -> dict[str, object]:
 
 
 def _of_tolerance(applied: Applied) -> dict[str, object]:
-    own = None if applied.own is None else dict(zip(("dtype", "share_of_S"), applied.own, strict=True))
+    """As shares of S; `widened` is how many elements have a wider one than was asked for, by what widened it."""
+    own = None if applied.own is None else dict(zip(("dtype", "share"), applied.own, strict=True))
     return {
-        "least_share_of_S": applied.least,
-        "largest_share_of_S": applied.most,
+        "least": applied.least,
+        "most": applied.most,
         "elements": applied.elements,
         "widened": dict(applied.widened),
         "own_dtype": own,

@@ -25,7 +25,7 @@ class Widening(IntEnum):
     CONTRIBUTIONS = 2
     """The function rounds every contribution."""
     DIFFERENCE = 3
-    """The difference is known no better."""
+    """The difference can be off by more than a quarter of it."""
     TAPE = 4
     """Rounding moves the tape itself."""
 
@@ -36,8 +36,8 @@ class Widening(IntEnum):
             Widening.NONE: "",
             Widening.DTYPE: "the tape runs in the tensors' own dtype only",
             Widening.CONTRIBUTIONS: "the function rounds its results",
-            Widening.DIFFERENCE: "finite differences are known no better",
-            Widening.TAPE: "rounding moves the tape as much",
+            Widening.DIFFERENCE: "by how far the finite difference can be off",
+            Widening.TAPE: "by how far rounding moves the tape",
         }[self]
 
 

@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import click
 import numpy as np
 
 from gradcheck.checking import Report, check_target
 from gradcheck.cli.group import CODES, main, terminal, write_out
-from gradcheck.cli.options import TRACEBACK
+from gradcheck.cli.options import TRACEBACK, option
 from gradcheck.errors import ExitCode
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
@@ -48,7 +47,7 @@ class Example:
 
 
 @main.command(epilog=CODES)
-@click.option("--verbose", is_flag=True, help="Show the whole report of each example.")
+@option("--verbose", is_flag=True, help="Show the whole report of each example.")
 @TRACEBACK
 def demo(verbose: bool, traceback: bool) -> ExitCode:
     """Check built-in examples against known answers, one of them wrong on purpose: no file needed."""

@@ -51,7 +51,7 @@ def to_dict(findings: Findings) -> dict[str, object]:
 
 
 def _of_tolerance(applied: Applied) -> dict[str, object]:
-    """As shares of S; `widened` is how many elements have a wider one than was asked for, by what widened it."""
+    """As shares of S; `widened` counts the elements whose tolerance is wider, by what widened it."""
     own = None if applied.own is None else dict(zip(("dtype", "share"), applied.own, strict=True))
     return {
         "least": applied.least,

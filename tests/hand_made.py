@@ -128,7 +128,7 @@ def inconclusive() -> Report:
         variable([M, Q], difference=[2.0, 1.9], tolerance=[2e-6, 0.3]),
         target="staircase",
         tolerance=Applied(
-            2, 1e-6, 0.15, (("by how far the finite difference can be off", 1),), ("float32", 7.6e-6)
+            2, 1e-6, 0.15, (("the finite difference can be off by as much", 1),), ("float32", 7.6e-6)
         ),
     )
 

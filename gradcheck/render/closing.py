@@ -86,7 +86,7 @@ def _tolerance(report: Findings) -> str:
         causes = ", ".join(
             f"{words} (in {count:,} of {found.elements:,} elements)" for words, count in found.widened
         )
-        said += f", widened from {_asked(report)}: {causes}"
+        said += f", widened from {_asked(report)} since {causes}"
     said += f"; {S}"
     if found is not None and found.own is not None:
         dtype, least = found.own

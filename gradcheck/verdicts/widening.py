@@ -36,8 +36,8 @@ class Widening(IntEnum):
             Widening.NONE: "",
             Widening.DTYPE: "the tape runs in the tensors' own dtype only",
             Widening.CONTRIBUTIONS: "the function rounds its results",
-            Widening.DIFFERENCE: "by how far the finite difference can be off",
-            Widening.TAPE: "by how far rounding moves the tape",
+            Widening.DIFFERENCE: "the finite difference can be off by as much",
+            Widening.TAPE: "rounding moves the tape by as much",
         }[self]
 
 

@@ -40,7 +40,7 @@ def network() -> Report:
     """A saved model, some of whose weights have names that are longer than a narrow line."""
     layer = "functional/transformer_block/multi_head_attention"
     rest = [
-        variable(np.full((64, 64), M), name=f"{layer}/{part}/kernel") for part in ("query", "key", "value")
+        variable(np.full((16, 16), M), name=f"{layer}/{part}/kernel") for part in ("query", "key", "value")
     ]
     wrong = variable([[M, X], [M, M]], name="dense/kernel", tape=[[2, 2.5], [2, 2]])
     notes = (

@@ -37,7 +37,8 @@ A folder imports folders of lower floors only.
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
 7  render/       tables, JSON and arrays, short messages, and the progress bar → text, bytes
 8  procedure.py, checking.py: the order of the checks, `check`, `assert_gradients` → `Report`
-9  cli/          commands and options: parse, build the target, check, write → exit code
+9  cli/          commands and options: parse, build the target, check, write → exit code; its `explain` reads
+   the texts in explanations/
 
 Where to begin: checking.check → procedure.run → checks/elementwise.check → verdicts/examination.examine.
 

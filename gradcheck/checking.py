@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import GradientError, ShapeError, TargetError
+from gradcheck.errors import GradientError, ShapeError, TargetError, did_you_mean
 from gradcheck.inputs.usable import refuse_unusable
 from gradcheck.progress import Progress
 from gradcheck.report.findings import Findings
@@ -105,7 +105,7 @@ def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
         if name not in possible:
             raise TargetError(
                 f"`wrt` names {name!r}, which is no floating input of {target.name}.",
-                f"Choose from: {', '.join(possible)}.",
+                f"{did_you_mean(name, possible)}Choose from: {', '.join(possible)}.",
             )
     return possible if settings.wrt is None else tuple(n for n in possible if n in settings.wrt)
 

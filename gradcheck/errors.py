@@ -1,5 +1,7 @@
 """What can go wrong, each with a remedy, and the exit codes that tell it to a shell."""
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -27,6 +29,14 @@ _MEANINGS = {
     ExitCode.BUG: "a bug in gradcheck",
     ExitCode.INTERRUPTED: "stopped with Ctrl-C",
 }
+
+
+def did_you_mean(wrong: str, known: Iterable[str], most: int = 3) -> str:
+    """The beginning of a remedy, `Did you mean relu or relu6? `: known words near a wrong one, whatever their
+    capitals; empty where none is near."""
+    small = {word.lower(): word for word in known}
+    near = [small[found] for found in difflib.get_close_matches(wrong.lower(), small, n=most)]
+    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 class GradcheckError(Exception):

@@ -25,6 +25,8 @@ class Note:
     """Label of the variable that the sentence is about; None for the whole check."""
     where: str = ""
     """Index of the element that the sentence is about, as `[0, 2]`."""
+    topic: str = ""
+    """The word of `gradcheck explain` that says more; empty for none."""
 
     def __str__(self) -> str:
         return self.text if self.variable is None else f"{self.variable}{self.where}: {self.text}"

@@ -77,6 +77,7 @@ class Whole(Kind):
     remedy: str
     why: str = ""
     """What is wrong with another value, after it in the sentence."""
+    metavar = "N"
 
     def read(self, name: str, value: Any) -> int:
         """The number as int."""
@@ -167,12 +168,14 @@ class Device(Kind):
 
 
 class Section(Enum):
-    """Parts of --help, in their order; the options of the command line alone stand between them."""
+    """Parts of --help, in their order."""
 
-    POINT = "what is differentiated"
-    NUMBERS = "numbers"
-    CHECKS = "what is checked, and how"
-    COST = "cost"
+    TENSORS = "Tensors"
+    CHECKS = "What to check, and how"
+    TOLERANCE = "Tolerance"
+    REPORT = "Report"
+    LIMITS = "Limits"
+    OTHER = "Other"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """The order of the checks: a target and its settings → the outcomes of all that was asked for → one
 report."""
 
+from collections.abc import Sequence
+
 from gradcheck.arrays.types import Array
 from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor, where
 from gradcheck.errors import GradcheckError, TargetError
+from gradcheck.function.call_kind import CallKind
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
@@ -12,6 +15,8 @@ from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
 from gradcheck.settings import Execution, Mode, Settings
 from gradcheck.targets.function import Target
+from gradcheck.verdicts.outcome import Outcome
+from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 ONLY = (
@@ -42,9 +47,19 @@ def run(
             comparisons += found
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    wrong = first.verdict >= ElementVerdict.MISMATCH and settings.budget is None
-    parts = where.look(first.problem, elementwise.check) if wrong or settings.where else ()
-    return assemble(outcomes, comparisons, [*notes, *left_out], parts)
+    return assemble(outcomes, comparisons, [*notes, *left_out], _parts(outcomes, settings))
+
+
+def _parts(outcomes: Sequence[Outcome], settings: Settings) -> tuple[Part, ...]:
+    """The parts of the function, each by itself: looked at where it is asked for, or where it fails."""
+    first, last = outcomes[0], outcomes[-1]
+    first_fails, fails = (
+        outcome.verdict >= ElementVerdict.MISMATCH and settings.budget is None for outcome in (first, last)
+    )
+    parts = where.functions(first.problem, elementwise.check) if first_fails or settings.where else ()
+    if fails and not any(part.wrong and part.kind is CallKind.FUNCTION for part in parts):
+        parts += where.operations(last.problem, elementwise.check)
+    return parts
 
 
 def _refuse_unfit(target: Target, settings: Settings) -> None:

@@ -122,14 +122,14 @@ class Settings(Options):
         "Tolerance as a share of S.",
         "An element's tape and difference agree within atol + rtol·S, with S = Σ |r_i| |∂f_i/∂x_j| the sum "
         "of the sizes of its contributions.",
-        section=Section.NUMBERS,
+        section=Section.TOLERANCE,
     )
     atol: float = setting(
         0.0,
         Number(zero=True),
         "Tolerance added to that.",
         "Tolerance added to rtol·S, in the unit of the gradient; 0 keeps tiny gradients honest.",
-        section=Section.NUMBERS,
+        section=Section.TOLERANCE,
     )
     step: float | None = setting(
         None,
@@ -137,14 +137,12 @@ class Settings(Options):
         "First step, relative to max(|x|, rms x).",
         "First step relative to max(|x_j|, rms(x)); the default, cbrt(eps), follows from the precision.",
         shown="by dtype",
-        section=Section.NUMBERS,
     )
     seed: int = setting(
         0,
         Whole(0, "Give an integer ≥ 0."),
         "Same seed, same report.",
         "Seed of the random upstream gradients, directions and steps: the same seed gives the same report.",
-        section=Section.NUMBERS,
     )
     wrt: tuple[str, ...] | None = setting(
         None,
@@ -152,13 +150,13 @@ class Settings(Options):
         "Inputs to differentiate, such as x,w.",
         "Names of the inputs to differentiate, by default all floating ones.",
         shown="all",
-        section=Section.POINT,
     )
     strict: bool = setting(
         False,
         Flag(),
         "Count kinks as failures.",
         "Count kinks, where only subgradients exist and the tape gave a valid one, as failures.",
+        section=Section.TOLERANCE,
     )
     allow_nondeterministic: float = setting(
         0.0,
@@ -167,6 +165,7 @@ class Settings(Options):
         "Largest difference between two evaluations at one point that is taken as noise.",
         metavar="NOISE",
         shown="",
+        section=Section.TOLERANCE,
     )
     method: Method = setting(
         "auto",
@@ -184,7 +183,7 @@ class Settings(Options):
         "is too little, there are fewer directions, or only a sample (`Variable.coverage` is its share).",
         metavar="60s|5000",
         shown="no limit",
-        section=Section.COST,
+        section=Section.LIMITS,
     )
     memory: int | None = setting(
         None,
@@ -193,7 +192,7 @@ class Settings(Options):
         'What a batch of evaluations may hold, in bytes or as text such as `"2GiB"`.',
         metavar="2GiB",
         shown="half of what is free",
-        section=Section.COST,
+        section=Section.LIMITS,
     )
     order: int = setting(
         1,
@@ -220,6 +219,7 @@ class Settings(Options):
         Device(),
         "Run on this device, such as CPU:0 or GPU:0.",
         "Device to run on, such as `CPU:0` or `GPU:0`; None leaves it to TensorFlow.",
+        section=Section.LIMITS,
     )
     where: bool = setting(
         False,

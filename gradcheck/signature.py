@@ -1,11 +1,11 @@
 """Functions that take the settings as keywords: signature and documentation from the fields of `Settings`."""
 
-import difflib
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from gradcheck.errors import did_you_mean
 from gradcheck.settings import DEFAULTS, OPTIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,6 +57,5 @@ def refuse_unknown(function: Callable[..., Any], keywords: Mapping[str, Any]) ->
     known = list(inspect.signature(function).parameters)
     for name in keywords:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Its options are: {', '.join(known)}."
-            raise TypeError(f"{function.__name__}() has no option {name!r}. {hint}")
+            hint = did_you_mean(name, known, most=1) or f"Its options are: {', '.join(known)}."
+            raise TypeError(f"{function.__name__}() has no option {name!r}. {hint.strip()}")

@@ -66,8 +66,8 @@ FLOORS = {
 MOST_FLOORS = 10
 LONGEST_CHAIN = 16
 """Modules of which each imports the next."""
-DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes"}
-"""What a process may import besides Python's own library."""
+DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes", "scipy"}
+"""What a process may import besides Python's own library; scipy where gradcheck[files] is installed."""
 
 
 def floor(name: str) -> int:

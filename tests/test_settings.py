@@ -210,9 +210,9 @@ def test_execution_is_given_once_or_often() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"rtoll": 1e-3}, r"check\(\) has no option 'rtoll'\. Did you mean 'rtol'\?"),
-        ({"constant": {}}, r"Did you mean 'constants'\?"),
-        ({"excution": "xla"}, r"Did you mean 'execution'\?"),
+        ({"rtoll": 1e-3}, r"check\(\) has no option 'rtoll'\. Did you mean rtol\?"),
+        ({"constant": {}}, r"Did you mean constants\?"),
+        ({"excution": "xla"}, r"Did you mean execution\?"),
         (
             {"zebra": 1},
             r"Its options are: function, inputs, constants, upstream, gradient, .*check_pfor\.",

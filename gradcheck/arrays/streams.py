@@ -44,6 +44,7 @@ class Stream(IntEnum):
     SINGLES = 25
     ELSEWHERE = 26
     UPSTREAM = 27
+    OPERATIONS = 28
 
 
 def generator(stream: Stream, seed: int, *parts: int) -> np.random.Generator:

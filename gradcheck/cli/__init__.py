@@ -5,6 +5,7 @@ Each command hands a `Check` on to `document.conclude`.
 
 from gradcheck.cli import demo as demo
 from gradcheck.cli import document as document
+from gradcheck.cli import explain as explain
 from gradcheck.cli import own_code as own_code
 from gradcheck.cli import ready as ready
 from gradcheck.cli.group import main as main

@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 
+from gradcheck.cli.group import Guarded
+from gradcheck.errors import did_you_mean
+
 
 def named_tensor(text: str) -> tuple[str, str]:
     """NAME=TENSOR as a name and the text of its tensor."""
@@ -59,3 +62,34 @@ def once_each(
         if names.count(name) > 1:
             raise click.BadParameter(f"{name!r} is given {names.count(name)} times.", ctx, param)
     return dict(pairs)
+
+
+class ByName(Guarded):
+    """A command that takes tensors as --arg NAME=TENSOR, and says so where one is given as --NAME TENSOR."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; raises a usage error that says how to write an option that is none."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name, value = _given(error.option_name, given)
+            if not name.isidentifier() or not value:
+                raise
+            known = [long for parameter in self.params for long in parameter.opts]
+            near = did_you_mean(error.option_name, known, most=1)
+            raise click.UsageError(
+                f"No such option: {error.option_name}. {near}A tensor for the parameter {name} is "
+                f"--arg {name}={value}, what is not differentiated --const {name}=JSON.",
+                ctx,
+            ) from error
+
+
+def _given(option: str, given: list[str]) -> tuple[str, str]:
+    """The name of an option without hyphens, and its value, which may be the next word; empty for none."""
+    for place, word in enumerate(given):
+        name, equals, value = word.partition("=")
+        if name == option:
+            following = given[place + 1] if place + 1 < len(given) else ""
+            return option.lstrip("-"), value if equals else following if following[:2] != "--" else ""
+    return "", ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checking import Report, check_target
-from gradcheck.cli.group import CODES, main, terminal, write_out
+from gradcheck.cli.group import main, terminal, write_out
 from gradcheck.cli.options import TRACEBACK, option
 from gradcheck.errors import ExitCode
 from gradcheck.settings import Settings
@@ -46,7 +46,7 @@ class Example:
         return report.exit_code is (ExitCode.FAIL if self.wrong else ExitCode.PASS)
 
 
-@main.command(epilog=CODES)
+@main.command(examples=["gradcheck demo"])
 @option("--verbose", is_flag=True, help="Show the whole report of each example.")
 @TRACEBACK
 def demo(verbose: bool, traceback: bool) -> ExitCode:

@@ -25,7 +25,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
                 raise GradcheckError(
                     f"The folder {str(path.parent)!r} for {path.name!r} does not exist.", "Make it first."
                 )
-        upstream = read_upstream(options)
+        upstream = read_upstream(options, ended.target.inputs)
         with aside():
             report = checking.check_target(ended.target, options.settings, upstream, _progress(options))
         _write(replace(report, limit=options.limit, only_failing=ended.only_failing), options)

@@ -14,15 +14,16 @@ from typing import Any
 
 import click
 
+from gradcheck.cli.help import WIDEST, Laid, LaidGroup
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
 from gradcheck.version import __version__
 
-CODES = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {code.meaning}" for code in ExitCode)
-TENSORS = (
-    "A TENSOR is a file (.npy, .npz, file.npz:key, .csv, .tsv, .txt, .json), - for .npy on standard input, a "
-    "literal such as 3.0 or [[1,2],[3,4]], or random numbers such as normal:8x64 or uniform:8x64."
+EXAMPLES = (
+    "gradcheck dense --x normal:8x4 --w normal:4x3 --activation gelu",
+    "gradcheck function ops.py:my_gelu --arg x=x.npy",
+    "gradcheck explain kink",
 )
 
 
@@ -77,7 +78,7 @@ def guard(traceback: bool) -> Iterator[None]:
         raise click.exceptions.Exit(code) from error
 
 
-class Guarded(click.Command):
+class Guarded(Laid):
     """A command with the option --traceback, inside of `guard`."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -86,7 +87,7 @@ class Guarded(click.Command):
             return super().invoke(ctx)
 
 
-class Boundary(click.Group):
+class Boundary(LaidGroup):
     """A group whose process ends with the codes of `ExitCode`, whatever happens inside."""
 
     command_class = Guarded
@@ -152,9 +153,12 @@ def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:
 
 @click.group(
     cls=Boundary,
-    epilog=f"{TENSORS}\n\n{CODES}",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
 @click.version_option(__version__, prog_name="gradcheck")
 def main() -> None:
-    """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element."""
+    """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element.
+
+    `gradcheck COMMAND --help` lists the options of a command, `gradcheck explain WORD` tells what is printed.
+    """

@@ -9,6 +9,8 @@ from typing import Any, Self, TypeVar
 
 import click
 
+from gradcheck.cli.completion import files
+from gradcheck.cli.help import TENSOR, Sectioned
 from gradcheck.option import Flag, Kind, Section, Whole, Word, Words
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.function import Target
@@ -16,7 +18,6 @@ from gradcheck.targets.function import Target
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
-TENSOR = "TENSOR"
 
 
 class Format(Enum):
@@ -58,14 +59,21 @@ class Check:
 
 
 def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:
-    """A Click option that also reads GRADCHECK_<its long name>."""
+    """A Click option that also reads GRADCHECK_<its long name>, with its `section` of --help."""
     variable = "GRADCHECK_" + names[-1].removeprefix("--").upper().replace("-", "_")
-    return click.option(*names, envvar=variable, show_default=show_default, **settings)
+    return click.option(*names, cls=Sectioned, envvar=variable, show_default=show_default, **settings)
 
 
 def tensor(name: str, text: str, required: bool = True) -> Callable[[Command], Command]:
     """An option that takes a TENSOR."""
-    return option(f"--{name}", metavar=TENSOR, required=required, help=text)
+    return option(
+        f"--{name}",
+        metavar=TENSOR,
+        required=required,
+        help=text,
+        section=Section.TENSORS,
+        shell_complete=files,
+    )
 
 
 def with_options(command: Command, *options: Callable[[Any], Any]) -> Command:
@@ -87,6 +95,7 @@ def _setting(name: str) -> Callable[[Any], Any]:
         default=DEFAULTS[name],
         show_default=told.shown is None,
         metavar=told.metavar or told.kind.metavar,
+        section=told.section,
         help=told.help + (f"  [default: {told.shown}]" if told.shown else ""),
         **_type(told.kind),
     )
@@ -118,27 +127,34 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_reported = functools.partial(option, section=Section.REPORT)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
-    *section(Section.POINT),
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
-    option("--dtype", type=click.Choice(DTYPES), default="auto", help="Dtype of the tensors."),
-    *section(Section.NUMBERS),
     option(
+        "--dtype",
+        type=click.Choice(DTYPES),
+        default="auto",
+        section=Section.TENSORS,
+        help="Dtype of the tensors.",
+    ),
+    *section(Section.CHECKS),
+    *section(Section.TOLERANCE),
+    _reported(
         "--limit",
         type=click.IntRange(0),
+        metavar="N",
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
-    option(
+    _reported(
         "--format",
         type=click.Choice([form.value for form in Format]),
         default=Format.TABLE.value,
         help="Form of the report.",
     ),
-    option("--output", type=_FILE, help="Write the report to this file, not to standard output."),
-    option("--save", type=_FILE, metavar="FILE.npz", help="Also save the full arrays."),
-    option("--quiet", is_flag=True, help="Nothing but the exit code."),
-    *section(Section.CHECKS),
-    *section(Section.COST),
+    _reported("--output", type=_FILE, help="Write the report to this file, not to standard output."),
+    _reported("--save", type=_FILE, metavar="FILE.npz", help="Also save the full arrays."),
+    _reported("--quiet", is_flag=True, help="Nothing but the exit code."),
+    *section(Section.LIMITS),
     TRACEBACK,
 )
 

@@ -1,53 +1,61 @@
 """The commands for what users bring: functions of their own, Keras layers and saved models."""
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.cli.arguments import json_object, named_json, named_tensor, once_each
-from gradcheck.cli.group import CODES, TENSORS, main, note, write_out
-from gradcheck.cli.options import TENSOR, TRACEBACK, Check, Common, common, option, tensor
+from gradcheck.cli.arguments import ByName, json_object, named_json, named_tensor, once_each
+from gradcheck.cli.completion import files, layers, losses, objects
+from gradcheck.cli.group import main, note, write_out
+from gradcheck.cli.help import TENSOR
+from gradcheck.cli.options import TRACEBACK, Check, Common, common, option, tensor
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.option import Section
 
-FUNCTION = """\b
-Examples:
-  gradcheck function ops.py:my_gelu --arg x=normal:8x4
-  gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1
-  gradcheck function net.py:loss --gradient net.py:backward --arg params/W1=w1.npy --arg x=x.npy"""
-LAYER = """\b
-Examples:
-  gradcheck layer Conv1D --config '{"filters": 4, "kernel_size": 3}' --x normal:2x8x3
-  gradcheck layer layers.py:MyLayer --config '{"units": 3}' --x x.npy --weights w.npz"""
-MODEL = """\b
-Examples:
-  gradcheck model model.keras --x x.npy
-  gradcheck model model.keras --x x.npy --y y.npy --loss mse"""
+FUNCTION = (
+    "gradcheck function ops.py:my_gelu --arg x=normal:8x4",
+    "gradcheck function ops.py:attend --arg q=q.npy --arg k=k.npy --const axis=-1",
+    "gradcheck function net.py:loss --gradient net.py:backward --arg params/W1=w1.npy --arg x=x.npy",
+)
+LAYER = (
+    'gradcheck layer Conv1D --config \'{"filters": 4, "kernel_size": 3}\' --x normal:2x8x3',
+    "gradcheck layer layers.py:MyLayer --config '{\"units\": 3}' --x x.npy --weights w.npz",
+)
+MODEL = (
+    "gradcheck model model.keras --x x.npy",
+    "gradcheck model model.keras --x x.npy --y y.npy --loss mse",
+)
 
 _X = option(
     "--x",
     metavar=TENSOR,
     multiple=True,
     required=True,
+    section=Section.TENSORS,
+    shell_complete=files,
     help="Input; repeat it for several: x1, x2, …, or by name as NAME=TENSOR.",
 )
 _NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
+_about = functools.partial(option, section=Section.CHECKS)
+_TRAINING = _about("--training", is_flag=True, help="Call it in training mode.")
 
 
-@main.command(epilog=f"{TENSORS}\n\n{FUNCTION}\n\n{CODES}")
-@click.argument("function", metavar="FILE.py:NAME")
+@main.command(cls=ByName, examples=FUNCTION)
+@click.argument("function", metavar="FILE.py:NAME", shell_complete=objects)
 @option(
     "--arg",
     type=named_tensor,
     multiple=True,
     callback=once_each,
     metavar="NAME=TENSOR",
+    section=Section.TENSORS,
+    shell_complete=files,
     help="Tensor for a parameter of the function, or params/W1=… for one in a dict; repeat it.",
 )
 @option(
@@ -56,9 +64,15 @@ _TRAINING = option("--training", is_flag=True, help="Call it in training mode.")
     multiple=True,
     callback=once_each,
     metavar="NAME=JSON",
+    section=Section.TENSORS,
     help="Argument that is not differentiated, such as axis=-1; repeat it.",
 )
-@option("--gradient", metavar="FILE.py:NAME", help="Its gradient, where both are NumPy code.")
+@_about(
+    "--gradient",
+    metavar="FILE.py:NAME",
+    shell_complete=objects,
+    help="Its gradient, where both are NumPy code.",
+)
 @common
 def function(
     options: Common, function: str, arg: dict[str, str], const: dict[str, Any], gradient: str | None
@@ -86,12 +100,24 @@ def function(
     return Check(build(spec, tensors, options).target, options)
 
 
-@main.command(epilog=f"{TENSORS}\n\n{LAYER}\n\n{CODES}")
-@click.argument("layer", metavar="LAYER")
-@option("--config", type=json_object, metavar="JSON", help="Arguments of the class: JSON, or a .json file.")
+@main.command(examples=LAYER)
+@click.argument("layer", metavar="LAYER", shell_complete=layers)
+@_about(
+    "--config",
+    type=json_object,
+    metavar="JSON",
+    shell_complete=files,
+    help="Arguments of the class: JSON, or a .json file.",
+)
 @_X
 @tensor("mask", "Mask of 1 and 0, passed to the layer as mask.", required=False)
-@option("--weights", type=_FILE, metavar="FILE.npz", help="Weights by name.  [default: freshly initialised]")
+@option(
+    "--weights",
+    type=_FILE,
+    metavar="FILE.npz",
+    section=Section.TENSORS,
+    help="Weights by name.  [default: freshly initialised]",
+)
 @_TRAINING
 @common
 def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path | None, **rest: Any) -> Check:
@@ -120,19 +146,20 @@ def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path |
     return Check(built.target, options)
 
 
-@main.command(epilog=f"{TENSORS}\n\n{MODEL}\n\n{CODES}")
+@main.command(examples=MODEL)
 @click.argument("path", metavar="FILE.keras", type=click.Path(path_type=Path))
 @_X
 @tensor("y", "What the output should be: check the gradient of a loss.", required=False)
-@option(
+@_about(
     "--loss",
     metavar="NAME",
+    shell_complete=losses,
     help="A loss of Keras, such as mse, or FILE.py:NAME of (y, output).  [default: the model's own]",
 )
 @tensor("sample-weight", "Weight of each sample in the loss.", required=False)
 @_TRAINING
-@option("--unsafe", is_flag=True, help="Load Lambda layers, which runs code that is in the file.")
-@option(
+@_about("--unsafe", is_flag=True, help="Load Lambda layers, which runs code that is in the file.")
+@_about(
     "--code",
     type=_FILE,
     multiple=True,
@@ -165,9 +192,9 @@ def model(
     return Check(built.target, options, only_failing=limit is click.core.ParameterSource.DEFAULT)
 
 
-@main.command(epilog=CODES)
+@main.command("layers", examples=["gradcheck layers"])
 @TRACEBACK
-def layers(traceback: bool) -> ExitCode:
+def list_layers(traceback: bool) -> ExitCode:
     """List the layers of Keras that `gradcheck layer` checks."""
     from gradcheck.runtime import load_tensorflow
 
@@ -195,13 +222,16 @@ def _inputs(x: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _weights(path: Path, options: Common) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = list(archive.files) if hasattr(archive, "files") else []
-    except (OSError, ValueError) as error:
-        raise GradcheckError(
-            f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
-        ) from error
+    from gradcheck.inputs.archive import array_names
+    from gradcheck.inputs.kinds import Kind, kind_of
+    from gradcheck.inputs.opening import opened
+
+    with opened(str(path), f"--weights {path}") as source:
+        if kind_of(source, path.suffix) is not Kind.NPZ:
+            raise GradcheckError(
+                f"--weights {path} is no .npz file.", "Save it with numpy.savez(file, kernel=…, bias=…)."
+            )
+        names = array_names(source)
     texts = {name: f"{path}:{name}" for name in names}
     weights = read(texts, options, {name: f"--weights {name}" for name in names})
     say(weights, options)

@@ -1,21 +1,41 @@
 """The commands for layers that gradcheck knows by heart."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from gradcheck.cli.group import CODES, main
+from gradcheck.cli.completion import activations
+from gradcheck.cli.group import main
 from gradcheck.cli.options import Check, Command, Common, common, option, tensor, with_options
 from gradcheck.cli.tensors import arrays, build, read
+from gradcheck.option import Section
 from gradcheck.targets.pooling import DATA_FORMATS, PADDINGS
 
+DENSE = (
+    "gradcheck dense --x x.npy --w w.npy --activation tanh",
+    "gradcheck dense --x normal:8x4 --w normal:4x3 --b '[0.1,0.2,0.3]'",
+)
+POOLING = (
+    "gradcheck {} --x normal:2x12x5 --pool-size 3 --strides 2 --padding same",
+    "gradcheck {} --x '[[[2.0],[2.0],[1.0]]]' --pool-size 3",
+)
 
-@main.command(epilog=CODES)
+_about = functools.partial(option, section=Section.CHECKS)
+
+
+@main.command(examples=DENSE)
 @tensor("x", "Input, of shape (…, d_in).")
 @tensor("w", "Weights, of shape (d_in, units).")
 @tensor("b", "Bias, of shape (units,).", required=False)
-@option("--activation", default="linear", metavar="NAME", help="A Keras activation.")
+@_about(
+    "--activation",
+    default="linear",
+    metavar="NAME",
+    help="A Keras activation, such as relu.",
+    shell_complete=activations,
+)
 @common
 def dense(options: Common, activation: str, **texts: str | None) -> Check:
     """Check a dense layer, y = activation(x · w + b)."""
@@ -27,10 +47,20 @@ def pooling(command: Command) -> Command:
     return with_options(
         command,
         tensor("x", "Input, of shape (batch, steps, channels)."),
-        option("--pool-size", type=click.IntRange(1), default=2, help="Window length."),
-        option("--strides", type=click.IntRange(1), help="Distance of the windows.  [default: pool size]"),
-        option("--padding", type=click.Choice(PADDINGS), default="valid"),
-        option(
+        _about("--pool-size", type=click.IntRange(1), default=2, metavar="N", help="Window length."),
+        _about(
+            "--strides",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Distance of the windows.  [default: pool size]",
+        ),
+        _about(
+            "--padding",
+            type=click.Choice(PADDINGS),
+            default="valid",
+            help="valid: whole windows only; same: padded.",
+        ),
+        _about(
             "--data-format",
             type=click.Choice(DATA_FORMATS),
             default="channels_last",
@@ -39,7 +69,7 @@ def pooling(command: Command) -> Command:
     )
 
 
-@main.command(epilog=CODES)
+@main.command(examples=[example.format("maxpool1d") for example in POOLING])
 @pooling
 @common
 def maxpool1d(options: Common, x: str, **window: Any) -> Check:
@@ -47,7 +77,7 @@ def maxpool1d(options: Common, x: str, **window: Any) -> Check:
     return _check("maxpool1d", {"x": x}, window, options)
 
 
-@main.command(epilog=CODES)
+@main.command(examples=[example.format("avgpool1d") for example in POOLING])
 @pooling
 @common
 def avgpool1d(options: Common, x: str, **window: Any) -> Check:

@@ -12,7 +12,7 @@ from gradcheck.cli.group import aside, note
 from gradcheck.cli.options import Common
 
 if TYPE_CHECKING:
-    from gradcheck.inputs.tensor import Reading
+    from gradcheck.inputs.precision import Reading
     from gradcheck.targets.spec import Built, TargetSpec
 
 
@@ -27,29 +27,41 @@ def read(
     `labels` are the options by name where they are not --<name>; `keep_integers` keeps those in files.
     """
     given = {name: text for name, text in texts.items() if text is not None}
-    if [*given.values(), options.upstream].count("-") > 1:
+    if sum(map(_is_standard_input, [*given.values(), options.upstream or ""])) > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
-    labels = labels or {}
-    return {
-        name: _read(text, labels.get(name, f"--{name}"), options, keep_integers)
-        for name, text in given.items()
-    }
+    named = {name: (labels or {}).get(name, f"--{name}") for name in given}
+    from gradcheck.inputs.tensor import read_tensors
+
+    readings = read_tensors(
+        {named[name]: text for name, text in given.items()},
+        seed=options.settings.seed,
+        dtype=options.dtype,
+        keep_integers=keep_integers,
+    )
+    return {name: readings[named[name]] for name in given}
 
 
-def read_upstream(options: Common) -> Array | None:
-    """The upstream gradient; None if none is given."""
+def read_upstream(options: Common, beside: Mapping[str, Array]) -> Array | None:
+    """The upstream gradient, beside the inputs; None if none is given."""
     if options.upstream is None:
         return None
-    reading = _read(options.upstream, "--upstream", options)
+    from gradcheck.inputs.tensor import read_tensor
+
+    dtypes = [array.dtype for array in beside.values()]
+    reading = read_tensor(
+        options.upstream,
+        option="--upstream",
+        seed=options.settings.seed,
+        dtype=options.dtype,
+        beside=dtypes,
+    )
     say({"upstream": reading}, options)
     return reading.array
 
 
-def _read(text: str, option: str, options: Common, keep_integers: bool = False) -> Reading:
-    from gradcheck.inputs.tensor import read_tensor
-
-    seed = options.settings.seed
-    return read_tensor(text, option=option, seed=seed, dtype=options.dtype, keep_integers=keep_integers)
+def _is_standard_input(text: str) -> bool:
+    """Whether a TENSOR is read from standard input, by any of its names."""
+    return text.partition(":")[0] in ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def arrays(readings: Mapping[str, Reading]) -> dict[str, Array]:
@@ -58,14 +70,15 @@ def arrays(readings: Mapping[str, Reading]) -> dict[str, Array]:
 
 
 def say(readings: Mapping[str, Reading], options: Common, without: tuple[str, ...] = ()) -> None:
-    """Say what was changed on reading, but for some of the tensors."""
+    """Say how text was read, and what was changed on reading, but for some of the tensors."""
     for name, reading in readings.items():
-        for line in reading.notes if name not in without else ():
-            note(line, options.quiet)
+        for line in (reading.form, *(reading.notes if name not in without else ())):
+            if line:
+                note(line, options.quiet)
 
 
 def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) -> Built:
-    """The target of a specification, after what was changed on reading its tensors.
+    """The target of a specification, after what is to be said of its tensors.
 
     Whole numbers that became floating on reading, and whole again for an embedding, have not changed.
     """

@@ -73,7 +73,7 @@ class Evaluator:
 
     def give_up_tracing(self) -> None:
         """The function does not trace into a graph, which it should: from now on it is called eagerly."""
-        self.traces = not self.primal.target.traceable
+        self.traces = not self.primal.target.compiles
 
     def count(self, evaluations: int) -> None:
         """So many evaluations are made."""
@@ -91,7 +91,7 @@ class Evaluator:
         `plain` evaluations are never batched: nothing but the function itself has a part in them.
         """
         self.count(points.count)
-        if self.primal.target.traceable and self.traces and self._evaluated > WORTH_TRACING:
+        if self.primal.target.compiles and self.traces and self._evaluated > WORTH_TRACING:
             if self._at_once is not None and not plain and self._worth_vectorising:
                 found = self._at_once(points)
                 if found is not None and alike(found[-1], self.base):

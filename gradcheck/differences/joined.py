@@ -102,7 +102,7 @@ class Joined:
         # A view with the copies first: what is written here is evaluated.
         self.places = np.moveaxis(self._joined.array.reshape(apart), axis, 0)
         self._call: Callable[[Any], Any] = self._outputs
-        if compiled and primal.target.traceable:
+        if compiled and primal.target.compiles:
             # Not rewritten by AutoGraph: the same Python as runs eagerly.
             self._call = tf.function(self._outputs, autograph=False)
         self.base = np.zeros(0)

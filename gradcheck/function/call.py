@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.function.call_kind import CallKind
 from gradcheck.targets.function import Target
 
 SMALL = 64
@@ -35,10 +36,9 @@ class Call:
     """Makes what was called a target at its inputs."""
     same: tuple[Any, ...]
     """Equal for repeated calls of one function at the same shapes."""
-    everything: bool
+    kind: CallKind
+    everything: bool = False
     """Whether it was called with all variables of the check and nothing else."""
-    variables: list[Any] = field(default_factory=list)
-    """The `tf.Variable`s that it read, whose gradients are not looked at."""
     results: list[Any] = field(default_factory=list)
     """What it returned, once it has."""
     upstream: dict[int, Array] = field(default_factory=dict)
@@ -111,13 +111,19 @@ def source(cls: type) -> tuple[str, int]:
         return "", 0
 
 
-def enclosed(f: Any) -> tuple[Any, ...]:
-    """What tells functions of one place in the code apart: numbers, text and small tensors that they hold."""
+def enclosed(f: Any, depth: int = 2) -> tuple[Any, ...]:
+    """What tells functions of one place in the code apart: numbers, text, small tensors and objects that they
+    hold, and what the functions hold that they hold; never data, such as larger tensors and lists."""
     cells = getattr(inspect.unwrap(f), "__closure__", None) or ()
     found: list[Any] = []
     for content in (cell.cell_contents for cell in cells):
         if isinstance(content, (int, float, str, type(None))):
             found.append(content)
-        elif tf.is_tensor(content) and hasattr(content, "numpy") and content.shape.num_elements() <= SMALL:
-            found.append((content.dtype.name, content.numpy().tobytes()))
+        elif tf.is_tensor(content):
+            if hasattr(content, "numpy") and content.shape.num_elements() <= SMALL:
+                found.append((content.dtype.name, content.numpy().tobytes()))
+        elif inspect.isfunction(content):
+            found.append((content.__code__, enclosed(content, depth - 1) if depth else ()))
+        elif not isinstance(content, (np.ndarray, list, tuple, dict)):
+            found.append(id(content))
     return tuple(found)

@@ -1,7 +1,8 @@
-"""Calls inside a function whose gradients somebody wrote: each with its inputs and its upstream gradient.
+"""Calls inside a function, each with its inputs and its upstream gradient at the point.
 
-Those are the calls of functions under `tf.custom_gradient` and of layers of the user's own. They are noted
-while the tape is recorded once more at the point; what TensorFlow and Keras define themselves is left out.
+Calls whose gradients somebody wrote are those of functions under `tf.custom_gradient` and of layers of the
+user's own; what TensorFlow and Keras define themselves is left out. Or, one floor below, the operations of
+TensorFlow. Either is noted while the tape is recorded once more at the point.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -18,26 +20,67 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array
 from gradcheck.function.call import Call, array, enclosed, names, source, tapped, theirs
+from gradcheck.function.call_kind import CallKind
+from gradcheck.function.executed import Executed
 from gradcheck.function.primal import Primal
+from gradcheck.targets.binding import by_assignment
 from gradcheck.targets.function import Target
+from gradcheck.targets.stateless import Again, refilled
 
 
 def calls(primal: Primal, cotangent: Array) -> list[Call]:
-    """The calls at the point, in their order, but for that of the function itself; what the function raises
-    is raised."""
+    """The calls at the point whose gradients somebody wrote, in their order, but for that of the function
+    itself; what the function raises is raised."""
     recorder = _Recorder(primal.values)
-    eagerly = tf.config.functions_run_eagerly()
-    with recorder.listening(), tf.GradientTape() as tape:
-        tf.config.run_functions_eagerly(run_eagerly=True)
-        try:
-            for value in primal.values:
-                tape.watch(value)
-            outputs = primal.at_point()
-        finally:
-            tf.config.run_functions_eagerly(run_eagerly=eagerly)
-    with contextlib.suppress(Exception):  # a gradient that is refused leaves upstream gradients unknown
-        tape.gradient(outputs, primal.values, output_gradients=tf.constant(cotangent, tf.float64))
+    outputs = _record(primal, cotangent, lambda _: recorder.listening(), [])[0]
     return [call for call in recorder.found if not _is_whole(call, outputs)]
+
+
+def operations(primal: Primal, cotangent: Array) -> list[Call]:
+    """The operations of TensorFlow at the point through which a gradient comes back; as `calls`."""
+    recorder, found = _Recorder(primal.values), list[Executed]()
+
+    @contextlib.contextmanager
+    def listening(tape: Any) -> Iterator[None]:
+        noted = Executed.noted(found, tape, primal.values, recorder.inside, _record.__code__)
+        with recorder.listening(), noted:
+            yield
+
+    upstream = iter(_record(primal, cotangent, listening, found)[1])
+    called = [one.call([next(upstream, None) for _ in one.outputs]) for one in found]
+    return [call for call in called if call is not None]
+
+
+def _record(
+    primal: Primal,
+    cotangent: Array,
+    listening: Callable[[Any], contextlib.AbstractContextManager[None]],
+    executed: Sequence[Executed],
+) -> tuple[Any, list[Any]]:
+    """The outputs at the point, of a call that is listened to, and the upstream gradients of those of the
+    operations `executed` in it; none where the tape is refused."""
+    eagerly = tf.config.functions_run_eagerly()
+    with contextlib.ExitStack() as stack:
+        in_place = primal.target.in_place or _as_it_is(primal.target.function)
+        run = stack.enter_context(in_place(*primal.arguments()))
+        with tf.GradientTape() as tape, listening(tape):
+            tf.config.run_functions_eagerly(run_eagerly=True)
+            try:
+                for value in primal.values:
+                    tape.watch(value)
+                outputs = primal.join(run())
+            finally:
+                tf.config.run_functions_eagerly(run_eagerly=eagerly)
+        asked = [output for one in executed for output in one.outputs]
+        sources = [*primal.values, *primal.target.variables, *asked]
+        found: list[Any] = []
+        with contextlib.suppress(Exception):  # a gradient that is refused leaves upstream gradients unknown
+            found = tape.gradient(outputs, sources, output_gradients=tf.constant(cotangent, tf.float64))
+    return outputs, found[len(found) - len(asked) :]
+
+
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *tensors: contextlib.nullcontext(partial(function, *tensors))
 
 
 def _is_whole(call: Call, outputs: Any) -> bool:
@@ -46,6 +89,18 @@ def _is_whole(call: Call, outputs: Any) -> bool:
         return False
     flat = [tf.cast(tf.reshape(leaf, [-1]), tf.float64) for leaf in tf.nest.flatten(call.results)]
     return bool(np.array_equal(tf.concat(flat, 0), outputs))
+
+
+def _reading(
+    name: str, again: Callable[[Sequence[Any]], Any], inputs: Mapping[str, Array], variables: Sequence[Any]
+) -> Target:
+    """A function of tensors, and of the `tf.Variable`s that it reads."""
+    if not variables:
+        return Target(name, lambda *values: again(values), inputs)
+    function = by_assignment(variables, again, len(inputs))
+    read = {f"{variable.name}, {number}": array(variable) for number, variable in enumerate(variables)}
+    whole, watched = {**inputs, **read}, tuple(variables)
+    return Target(name, function, whole, variables=watched, tape_only=True, assigns=True)
 
 
 class _Recorder:
@@ -59,6 +114,10 @@ class _Recorder:
         """Names of the layers that are being called, the model first."""
         self._training = [False]
         """Whether each of them is in training mode, which the ones inside take on."""
+
+    def inside(self) -> str:
+        """Path of the layers that are being called, but for the model."""
+        return "/".join(self._path[1:])
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -91,44 +150,46 @@ class _Recorder:
         tensors = [leaf for leaf in tf.nest.flatten(args) if tf.is_tensor(leaf)]
         if code is None or not tensors or theirs(f):
             return original(f, args, kwargs)
-
-        def again(*values: Any) -> Any:
-            # Of the names of kwargs TensorFlow takes no gradient.
-            given = iter(values)
-            flat = [next(given) if tf.is_tensor(leaf) else leaf for leaf in tf.nest.flatten(args)]
-            return original(f, tf.nest.pack_sequence_as(args, flat), kwargs)
-
         inputs = dict(zip(names(f, args, len(tensors)), map(array, tensors), strict=True))
-        where = f.__name__, code.co_filename, code.co_firstlineno
-        target = Target(f.__name__, again, inputs)
-        call = self._noted(where, lambda: target, enclosed(f), tensors)
+        variables: list[Any] = []
+
+        def again(values: Sequence[Any]) -> Any:
+            # Of the names of kwargs TensorFlow takes no gradient.
+            return original(f, refilled(args, values), kwargs)
 
         def watched() -> Any:
             with record.VariableWatcher() as watcher:
                 result = original(f, args, kwargs)
-            call.variables.extend(watcher.watched_variables())
+            variables.extend(watcher.watched_variables())
             return result
 
+        where = f.__name__, code.co_filename, code.co_firstlineno
+        target = partial(_reading, f.__name__, again, inputs, variables)
+        call = self._noted(where, target, CallKind.FUNCTION, enclosed(f), tensors, self.inside())
         return self._made(call, watched)
 
     def _layer(self, called: Any, layer: Any, args: Any, kwargs: Any) -> Any:
         """A call of a Keras layer."""
+        inside = self.inside()
         self._path.append(layer.name)
-        given = kwargs.get("training")
-        self._training.append(self._training[-1] if given is None else bool(given))
+        training = kwargs.get("training")
+        self._training.append(self._training[-1] if training is None else bool(training))
         try:
-            # With arguments of its own a layer is another function than it is by itself.
-            plain = len(args) == 1 and tf.is_tensor(args[0]) and not kwargs.keys() - {"training"}
-            if theirs(type(layer)) or not plain or len(self._path) == 1:
+            given = args, kwargs
+            tensors = [leaf for leaf in tf.nest.flatten(given) if tf.is_tensor(leaf)]
+            if theirs(type(layer)) or not tensors or len(self._path) == 1:
                 return called(layer, *args, **kwargs)
-            inputs, training = {"inputs": array(args[0])}, self._training[-1]
+            named = ["inputs"] if len(tensors) == 1 else names(layer.call, args, len(tensors))
+            inputs = dict(zip(named, map(array, tensors), strict=True))
+            again = Again(tuple, {"training": self._training[-1]}, given)
 
             def target() -> Target:
                 from gradcheck.targets.keras import target as layer_target
 
-                return layer_target(layer, inputs, training=training)
+                return layer_target(layer, inputs, call=again)
 
-            call = self._noted((layer.name, *source(type(layer))), target, (), args)
+            where = layer.name, *source(type(layer))
+            call = self._noted(where, target, CallKind.LAYER, (), tensors, inside)
             return self._made(call, lambda: called(layer, *args, **kwargs))
         finally:
             self._path.pop()
@@ -138,13 +199,15 @@ class _Recorder:
         self,
         where: tuple[str, str, int],
         target: Callable[[], Target],
+        kind: CallKind,
         enclosed: tuple[Any, ...],
         tensors: Sequence[Any],
+        inside: str,
     ) -> Call:
-        within, inside = self._open[-1] if self._open else None, "/".join(self._path[1:])
+        within = self._open[-1] if self._open else None
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         everything = {id(tensor) for tensor in tensors} == self._values
-        call = Call(*where, inside, within, target, (*where, inside, enclosed, shapes), everything)
+        call = Call(*where, inside, within, target, (*where, inside, enclosed, shapes), kind, everything)
         self.found.append(call)
         return call
 

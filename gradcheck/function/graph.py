@@ -46,7 +46,7 @@ def counted(call: Callable[[], Any]) -> tuple[Any, int]:
 def in_graph(primal: Primal, base: Array, operations: int) -> Primal:
     """A function whose call takes many `operations`, evaluated in a graph; as it is where the function is
     short, does not trace or must not, or is not `base` in a graph."""
-    if operations <= LONG or not primal.target.traceable:
+    if operations <= LONG or not primal.target.compiles:
         return primal
     # Not rewritten by AutoGraph: the same Python as runs eagerly.
     traced = tf.function(lambda *tensors: primal(tensors), autograph=False)

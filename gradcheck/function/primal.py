@@ -118,6 +118,10 @@ class Primal:
         """The outputs at the user's own point."""
         return self(self.values)
 
+    def arguments(self) -> list[Any]:
+        """What the function is called with there."""
+        return list((self.inputs | dict(zip(self.names, self.values, strict=True))).values())
+
     def called_by(self, graph: Call, operations: int) -> Primal:
         """The same function at the same point, evaluated by `graph`, a call of values of so many
         operations."""

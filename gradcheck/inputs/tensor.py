@@ -1,80 +1,95 @@
 """What the command line calls a TENSOR: a file, standard input, a literal or a generator → one array."""
 
-import difflib
 import math
 import os
 import re
-import stat
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from gradcheck.arrays.streams import generator_of_option
-from gradcheck.arrays.types import Array, is_floating
+from gradcheck.arrays.types import Array
 from gradcheck.errors import TensorError
-from gradcheck.inputs.npy import check_memory, read_npy, read_npz
-from gradcheck.inputs.text import read_json, read_literal, read_table
-from gradcheck.inputs.usable import first, in_all, refuse_unusable
+from gradcheck.inputs.archive import read_npz
+from gradcheck.inputs.extras import read_mat, read_safetensors
+from gradcheck.inputs.keys import refuse_key
+from gradcheck.inputs.kinds import Kind, kind_of
+from gradcheck.inputs.memory import check_memory
+from gradcheck.inputs.nested import read_literal
+from gradcheck.inputs.npy import read_npy
+from gradcheck.inputs.opening import FORMS, STDIN, SUFFIXES, located, opened
+from gradcheck.inputs.precision import AUTO, Raw, Reading, common, converted, named_dtype
+from gradcheck.inputs.source import Source
+from gradcheck.inputs.text import read_text
 
-SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json")
-FORMS = (
-    "Give a file (.npy, .npz, .csv, .tsv, .txt, .json), -, a literal such as [[1,2],[3,4]], or normal:8x64."
-)
 # The most characters of a TENSOR that an error repeats.
 SHOWN = 120
 
 _GENERATOR = re.compile(r"(normal|uniform):(.*)", re.DOTALL)
-_ARCHIVE = re.compile(r"(.*\.npz):(.+)", re.DOTALL | re.IGNORECASE)
-_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A tensor as the check will see it."""
+def read_tensors(
+    texts: Mapping[str, str],
+    *,
+    seed: int,
+    dtype: str = AUTO,
+    keep_integers: bool = False,
+    beside: Sequence[np.dtype[Any]] = (),
+) -> dict[str, Reading]:
+    """Read the tensors that texts describe; nothing is ever written and nothing unpickled.
 
-    array: Array
-    """float16, bfloat16, float32 or float64 finite, not empty, in native byte order and C order."""
-    notes: tuple[str, ...] = ()
-    """What was changed on the way, a sentence each."""
-
-
-def read_tensor(
-    text: str, *, option: str, seed: int, dtype: str = "auto", keep_integers: bool = False
-) -> Reading:
-    """Read the tensor that `text` describes; nothing is ever written and nothing unpickled.
-
-    `text` is a path to .npy, .npz (`file.npz` or `file.npz:key`), .csv, .tsv, .txt or .json, `-` for .npy on
-    standard input, a literal such as `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`. Error sentences name
-    `option`, such as `--x`, and random numbers follow from it and `seed`. `dtype` is what to convert to;
-    `auto` keeps floats, and takes float32 (float64 where integers need it) otherwise. With `keep_integers`
-    and `auto`, integers and booleans in .npy and .npz stay what they are, such as indices; written ones, as
-    [[1,2],[3,4]], become float32 all the same.
+    `texts` are by the options that error sentences name, such as `--x`; random numbers follow from these
+    and `seed`. A text is a file or pipe (.npy, .npz, a table of numbers or JSON, any of these as .gz, and
+    .safetensors and .mat), `FILE:key` for one array of several, `-` for standard input, a literal such as
+    `3.0` or `[[1,2],[3,4]]`, or `normal:8x64`. `dtype` is what to convert to; `auto` keeps floats, and gives
+    what has no floating dtype of its own that of the others, of which those of `beside` are too, or float32
+    (float64 where integers need it). With `keep_integers` and `auto`, integers and booleans in binary files
+    stay what they are, such as indices; written ones, as [[1,2],[3,4]], become floating all the same.
 
     Raises `TensorError` for no tensor, or one without a gradient: complex, text, empty, NaN, infinite.
     """
+    raws = {option: _read(text, option, seed, dtype) for option, text in texts.items()}
+    shared = common([*beside, *(raw.array.dtype for raw in raws.values() if raw.floating)])
+    return {
+        option: _kept(raw)
+        if keep_integers and dtype == AUTO and _whole(raw)
+        else converted(raw, dtype, shared)
+        for option, raw in raws.items()
+    }
+
+
+def read_tensor(text: str, *, option: str, seed: int, **settings: Any) -> Reading:
+    """Read one tensor, as `read_tensors` does."""
+    return read_tensors({option: text}, seed=seed, **settings)[option]
+
+
+def _whole(raw: Raw) -> bool:
+    return raw.own and raw.array.dtype.kind in "iub" and raw.array.size > 0
+
+
+def _kept(raw: Raw) -> Reading:
+    kept = f"{raw.where}: {raw.array.dtype.name} is passed as it is and not differentiated"
+    return Reading(raw.array, (f"{kept}; --dtype float32 makes it floating.",))
+
+
+def _read(text: str, option: str, seed: int, dtype: str) -> Raw:
     if not text.strip():
         raise TensorError(f"{option} is empty text.", FORMS)
     where = f"{option} {_shown(text)}"
-    if text == "-":
-        array, written = _read_stdin(where, dtype), False
-    elif generated := _GENERATOR.fullmatch(text):
-        array, written = _generate(generated, where, generator_of_option(seed, option)), True
-    elif _is_literal(text):
-        array, written = read_literal(text, where), True
-    else:
-        array, written = _read_file(text, where, dtype)
-    if keep_integers and not written and dtype == "auto" and array.dtype.kind in "iub" and array.size:
-        kept = f"{where}: {array.dtype.name} is passed as it is and not differentiated"
-        return Reading(array, (f"{kept}; --dtype float32 makes it floating.",))
-    return _converted(array, where, dtype, written)
+    if generated := _GENERATOR.fullmatch(text):
+        return Raw(_generate(generated, where, generator_of_option(seed, option)), where, own=False)
+    if _is_literal(text):
+        return Raw(_literal(text, where), where, own=False)
+    name, key = located(text)
+    with opened(name, where) as source:
+        return _read_source(source, key, PurePath(name).suffix.lower(), dtype)
 
 
 def _shown(text: str) -> str:
     """The text on one line, and cut where it is long: it may be a literal of any size."""
-    if text == "-":
+    if text == STDIN:
         return "- (standard input)"
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
@@ -90,6 +105,15 @@ def _is_literal(text: str) -> bool:
     return True
 
 
+def _literal(text: str, where: str) -> Array:
+    try:
+        return read_literal(text, where)
+    except TensorError as error:
+        if text.lower().endswith(SUFFIXES) or os.path.exists(text):
+            raise TensorError(error.found, f"If it is a file, write ./{_shown(text)}.") from error
+        raise
+
+
 def _generate(asked: re.Match[str], where: str, generator: np.random.Generator) -> Array:
     """Random numbers in float64, so that every precision starts from the same ones."""
     kind, sizes = asked.groups()
@@ -103,114 +127,25 @@ def _generate(asked: re.Match[str], where: str, generator: np.random.Generator) 
     return generator.standard_normal(shape) if kind == "normal" else generator.random(shape)
 
 
-def _read_stdin(where: str, dtype: str) -> Array:
-    if sys.stdin.buffer.isatty():
-        raise TensorError(f"{where} is a terminal.", "Pipe a .npy file into it, or give a file.")
-    return read_npy(sys.stdin.buffer, where, dtype)
-
-
-def _read_file(text: str, where: str, dtype: str) -> tuple[Array, bool]:
-    """The array, and whether it was written as text."""
-    archive = _ARCHIVE.fullmatch(text)
-    path = Path(archive[1] if archive else text)
-    suffix = path.suffix.lower()
-    try:
-        size = _regular_size(path, where)
-        if suffix not in SUFFIXES:
-            raise TensorError(f"{where} has no suffix that gradcheck can read.", FORMS)
-        with path.open("rb") as stream:
-            if suffix == ".npy":
-                return read_npy(stream, where, dtype, size), False
-            if suffix == ".npz":
-                return read_npz(stream, archive[2] if archive else None, where, dtype), False
-            check_memory(size, f"{where} is a file")
-            table = suffix in _DELIMITERS
-            return read_table(stream, where, _DELIMITERS[suffix]) if table else read_json(stream, where), True
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise TensorError(f"{where}: there is no such file.", _suggestion(path)) from error
-    except PermissionError as error:
-        raise TensorError(
-            f"{where} may not be read: permission denied.", "Change its permissions, or copy it."
-        ) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TensorError(f"{where} cannot be read: {reason}.", FORMS) from error
-
-
-def _regular_size(path: Path, where: str) -> int:
-    """Size of the file in bytes; opening a pipe by its name would wait for ever."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise TensorError(f"{where} is a directory.", "Name a file in it.")
-    if not stat.S_ISREG(status.st_mode):
-        raise TensorError(f"{where} is no regular file.", "Use - to read .npy from standard input.")
-    return status.st_size
-
-
-def _suggestion(path: Path) -> str:
-    folder = path.parent
-    try:
-        names = sorted(entry for entry in os.listdir(folder) if entry.lower().endswith(SUFFIXES))
-    except OSError:
-        return f"There is no directory {folder} either." if path.name != str(path) else FORMS
-    near = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
-    return f"Did you mean {' or '.join(near)}?" if near else FORMS
-
-
-def _converted(array: Array, where: str, dtype: str, written: bool) -> Reading:
-    """The array at the precision asked for, with a note on every change that is more than rounding."""
-    if array.dtype.kind == "V":  # Only bfloat16 gets here as raw bytes.
-        array = array.view(_dtype("bfloat16"))
-    refuse_unusable(array, where)
-    target = _automatic(array, written) if dtype == "auto" else _dtype(dtype)
-    with np.errstate(all="ignore"):
-        result = array.astype(target, order="C", copy=False)
-    bad = ~np.isfinite(result)
-    if bad.any():
-        raise TensorError(
-            f"{where} holds {in_all(bad)} values too large for {target.name}, {first(array, bad)}.",
-            "Take a wider precision, such as --dtype float64, or scale the values down.",
-        )
-    notes = []
-    if not is_floating(array.dtype):
-        kind = "booleans" if array.dtype.kind == "b" else "integers"
-        rounded = int(np.count_nonzero(~_same(array, result)))
-        loss = f", {rounded:,} of them rounded" if rounded else ""
-        reason = "" if target.name != "float64" or dtype != "auto" else " (float32 cannot hold them exactly)"
-        notes.append(f"{where}: {kind} become {target.name}{reason}{loss}.")
-    elif dtype == "auto" and not written and array.dtype != target:
-        notes.append(f"{where}: {array.dtype.name} becomes {target.name}.")
-    lost = (result == 0) & (array != 0)
-    if lost.any():
-        notes.append(f"{where}: {in_all(lost)} values are too small for {target.name} and become 0.")
-    return Reading(result, tuple(notes))
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    """NumPy knows bfloat16 only through TensorFlow."""
-    if name != "bfloat16":
-        return np.dtype(name)
-    from gradcheck.runtime import load_tensorflow
-
-    load_tensorflow()
-    import tensorflow as tf
-
-    dtype: np.dtype[Any] = np.dtype(tf.bfloat16.as_numpy_dtype)
-    return dtype
-
-
-def _automatic(array: Array, written: bool) -> np.dtype[Any]:
-    """The dtype that `auto` gives: text has none of its own and takes TensorFlow's default."""
-    if is_floating(array.dtype):
-        if written:
-            return np.dtype(np.float32)
-        return array.dtype if array.dtype.itemsize <= 8 else np.dtype(np.float64)
-    with np.errstate(all="ignore"):
-        narrow = array.astype(np.float32)
-    return np.dtype(np.float32 if bool(_same(array, narrow).all()) else np.float64)
-
-
-def _same(integers: Array, floats: Array) -> Array:
-    """Where floats hold the integers exactly; integers beyond the range of the way back are not held."""
-    with np.errstate(all="ignore"):
-        return np.asarray(floats.astype(integers.dtype) == integers)
+def _read_source(source: Source, key: str | None, suffix: str, dtype: str) -> Raw:
+    """The array in a file, whatever kind of file that is."""
+    match kind_of(source, suffix):
+        case Kind.GZIP:
+            inside = PurePath(PurePath(source.file).stem).suffix.lower()
+            return _read_source(source.unpacked(), key, inside, dtype)
+        case Kind.NPY:
+            refuse_key(key, source, "a .npy file")
+            array = read_npy(source, dtype)
+        case Kind.NPZ:
+            array = read_npz(source, key, dtype)
+        case Kind.SAFETENSORS:
+            array = read_safetensors(source, key)
+        case Kind.MAT:
+            array = read_mat(source, key)
+        case Kind.TEXT:
+            array, words = read_text(source, key, suffix)
+            form = f"{source.where}: read as shape {array.shape}{words}."
+            return Raw(array, source.where, own=False, form=form)
+    if array.dtype.kind == "V":  # only bfloat16 gets here as raw bytes
+        array = array.view(named_dtype("bfloat16"))
+    return Raw(array, source.where, own=True)

@@ -11,8 +11,9 @@ from gradcheck.notes import Kind
 from gradcheck.render.numbers import scale, share
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
+from gradcheck.verdicts.part import told
 from gradcheck.verdicts.summary import Summary
-from gradcheck.verdicts.verdict import ElementVerdict, Verdict
+from gradcheck.verdicts.verdict import Verdict
 from gradcheck.verdicts.widening import Applied
 
 CLOSING = {Verdict.PASS: "bold green", Verdict.FAIL: "bold white on red", Verdict.INCONCLUSIVE: "bold yellow"}
@@ -54,7 +55,10 @@ def _reasons(report: Findings) -> Iterator[tuple[Text, str]]:
         yield Text(Kind.OUTPUTS.value, style=style), line
     if report.parts:
         wrong = any(part.wrong for part in report.parts)
-        yield Text("where", style=style if wrong else "dim"), _where(report)
+        yield (
+            Text("where", style=style if wrong else "dim"),
+            told(report.parts, failed=report.verdict is Verdict.FAIL),
+        )
     diagnosed = {note.variable for note in report.notes if note.kind is Kind.DIAGNOSIS}
     for variable in report.variables:
         if variable.reason is not None and variable.label not in diagnosed:
@@ -102,23 +106,6 @@ def _sensitivity(median: float, worst: float) -> str:
         return f"an error of {half} of S in an element would have been seen"
     said = f"an error of {half} of S would have been seen in half of the elements"
     return f"{said}, none in the least sensitive" if math.isinf(worst) else f"{said}, of {least} in all"
-
-
-def _where(report: Findings) -> str:
-    """Which of the custom gradients and layers inside are wrong by themselves."""
-    parts = report.parts
-    wrong = [str(part) for part in parts if part.wrong]
-    right = [part for part in parts if part.verdict in (ElementVerdict.MATCH, ElementVerdict.KINK)]
-    others = [str(part) for part in parts if not part.wrong and part not in right]
-    said = [f"{', '.join(wrong)}: wrong by itself"] if wrong else []
-    if right:
-        count = "1 function" if len(right) == 1 else f"{len(right)} functions"
-        said.append(f"{count} with a gradient of {'its' if len(right) == 1 else 'their'} own: right")
-    if others:
-        said.append(f"could not be judged by itself: {', '.join(others)}")
-    if report.verdict is Verdict.FAIL and not wrong and not others:
-        said.append("look between them, for a cut gradient, a wrong sum or an input that is not watched")
-    return "; ".join(said)
 
 
 def _directions(found: Summary) -> str:

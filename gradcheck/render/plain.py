@@ -63,7 +63,7 @@ def _of_tolerance(applied: Applied) -> dict[str, object]:
 
 
 def _of_part(part: Part) -> dict[str, object]:
-    return {**asdict(part), "verdict": part.verdict.label}
+    return {**asdict(part), "kind": part.kind.value, "verdict": part.verdict.label}
 
 
 def _named(found: Sequence[float] | None, names: Sequence[str]) -> dict[str, object] | None:

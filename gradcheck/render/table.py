@@ -6,8 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from gradcheck.render import closing
+from gradcheck.render.due import due
 from gradcheck.render.elements import elements, heading
-from gradcheck.render.layout import labelled
+from gradcheck.render.layout import indented, labelled
 from gradcheck.render.summary import comparisons, summary
 from gradcheck.render.words import shortened
 from gradcheck.report.findings import Findings
@@ -57,4 +58,8 @@ def document(report: Findings, width: int) -> Group:
         parts += [Text(), comparisons(report, width)]
     parts += [Text(), labelled(list(closing.lines(report)), width)]
     parts += [Text(), labelled([closing.verdict(report)], width)]
+    if word := due(report):
+        parts += [
+            Text(line, "dim") for line in indented(f"what this means: gradcheck explain {word}", width, 1)
+        ]
     return Group(*parts)

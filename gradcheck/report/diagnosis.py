@@ -4,12 +4,12 @@ Each pattern is a mistake that people make. A pattern is named only if it explai
 every upstream gradient, and where several do that are as simple, all are named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from gradcheck.notes import Kind, Note
-from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
+from gradcheck.report.evidence import ENOUGH, MOST, TELLING, Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
 from gradcheck.report.places import places, this_point
@@ -19,58 +19,79 @@ from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
 from gradcheck.report.upstream import non_linear
 
+Pattern = tuple[str, str]
+"""The word that `gradcheck explain` takes for a pattern, and what is said of it."""
+
 
 def diagnose(evidence: Evidence) -> Note | None:
     """What fits all failing elements, or None where nothing does."""
     count, size = int(evidence.failing.sum()), int(evidence.variable.checked.sum())
     if count == 0:
         return None
-    found = unusable(evidence) or undefined(evidence) or next(_patterns(evidence), None)
+    found = next(_patterns(evidence), None)
     if found is None:
         return None
+    topic, pattern = found
     sampled = " checked" if size < evidence.failing.size else ""
-    said = f"{found} ({count:,} of {size:,}{sampled} elements fail)"
-    return Note(Kind.DIAGNOSIS, said, evidence.variable.name)
+    said = f"{pattern} ({count:,} of {size:,}{sampled} elements fail)"
+    return Note(Kind.DIAGNOSIS, said, evidence.variable.name, topic=topic)
 
 
-def _patterns(e: Evidence) -> Iterator[str]:
+def _patterns(e: Evidence) -> Iterator[Pattern]:
     """Every pattern that explains all failing elements, the most telling first."""
+    if reason := unusable(e):
+        yield "no gradient", reason
+    if reason := undefined(e):
+        yield "nonfinite", reason
     if e.judgement.corner[e.failing].all():
-        yield _corners(e)
+        yield from _of("tie", _corners(e))
         return
     if _only_closed_form(e):
-        yield "tape and difference agree with one another, but not with the closed form"
+        yield "closed form", "tape and difference agree with one another, but not with the closed form"
         return
     if e.right.any():
-        yield from this_point(e)
-    yield from flat(e)
-    yield from zero(e, e.variable.checked.reshape(-1))
-    yield from non_linear(e)
-    scaled = factor(e)
-    whole = [*rearranged(e), *([scaled] if scaled and not e.telling.any() else [])]
-    if whole:
-        yield ", or ".join(whole)
-    yield from places(e, scaled)
-    if scaled:
-        yield f"{scaled}, where elements fail"
+        yield from _of("one point", this_point(e))
+    yield from _of("flat", flat(e))
+    yield from _of("zero", zero(e, e.variable.checked.reshape(-1)))
+    yield from _of("nonlinear", non_linear(e))
+    yield from _moved_or_scaled(e)
     if amount := list(amounts(e)):
-        yield ", or ".join(amount)
-    yield from mixed(e)
-    yield from zero(e, e.failing)
-    yield from summed(e)
-    yield from _right_for_some(e)
-    yield from spread(e)
+        yield "amount", ", or ".join(amount)
+    yield from _of("mixed", mixed(e))
+    yield from _of("zero", zero(e, e.failing))
+    yield from _of("missing sum", summed(e))
+    yield from _of("mixed", _right_for_some(e))
+    yield from _of("no common factor", spread(e))
 
 
-def _corners(e: Evidence) -> str:
+def _of(topic: str, found: Iterable[str]) -> Iterator[Pattern]:
+    return ((topic, said) for said in found)
+
+
+def _moved_or_scaled(e: Evidence) -> Iterator[Pattern]:
+    """The right numbers in other places, or times a factor: everywhere, or in a part."""
+    scaled, elsewhere = factor(e), list(rearranged(e))
+    whole = [*elsewhere, *([scaled] if scaled and not e.telling.any() else [])]
+    if whole:
+        yield "rearranged" if elsewhere else "factor", ", or ".join(whole)
+    yield from _of("place", places(e, scaled))
+    if scaled:
+        yield "factor", f"{scaled}, where elements fail"
+
+
+def _corners(e: Evidence) -> Iterator[str]:
     """Corners at which the tape is no valid slope: ties, where several elements are the same."""
+    wrong_elsewhere = e.probe.elsewhere(np.flatnonzero(e.failing)[:MOST], 0)[1]
+    if wrong_elsewhere.any():
+        return
     said = "wrong only at ties or corners: "
     _, counts = np.unique(e.point[e.failing], return_counts=True)
     if not e.tapes[:, e.failing].any():
-        return f"{said}a tie is not counted at all"
-    if counts.max(initial=0) > 1:
-        return f"{said}a tie is counted twice, or not once in all"
-    return f"{said}the tape gradient is none of the slopes around"
+        yield f"{said}a tie is not counted at all"
+    elif counts.max(initial=0) > 1:
+        yield f"{said}a tie is counted twice, or not once in all"
+    else:
+        yield f"{said}the tape gradient is none of the slopes around"
 
 
 def _only_closed_form(e: Evidence) -> bool:

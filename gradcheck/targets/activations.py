@@ -8,9 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.targets.keras_names import NO_FUNCTIONS
 
-# What keras.activations and keras.losses export beside those.
-_BESIDE = {"get", "serialize", "deserialize"}
 Derivative = Callable[[Array], Array]
 """Pre-activation as float64 → derivative there, of the same shape."""
 
@@ -29,7 +28,7 @@ _erfc = np.vectorize(math.erfc, otypes=[float])
 def functions(module: Any) -> dict[str, Any]:
     """The activations of `keras.activations`, or the losses of `keras.losses` that are functions."""
     found = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
-    return {name: value for name, value in found.items() if name not in _BESIDE}
+    return {name: value for name, value in found.items() if name not in NO_FUNCTIONS}
 
 
 def _sigmoid(z: Array) -> Array:

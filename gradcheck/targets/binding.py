@@ -18,13 +18,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.arrays.types import Array
+from gradcheck.arrays.types import Array, eps_of
 from gradcheck.targets.function import values_of
 
 Run = Callable[[Sequence[Any]], Any]
 """A call of the layer with some tensors."""
-APART = 1e-3
-"""Share of the largest number of a gradient by which two bindings of the weights may differ: rounding."""
+SPREAD = 64.0
+"""Roundings of an output by which two evaluations of it may differ."""
 MOVED = 2.0**-6
 """Share by which weights are moved from what the variables hold, so that it shows where they are read."""
 
@@ -62,9 +62,8 @@ def carry_over(layer: Any, copy: Any) -> None:
 
 
 @contextlib.contextmanager
-def as_it_was(layer: Any) -> Iterator[None]:
-    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
-    variables = [*layer.variables, *unlisted(layer)]
+def _unchanged(variables: Sequence[Any]) -> Iterator[None]:
+    """Variables are as before afterwards."""
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable in variables]
     try:
         yield
@@ -73,40 +72,53 @@ def as_it_was(layer: Any) -> Iterator[None]:
             variable.assign(value)
 
 
+def as_it_was(layer: Any) -> contextlib.AbstractContextManager[None]:
+    """All variables of a layer, those that Keras does not list too, are as before afterwards."""
+    return _unchanged([*layer.variables, *unlisted(layer)])
+
+
 @contextlib.contextmanager
-def assigned(layer: Any, weights: Sequence[Any]) -> Iterator[None]:
-    """The trainable weights of a layer have these values; all its variables are as before afterwards."""
-    with as_it_was(layer):
-        for variable, weight in zip(layer.trainable_variables, weights, strict=True):
-            variable.assign(tf.cast(weight, variable.dtype))
+def assigned(variables: Sequence[Any], values: Sequence[Any], layer: Any = None) -> Iterator[None]:
+    """Variables have these values, and are as before afterwards, as all others of their `layer` are."""
+    with _unchanged(variables) if layer is None else as_it_was(layer):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(tf.cast(value, variable.dtype))
         yield
 
 
-def by_assignment(layer: Any, forward: Run, call: Run, count: int) -> Callable[..., Any]:
-    """`forward` of `count` data and the trainable weights of a layer, differentiated through `call`, of the
-    data alone, while the weights are assigned.
+def by_assignment(
+    variables: Sequence[Any], call: Run, count: int, layer: Any = None, forward: Run | None = None
+) -> Callable[..., Any]:
+    """`call`, of `count` data alone, as a function of the data and of variables, those of a `layer` or of
+    nobody, which are assigned while its backward pass runs, and in the forward pass too unless there is
+    another way to that, `forward`.
 
-    A second derivative of it does not see the weights: `Target.tape_only` has such checks refused.
+    A second derivative of it does not see the variables: `Target.tape_only` has such checks refused.
     """
+
+    def assigned_run(tensors: Sequence[Any]) -> Any:
+        with assigned(variables, tensors[count:], layer):
+            return tf.nest.map_structure(tf.identity, call(tensors[:count]), expand_composites=True)
+
+    run = forward or assigned_run
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def function(*tensors: Any) -> Any:
-        def backward(*upstream: Any, variables: Any = None) -> Any:
+        def backward(*upstream: Any, **watched: Any) -> Any:
             data = tensors[:count]
-            with assigned(layer, tensors[count:]):
+            with assigned(variables, tensors[count:], layer):
                 with tf.GradientTape() as tape:
                     tape.watch([tensor for tensor in data if tensor.dtype.is_floating])
                     output = tf.nest.flatten(call(data))
-                sources = [*data, *(variable.value for variable in layer.trainable_variables)]
-                found = tape.gradient(output, sources, output_gradients=list(upstream))
+                found = tape.gradient(output, [*data, *variables], output_gradients=list(upstream))
             # A variable of a mixed policy is float32 where the tensor that stands for it is not.
             dense = [
                 None if gradient is None else tf.cast(tf.convert_to_tensor(gradient), tensor.dtype)
                 for gradient, tensor in zip(found, tensors, strict=True)
             ]
-            return dense if variables is None else (dense, [None] * len(variables))
+            return (dense, [None] * len(watched["variables"])) if watched else dense
 
-        return forward(tensors), backward
+        return run(tensors), backward
 
     found: Callable[..., Any] = function
     return found
@@ -118,17 +130,27 @@ def dense_outputs(result: Any) -> list[Any]:
     return [tf.convert_to_tensor(values_of(leaf)) for leaf in leaves]
 
 
-def gradients(function: Callable[..., Any], tensors: Sequence[Any]) -> list[Array | None]:
+def joined(outputs: Any) -> Array:
+    """Every real floating output, flat, as float64."""
+    return np.asarray(_flat(outputs).numpy())
+
+
+def _flat(outputs: Any) -> Any:
+    parts = [part for part in dense_outputs(outputs) if part.dtype.is_floating]
+    flat = [tf.cast(tf.reshape(part, [-1]), tf.float64) for part in parts]
+    return tf.concat([*flat, tf.zeros(0, tf.float64)], 0)
+
+
+def gradients(function: Callable[..., Any], tensors: Sequence[Any]) -> tuple[Array, list[Array | None]]:
     """All outputs, and the tape gradients of a weighted sum: plain sums are constant for a softmax."""
     floating = [tensor for tensor in tensors if tensor.dtype.is_floating]
     with tf.GradientTape() as tape:
         tape.watch(floating)
-        outputs = [o for o in dense_outputs(function(*tensors)) if o.dtype.is_floating]
-        flat = tf.concat([tf.cast(tf.reshape(output, [-1]), tf.float64) for output in outputs], 0)
+        flat = _flat(function(*tensors))
         total = tf.reduce_sum(flat * tf.linspace(tf.constant(1.0, tf.float64), 2.0, tf.size(flat)))
     found = tape.gradient(total, floating)
     dense = [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in found]
-    return [flat.numpy(), *dense]
+    return flat.numpy(), dense
 
 
 def moved(weights: Sequence[Any]) -> list[Any]:
@@ -148,22 +170,32 @@ def binding_of(
     scoped: Callable[..., Any], bound: Callable[..., Any], data: Sequence[Any], weights: Sequence[Any]
 ) -> Binding:
     """The least that gives a layer the outputs and gradients of weights that are assigned to it, which is
-    what `bound` does, at weights that its variables do not hold."""
-    tensors = [*data, *moved(weights)]
+    what `bound` does, at weights that its variables do not hold.
+
+    Outputs are compared by how far the move of the weights moves them: a graph that keeps the old weights
+    may be a small part of a large output.
+    """
+    still, tensors = [*data, *weights], [*data, *moved(weights)]
     try:
-        real = gradients(bound, tensors)
+        outputs, real = gradients(bound, tensors)
+        before = joined(bound(*still))
     except Exception:  # whatever a user's layer does outside a scope
         return Binding.SCOPE
-    try:
-        found = gradients(scoped, tensors)
-    except Exception:  # a custom gradient with `variables=` is refused where no variable is read
-        found = [real[0], *[None] * (len(real) - 1)]
-    if not _alike(found[0], real[0]):
+    share = float(np.sqrt(max(eps_of(tensor.dtype.name) for tensor in tensors if tensor.dtype.is_floating)))
+    rounding = SPREAD * share**2 * float(np.max(np.abs(outputs), initial=0.0))
+    moves = joined(scoped(*tensors)) - joined(scoped(*still))
+    if not _alike(moves, outputs - before, share, rounding):
         return Binding.ASSIGNMENT
-    return Binding.SCOPE if all(map(_alike, found, real)) else Binding.BACKWARD
+    try:
+        _, found = gradients(scoped, tensors)
+    except Exception:  # a custom gradient with `variables=` is refused where no variable is read
+        return Binding.BACKWARD
+    alike = all(_alike(a, b, share) for a, b in zip(found, real, strict=True))
+    return Binding.SCOPE if alike else Binding.BACKWARD
 
 
-def _alike(a: Array | None, b: Array | None) -> bool:
+def _alike(a: Array | None, b: Array | None, share: float, rounding: float = 0.0) -> bool:
     if a is None or b is None:
         return a is b
-    return bool(np.allclose(a, b, rtol=0, atol=APART * float(np.max(np.abs(b), initial=0.0)), equal_nan=True))
+    limit = share * float(np.max(np.abs(b), initial=0.0)) + rounding
+    return bool(np.allclose(a, b, rtol=0, atol=limit, equal_nan=True))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import ShapeError, TargetError, TensorError
+from gradcheck.errors import ShapeError, TargetError, TensorError, did_you_mean
 from gradcheck.targets.activations import DERIVATIVES, functions
 from gradcheck.targets.function import Target
 
@@ -97,7 +97,7 @@ def _check_activation(name: str, units: int) -> None:
         taking_one = sorted(key for key, value in known if _takes_one_tensor(value))
         raise TargetError(
             f"Keras {keras.__version__} has no activation of one tensor named {name!r}.",
-            f"Choose from: {', '.join(taking_one)}.",
+            f"{did_you_mean(name, taking_one)}Choose from: {', '.join(taking_one)}.",
         )
     if name == "glu" and units % 2:
         raise ShapeError(

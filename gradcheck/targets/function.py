@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.structure import Template, filled, paths
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
@@ -57,6 +57,17 @@ class Target:
     """`tf.Variable`s that inputs stand for: a tape that sees them sees nothing that is not checked."""
     tape_only: bool = False
     """Whether only its first gradient by the tape can be checked: no second one, and no forward mode."""
+    assigns: bool = False
+    """Whether it assigns to variables while it runs, which a loop of a graph, or many runs at once, would not
+    keep apart."""
+    in_place: Callable[..., AbstractContextManager[Callable[[], Any]]] | None = None
+    """Where a tape sees nothing of what happens inside the function: a context for its tensors that gives a
+    call of which it does."""
+
+    @property
+    def compiles(self) -> bool:
+        """Whether evaluations may run in a graph, many at once too."""
+        return self.traceable and not self.assigns
 
     def floating(self) -> tuple[str, ...]:
         """Names of the inputs that can be differentiated."""
@@ -147,7 +158,10 @@ def place(
     if unknown:
         untyped = (str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
         known = ", ".join(untyped) or "none"
-        raise TargetError(f"{name} has no parameter named {unknown[0]!r}.", f"Its parameters are: {known}.")
+        raise TargetError(
+            f"{name} has no parameter named {unknown[0]!r}.",
+            f"{did_you_mean(unknown[0], signature.parameters)}Its parameters are: {known}.",
+        )
     return _matched(name, function, signature, given, constants)
 
 

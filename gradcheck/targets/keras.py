@@ -33,35 +33,36 @@ def target(
     rebuild: Callable[[], Any] | None = None,
     last: Last | None = None,
     name: str | None = None,
+    call: Call | None = None,
 ) -> Target:
     """A Keras layer or model with its data by name, and its trainable weights named as Keras names them.
 
-    The layer is left as it is: its variables (weights, moving averages, states, random seeds) have their
-    values after the check. Takes the data as `build` does, and raises `TargetError` where the layer does not
-    take them, or draws random numbers.
+    The layer is left as it is: its variables, states and random seeds too, have their values after the check.
+    Takes the data as `build` does; raises `TargetError` where the layer does not, or draws random numbers.
 
-    `training` and `mask` are arguments of the call; `rebuild` makes the layer once more at float64, by
-    default from its config; `last`, such as a loss, is applied to the output; `name` is what the report calls
-    the target, by default the layer's `title`.
+    `training` and `mask` are arguments of the call, or `call` makes it; `rebuild` makes the layer at float64,
+    by default from its config; `last`, such as a loss, is applied to the output; `name` is for the report.
     """
-    call = _call(layer, data, training, mask)
     arrays = build(layer, data, training=training, mask=mask)
     weights = {
         key: _rounded(variable.numpy(), layer)
         for key, variable in names_of_weights(layer, layer.trainable_variables, data).items()
     }
-    remake = rebuild or (lambda: at_float64(layer))
+    remake = rebuild or partial(at_float64, layer)
+    call = call or _call(layer, data, training, mask)
     function = Stateless(name or title(layer), layer, call, list(arrays.values()), remake, last)
-    unchanged = partial(as_it_was, layer)
-    with unchanged():
+    with as_it_was(layer):
         _prepare(function)
+    in_place = None if function.binding is Binding.SCOPE else function.in_place
     return Target(
         function.name,
         function,
         arrays | weights,
-        within=unchanged,
+        within=partial(as_it_was, layer),
         variables=function.variables(),
-        tape_only=function.binding is not Binding.SCOPE,
+        tape_only=in_place is not None,
+        in_place=in_place,
+        assigns=function.binding is Binding.ASSIGNMENT,
     )
 
 
@@ -69,7 +70,8 @@ def _prepare(function: Stateless) -> None:
     try:
         if function.last is not None:
             # A loss may make variables of its own, which it cannot in a stateless scope.
-            function.finished(function.layer, [tf.constant(array) for array in function.data])
+            with as_it_was(function.layer):
+                function.finished(function.layer, [tf.constant(array) for array in function.data])
         refuse_random(function)
         function.prepare()
     except GradcheckError:

@@ -1,6 +1,5 @@
 """A Keras layer from its class and a config, once more from its own at float64, and the classes there are."""
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -10,18 +9,14 @@ from typing import Any
 
 import keras
 
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, did_you_mean
+from gradcheck.targets.activations import functions
+from gradcheck.targets.keras_names import NOTHING_TO_CHECK
 from gradcheck.targets.source import is_source, load
 from gradcheck.targets.stateless import precision
 from gradcheck.targets.user_frames import message, where
 
 _FLOATING = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
-_NOTHING_TO_CHECK = {
-    *("Layer", "Wrapper", "InputLayer", "LSTMCell", "StackedRNNCells"),
-    *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
-    *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
-    *("MaxNumBoundingBoxes", "StringLookup", "TextVectorization"),
-}
 
 
 def at_float64(layer: Any) -> Any:
@@ -115,7 +110,7 @@ def layer_classes() -> dict[str, str]:
     return {
         name: " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split()).rstrip(".")
         for name, cls in classes.items()
-        if name not in _NOTHING_TO_CHECK and (cls.__name__ == name or cls.__name__ not in classes)
+        if name not in NOTHING_TO_CHECK and (cls.__name__ == name or cls.__name__ not in classes)
     }
 
 
@@ -131,12 +126,10 @@ def find(text: str) -> Any:
     if not is_source(text):
         found = getattr(keras.layers, text, None)
         if not _is_layer_class(found):
-            names = {name.lower(): name for name in layer_classes()}
-            near = [names[low] for low in difflib.get_close_matches(text.lower(), names, n=3)]
-            hint = f"Did you mean {' or '.join(near)}? " if near else ""
+            near = did_you_mean(text, layer_classes())
             raise TargetError(
                 f"Keras {keras.__version__} has no layer named {text!r}.",
-                f"{hint}`gradcheck layers` lists them; your own is FILE.py:NAME.",
+                f"{near}`gradcheck layers` lists them; your own is FILE.py:NAME.",
             )
         return found
     found = load(text)
@@ -180,8 +173,23 @@ def make(cls: type, config: Mapping[str, Any]) -> Any:
         raise TargetError(
             f"{cls.__name__} does not take the config {dict(config)}: "
             f"{message(error).rpartition('Exception encountered: ')[2]}",
-            where(error, f"Its parameters are: {', '.join(parameters) or 'none'}."),
+            where(
+                error, f"{_near(config, parameters)}Its parameters are: {', '.join(parameters) or 'none'}."
+            ),
         ) from error
+
+
+def _near(config: Mapping[str, Any], parameters: list[str]) -> str:
+    """What was meant by a key of a config, or by an activation in it, that is none."""
+    base = inspect.signature(keras.layers.Layer).parameters
+    known = functions(keras.activations)
+    hints = [did_you_mean(key, parameters) for key in config if key not in (*parameters, *base)]
+    hints += [
+        did_you_mean(value, known)
+        for key, value in config.items()
+        if key.endswith("activation") and isinstance(value, str) and value not in known
+    ]
+    return next(filter(None, hints), "")
 
 
 def _is_layer(value: Any) -> bool:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.activations import functions
 from gradcheck.targets.source import is_source, load
 from gradcheck.targets.user_frames import SHOWN, message
@@ -92,7 +92,7 @@ def _named(name: str) -> Any:
         known = sorted(functions(keras.losses))
         raise TargetError(
             f"Keras {keras.__version__} has no loss named {name!r}.",
-            f"Choose from: {', '.join(known)}; your own is FILE.py:NAME.",
+            f"{did_you_mean(name, known)}Choose from: {', '.join(known)}; your own is FILE.py:NAME.",
         ) from None
     return name
 

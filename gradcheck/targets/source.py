@@ -1,6 +1,5 @@
 """An object in the user's own code, by FILE.py:NAME or package.module:NAME."""
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -9,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, did_you_mean
 from gradcheck.targets.user_frames import message, refusal
 
 IMPORTED = ("when it was imported", "Import it by itself to see the cause.")
@@ -105,10 +104,8 @@ def is_source(text: str) -> bool:
 def import_file(path: Path) -> ModuleType:
     """Import a Python file, with its folder first on sys.path; raises what `load` raises."""
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")])
-        raise TargetError(
-            f"There is no file {str(path)!r}.", f"Did you mean {' or '.join(near)}?" if near else FORMS
-        )
+        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")])
+        raise TargetError(f"There is no file {str(path)!r}.", near or FORMS)
     path = path.resolve()
     root = path.parent
     while (root / "__init__.py").is_file():
@@ -169,6 +166,6 @@ def _choices(module: ModuleType, wrong: str) -> str:
         if callable(value) and not name.startswith("_")
         if getattr(value, "__module__", module.__name__) == module.__name__
     ]
-    if near := difflib.get_close_matches(wrong, own, n=1):
-        return f"Did you mean {near[0]}?"
+    if near := did_you_mean(wrong, own, most=1):
+        return near
     return f"It defines: {', '.join(own)}." if own else "It defines nothing that can be called."

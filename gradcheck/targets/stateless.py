@@ -13,10 +13,19 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src import backend
 
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import NondeterministicError, TargetError
-from gradcheck.targets.binding import Binding, assigned, binding_of, by_assignment, carry_over, dense_outputs
+from gradcheck.targets.binding import (
+    Binding,
+    as_it_was,
+    assigned,
+    binding_of,
+    by_assignment,
+    carry_over,
+    joined,
+)
 from gradcheck.targets.loss import Last
 from gradcheck.targets.user_frames import SHOWN, message
 
@@ -48,6 +57,31 @@ class Call:
 
     def __call__(self, layer: Any, data: Sequence[Any]) -> Any:
         return layer(*self.arrange(data), **self.keywords)
+
+
+@dataclass(frozen=True)
+class Again(Call):
+    """The call of a layer once more, with other tensors in the places of its own."""
+
+    given: Any = ((), {})
+    """Arguments and keywords."""
+
+    def __call__(self, layer: Any, data: Sequence[Any]) -> Any:
+        args, kwargs = refilled(self.given, data)
+        return layer(*args, **{**kwargs, **self.keywords})
+
+
+def refilled(given: Any, tensors: Sequence[Any]) -> Any:
+    """Nested arguments with other tensors in the places of their own, which keep their Keras masks."""
+    found, filled = iter(tensors), []
+    for leaf in tf.nest.flatten(given):
+        new = next(found) if tf.is_tensor(leaf) else leaf
+        mask = backend.get_keras_mask(leaf)
+        if mask is not None:
+            new = tf.identity(new)  # the mask is set on this tensor, not on one of the caller's
+            backend.set_keras_mask(new, mask)
+        filled.append(new)
+    return tf.nest.pack_sequence_as(given, filled)
 
 
 @dataclass(eq=False)  # an object of its own, that tf.function can keep
@@ -91,7 +125,7 @@ class Stateless:
         if layer is not self.layer:
             point = [_widened(tensor) for tensor in point]
         data, weights = point[: len(self.data)], point[len(self.data) :]
-        with self._within(layer):
+        with self._within(layer), as_it_was(layer):
             scoped, bound = partial(self._scoped, layer), self._by_assignment(layer, Binding.ASSIGNMENT)
             self.binding = binding_of(scoped, bound, data, weights)
 
@@ -105,18 +139,20 @@ class Stateless:
         return contextlib.nullcontext() if layer is self.layer else precision(EXACT)
 
     def _by_assignment(self, layer: Any, binding: Binding) -> Callable[..., Any]:
-        count = len(self.data)
+        forward = None if binding is Binding.ASSIGNMENT else partial(self.run, layer)
+        call = partial(self._plain, layer)
+        return by_assignment(_weights(layer), call, len(self.data), layer, forward)
 
-        def call(data: Sequence[Any]) -> Any:
-            with self._within(layer):
-                return self.finished(layer, data)
+    def _plain(self, layer: Any, data: Sequence[Any]) -> Any:
+        with self._within(layer):
+            return self.finished(layer, data)
 
-        def assigned_run(tensors: Sequence[Any]) -> Any:
-            with assigned(layer, tensors[count:]):
-                return tf.nest.map_structure(tf.identity, call(tensors[:count]), expand_composites=True)
-
-        forward = assigned_run if binding is Binding.ASSIGNMENT else partial(self.run, layer)
-        return by_assignment(layer, forward, call, count)
+    @contextlib.contextmanager
+    def in_place(self, *tensors: Any) -> Iterator[Callable[[], Any]]:
+        """A call at the tensors whose weights are the layer's variables, as long as the context is open."""
+        layer, count = self._at(tensors), len(self.data)
+        with assigned(_weights(layer), tensors[count:], layer):
+            yield partial(self._plain, layer, tensors[:count])
 
     def variables(self) -> tuple[Any, ...]:
         """The real variables of the layer and of its copy."""
@@ -125,8 +161,7 @@ class Stateless:
 
     def point(self) -> list[Any]:
         """The data and the weights as they are."""
-        weights = [variable.value for variable in self.layer.trainable_variables]
-        return [*(tf.constant(array) for array in self.data), *weights]
+        return [*(tf.constant(array) for array in self.data), *_weights(self.layer)]
 
     def scope(self, layer: Any, tensors: Sequence[Any]) -> Any:
         """Keras' scope in which the layer's trainable weights are the last of the tensors."""
@@ -159,6 +194,11 @@ class Stateless:
             _hold_against(self, copy)
             self._copy = copy
         return self._copy
+
+
+def _weights(layer: Any) -> list[Any]:
+    """The trainable weights of a layer as TensorFlow has them."""
+    return [variable.value for variable in layer.trainable_variables]
 
 
 def refuse_random(function: Stateless) -> None:
@@ -216,8 +256,8 @@ def _hold_against(function: Stateless, copy: Any) -> None:
         raise TargetError(f"{function.name}, rebuilt from its config, has other weights.", INCOMPLETE_CONFIG)
     carry_over(function.layer, copy)
     point = function.point()
-    own = _joined(function.run(function.layer, point))
-    exact = _joined(function.run(copy, [_widened(tensor) for tensor in point]))
+    own = joined(function.run(function.layer, point))
+    exact = joined(function.run(copy, [_widened(tensor) for tensor in point]))
     # Far more than rounding makes, far less than another argument.
     share = max(eps_of(part.compute_dtype) for part in function.layer._flatten_layers()) ** 0.5
     apart = float(np.max(np.abs(own - exact), initial=0.0))
@@ -230,10 +270,3 @@ def _hold_against(function: Stateless, copy: Any) -> None:
 
 def _widened(tensor: Any) -> Any:
     return tf.cast(tensor, EXACT) if tensor.dtype.is_floating else tensor
-
-
-def _joined(outputs: Any) -> Array:
-    """Every real floating output, flat, as float64."""
-    parts = [part for part in dense_outputs(outputs) if part.dtype.is_floating]
-    flat = [tf.cast(tf.reshape(part, [-1]), EXACT).numpy() for part in parts]
-    return np.asarray(np.concatenate([*flat, np.zeros(0)]))

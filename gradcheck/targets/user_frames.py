@@ -70,7 +70,7 @@ def own_lines(error: BaseException) -> str:
         places = [(frame.filename, frame.lineno or 0, frame.name, frame.line or "") for frame in summary]
     if traced := _IN_USER_CODE.match(str(error)):
         places += [(file, int(line), name, code) for file, line, name, code in _PLACE.findall(traced[1])]
-    own = list(dict.fromkeys(place for place in places if _is_own(place[0])))
+    own = list(dict.fromkeys(place for place in places if is_own(place[0])))
     return "\n".join(_written(*place) for place in own[-_LAST:])
 
 
@@ -83,7 +83,7 @@ def _written(file: str, line: int, name: str, code: str) -> str:
     return f'  File "{file}", line {line}{inside}' + (f"\n    {code.strip()}" if code else "")
 
 
-def _is_own(file: str) -> bool:
+def is_own(file: str) -> bool:
     """Whether a file is none of Python's, TensorFlow's or gradcheck's."""
     if file.startswith("<") or "__autograph_generated_file" in file:
         return False

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import ShapeError, TargetError
+from gradcheck.errors import ShapeError, TargetError, did_you_mean
 
 
 def names_of_weights(layer: Any, variables: Sequence[Any], taken: Collection[str] = ()) -> dict[str, Any]:
@@ -54,7 +54,8 @@ def assign(layer: Any, name: str, given: Mapping[str, Array]) -> list[str]:
     listed = ", ".join(f"{key} {tuple(weight.shape)}" for key, weight in weights.items()) or "none"
     for key, array in given.items():
         if key not in weights:
-            raise TargetError(f"{name} has no weight named {key!r}.", f"Its weights are: {listed}.")
+            near = did_you_mean(key, weights)
+            raise TargetError(f"{name} has no weight named {key!r}.", f"{near}Its weights are: {listed}.")
         shape = tuple(weights[key].shape)
         if shape != array.shape:
             raise ShapeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from gradcheck import Report, Verdict, check
 from gradcheck.render.plain import to_dict
+from gradcheck.verdicts.verdict import ElementVerdict
 from tests.saying import normal, told
 
 X = {"x": normal(3, 4), "w": 0.5 * normal(4, 4, seed=1)}
@@ -76,7 +78,7 @@ def test_one_of_five_is_wrong(depth: int) -> None:
     assert wrong(report) == ["my_sine"], told(report)
     assert {part.name for part in report.parts if not part.wrong} == {"my_tanh", "my_square"}
     assert "my_sine (test_where.py:" in shown(report)
-    assert "wrong by itself; 2 functions with a gradient of their own: right" in shown(report)
+    assert "wrong by itself; 2 custom gradients: right" in shown(report)
 
 
 def test_one_of_two_from_the_same_lines_is_wrong() -> None:
@@ -119,16 +121,77 @@ def test_what_is_wrong_between_right_ones_is_said_to_be_there() -> None:
     step = smooth(1.0)
     report = check(lambda x, w: step(x @ w) + tf.stop_gradient(step(x)), X)
     assert report.verdict is Verdict.FAIL
+    assert wrong(report) == ["StopGradient"], told(report)
+    assert "lets no gradient through; 1 custom gradient: right" in shown(report)
+
+
+def test_what_no_part_explains_is_looked_for_between_them() -> None:
+    step = smooth(1.0)
+    report = check(lambda x, w: step(x @ w) + tf.numpy_function(np.sin, [x], x.dtype), X)
+    assert report.verdict is Verdict.FAIL
     assert wrong(report) == []
     assert "look between them, for a cut gradient" in shown(report)
 
 
 def test_nothing_is_noted_of_code_without_any() -> None:
     """TensorFlow's own custom gradients are not the user's"""
-    report = check(lambda x, w: tf.nn.silu(x @ w) + tf.stop_gradient(x), X)
+    report = check(lambda x, w: tf.nn.silu(x @ w) + tf.numpy_function(np.sin, [x], x.dtype), X)
     assert report.verdict is Verdict.FAIL
     assert report.parts == ()
     assert not any(line.startswith("where  ") for line in str(report).splitlines())
+
+
+def line_of(function: Any, text: str) -> int:
+    """The line of a function's source that holds a text."""
+    lines, first = inspect.getsourcelines(function)
+    return first + next(n for n, line in enumerate(lines) if text in line)
+
+
+def product_of(x: Any) -> Any:
+    return tf.tanh(x) + tf.math.cumprod(x)
+
+
+def normalised(x: Any) -> Any:
+    return tf.tanh(x) * tf.nn.moments(x, [0])[1]
+
+
+def length(x: Any) -> Any:
+    return tf.sin(x) + tf.norm(0.0 * x)
+
+
+def looped(x: Any) -> Any:
+    return tf.foldl(lambda h, _: tf.sin(h) + tf.stop_gradient(h * h), tf.range(3), initializer=x)
+
+
+@pytest.mark.parametrize(
+    ("function", "order", "operation", "text"),
+    [
+        (product_of, 1, "Cumprod", "cumprod"),
+        (normalised, 2, "StopGradient in moments", "moments"),
+        (length, 1, "Sqrt in norm", "norm"),
+        (looped, 1, "StopGradient", "stop_gradient"),
+    ],
+)
+def test_an_operation_of_tensorflow_that_is_wrong_at_the_point(
+    function: Any, order: int, operation: str, text: str
+) -> None:
+    """A product over a 0, a gradient that TensorFlow stops itself, a norm at 0, and a loop"""
+    report = check(function, {"x": np.array([1.5, 0.0, -2.0, 0.5])}, order=order)
+    assert report.verdict is Verdict.FAIL
+    assert [(part.name, part.line) for part in report.parts] == [(operation, line_of(function, text))]
+    assert report.parts[0].calls == (3 if function is looped else 1)
+
+
+def test_an_operation_that_is_right_at_the_point_is_not_named() -> None:
+    """Ties, steps and integers along the way to what is wrong"""
+
+    def busy(x: Any) -> Any:
+        y = tf.nn.relu(x) * tf.sort(x) + tf.round(x) + tf.cast(tf.cast(x, tf.int32), x.dtype)
+        y += tf.gather(x, [0, 0, 1, 2]) + tf.concat([x[:2], tf.reverse(x, [0])[2:]], 0) + tf.split(x, 1)[0]
+        return y + tf.reduce_max(x) + tf.einsum("i,j->i", x, x) - tf.stop_gradient(tf.sin(x))
+
+    report = check(busy, {"x": np.array([1.3, 0.0, 0.0, 1.3])})
+    assert wrong(report) == ["StopGradient"], told(report)
 
 
 def test_a_passing_check_looks_only_where_it_is_asked_to() -> None:
@@ -136,7 +199,7 @@ def test_a_passing_check_looks_only_where_it_is_asked_to() -> None:
     assert check(function, X).parts == ()
     report = check(function, X, where=True)
     assert [part.wrong for part in report.parts] == [False, False]
-    assert "2 functions with a gradient of their own: right" in shown(report)
+    assert "2 custom gradients: right" in shown(report)
     assert "look between them" not in shown(report)
 
 
@@ -175,8 +238,8 @@ def test_a_layer_inside_a_model() -> None:
     layers = [Block(name="first"), Block(cut=True, name="second"), Block(name="third")]
     model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
     report = check(model, {"x": X["x"].astype(np.float32)})
-    assert wrong(report) == ["second"], told(report)
-    (found,) = (part for part in to_dict(report)["where"] if part["verdict"] == "mismatch")  # type: ignore[attr-defined]
+    assert wrong(report) == ["second", "StopGradient"], told(report)
+    (found, _) = (part for part in to_dict(report)["where"] if part["verdict"] == "mismatch")  # type: ignore[attr-defined]
     assert found["name"] == "second"
     assert found["file"].endswith("test_where.py")
 
@@ -212,21 +275,78 @@ def test_a_closure_over_a_tensor_is_told_from_others() -> None:
 def test_what_the_tape_never_comes_by_is_left_out() -> None:
     off = bent(1.5)
     report = check(lambda x, w: tf.stop_gradient(off(x)) + smooth(1.0)(x @ w), X)
-    assert [part.name for part in report.parts] == ["my_tanh"]
+    assert [part.name for part in report.parts] == ["my_tanh", "StopGradient"]
 
 
-def test_what_reads_variables_is_not_called_right() -> None:
+@pytest.mark.parametrize(("by_x", "by_gain"), [(1.0, 1.0), (1.0, 2.0), (2.0, 1.0)])
+def test_what_reads_variables_is_judged_by_them_too(by_x: float, by_gain: float) -> None:
     gain = tf.Variable(2.0, dtype=tf.float64)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def gained(x: Any) -> Any:
         def backward(dy: Any, variables: Any = None) -> Any:
-            return dy * gain, [tf.reduce_sum(dy * x) for _ in variables or []]
+            return by_x * dy * gain, [by_gain * tf.reduce_sum(dy * x) for _ in variables or []]
 
         return x * gain, backward
 
     report = check(lambda x, w: gained(x @ w), X, where=True)
-    assert "could not be judged by itself: gained" in shown(report)
+    assert [part.verdict is ElementVerdict.MATCH for part in report.parts] == [by_x == by_gain == 1.0]
+    assert gain.numpy() == 2.0
+
+
+class Reader(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Its backward pass reads its own kernel, which is bound by assignment for that"""
+
+    def __init__(self, factor: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.factor = factor
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.w = self.add_weight(shape=(shape[-1], 4))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+    def call(self, x: Any) -> Any:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def product(x: Any, w: Any) -> Any:
+            return x @ w, lambda dy: (dy @ tf.transpose(self.w), self.factor * tf.transpose(x) @ dy)
+
+        return product(x, tf.convert_to_tensor(self.w))
+
+
+def test_inside_layers_whose_weights_are_assigned() -> None:
+    layers = [Reader(name="first"), Reader(1.5, name="second"), Reader(name="third")]
+    report = check(keras.Sequential([keras.Input((4,)), *layers]), {"x": X["x"].astype(np.float32)})
+    assert [(part.name, part.inside) for part in report.parts if part.wrong] == [("product", "second")]
+    # The layer around it is not named, since what it holds is.
+    assert {part.name for part in report.parts if part.right} == {"product", "first", "third"}
+
+
+class Gated(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Takes several tensors, by position and by keyword, and a mask"""
+
+    def call(self, x: Any, gate: Any, scale: float = 1.0, mask: Any = None) -> Any:
+        y = bent(scale)(x) * gate
+        return y if mask is None else y * tf.cast(mask, y.dtype)[..., None]
+
+
+class Gating(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.inner, self.masking = Gated(name="gated"), keras.layers.Masking()
+
+    def call(self, x: Any) -> Any:
+        return self.inner(self.masking(x), gate=tf.tanh(x))
+
+
+def test_a_layer_with_arguments_besides_its_input() -> None:
+    model = keras.Sequential([keras.Input((3, 4)), Gating(name="gating"), keras.layers.Dense(1)])
+    x = normal(2, 3, 4).astype(np.float32)
+    x[0, 1] = 0.0  # masked
+    report = check(model, {"x": x}, where=True)
+    assert report.verdict is Verdict.PASS, told(report)
+    assert {part.name: part.verdict.label for part in report.parts}["gated"] in ("match", "kink")
 
 
 class Switched(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
@@ -252,3 +372,34 @@ def test_training_mode_is_taken_on_from_the_model() -> None:
     assert report.verdict is Verdict.PASS, told(report)
     assert wrong(report) == []
     assert check(model, data).verdict is Verdict.FAIL
+
+
+def test_what_was_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither functions nor calls are passed over in silence"""
+    step = smooth(1.0)
+    report = check(lambda x: sum(step(x * n) for n in range(1, 10)), {"x": X["x"]}, where=True)
+    assert [(part.calls, part.looked_at) for part in report.parts] == [(9, 8)]
+    assert "1 custom gradient: right in the 8 of 9 calls that were looked at" in shown(report)
+
+    monkeypatch.setattr("gradcheck.checks.where.SHARE", 0)
+    monkeypatch.setattr("gradcheck.checks.where.BESIDES", 0)
+    report = check(network(smooth(1.0), bent(1.5), squared(1.0)), X)
+    assert "not looked at: my_tanh (test_where.py:" in shown(report)
+    assert "look between them" not in shown(report)
+
+
+def test_closures_over_different_objects_are_told_apart() -> None:
+    class Factor:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+    def scaled(factor: Factor) -> Activation:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def by(x: Any) -> Any:
+            return x * 1.0, lambda dy: dy * factor.value
+
+        found: Activation = by
+        return found
+
+    report = check(network(*(scaled(Factor(1.3 if n == 4 else 1.0)) for n in range(12))), X)
+    assert [part.wrong for part in report.parts].count(True) == 1, told(report)

@@ -215,8 +215,9 @@ def test_method_elementwise_needs_more_evaluations_and_agrees() -> None:
 
 
 def test_the_document_goes_to_stdout_and_notes_to_stderr() -> None:
-    result = run("dense", "--x", "[[1,1],[2,2]]", "--w", "w.npy")
-    assert result.stderr == "note: --x [[1,1],[2,2]]: integers become float32.\n"
+    Path("x.csv").write_text("1;1\n2;2\n")
+    result = run("dense", "--x", "x.csv", "--w", "w.npy")
+    assert result.stderr == "note: --x x.csv: read as shape (2, 2), separated by semicolons.\n"
     assert result.stdout.startswith("gradcheck dense\n")
     assert result.stdout.splitlines()[-2].startswith(" PASS ")
     assert run(*CHECKS["dense"]).stderr == ""
@@ -245,7 +246,8 @@ def test_save_keeps_full_arrays() -> None:
 
 
 def test_quiet_says_nothing_but_errors() -> None:
-    result = run("dense", "--x", "[[1,1],[2,2]]", "--w", "w.npy", "--quiet")
+    Path("x.csv").write_text("1;1\n2;2\n")
+    result = run("dense", "--x", "x.csv", "--w", "w.npy", "--quiet")
     assert (result.stdout, result.stderr) == ("", "")
     run("dense", "--x", "[[1,1],[2,2]]", "--w", "w.npy", "--quiet", "--output", "report")
     assert Path("report").read_text(encoding="utf-8").startswith("gradcheck dense")
@@ -271,13 +273,39 @@ def test_standard_input_holds_one_tensor() -> None:
     found = report("dense", "--x", "-", "--w", "w.npy", stdin=npy(np.ones((5, 2), np.float32)))
     assert found["variables"][0]["shape"] == [5, 2]
     # A mistyped pipeline: two tensors cannot come from one stream.
-    for arguments in (["--x", "-", "--w", "-"], ["--x", "x.npy", "--w", "-", "--upstream", "-"]):
+    for arguments in (
+        ["--x", "-", "--w", "-"],
+        ["--x", "x.npy", "--w", "-", "--upstream", "-"],
+        ["--x", "-:a", "--w", "/dev/stdin"],
+    ):
         text = refusal("dense", *arguments, stdin=npy(np.ones((2, 2))))
         assert "Standard input holds one tensor: give - to one option only." in text
 
 
+def test_written_tensors_take_the_dtype_of_the_files_beside_them() -> None:
+    """The upstream gradient too: 0.1 in float32 is 0.10000000149."""
+    np.save("w64.npy", np.array([[2.0], [3.0]]))
+    Path("b.json").write_text("[0.5]")
+    tensors = ["--x", "[[1,1],[2,2]]", "--w", "w64.npy", "--b", "b.json", "--upstream", "[[0.1],[0.1]]"]
+    found = report("dense", *tensors)
+    assert {variable["dtype"] for variable in found["variables"]} == {"float64"}
+    x = found["variables"][0]
+    assert x["elements"][0]["tape"] == 0.2
+
+    result = run("dense", *tensors)
+    assert result.stderr == "note: --b b.json: read as shape (1,).\n"
+
+
+@pytest.mark.parametrize("text", ["~/x.npy", "~/both.npz:x"])
+def test_the_home_directory_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The shell leaves --x=~/x.npy as it is."""
+    monkeypatch.setenv("HOME", str(folder))
+    np.savez("both.npz", x=np.load("x.npy"), w=np.load("w.npy"))
+    assert report("dense", f"--x={text}", "--w", "~/both.npz:w")["verdict"] == "pass"
+
+
 def test_empty_standard_input_is_refused() -> None:
-    assert "--x - (standard input) is no .npy file" in refusal("dense", "--x", "-", "--w", "w.npy")
+    assert "--x - (standard input) is empty" in refusal("dense", "--x", "-", "--w", "w.npy")
 
 
 def test_every_option_reads_its_variable() -> None:

@@ -242,10 +242,11 @@ def test_whole_numbers_for_an_embedding() -> None:
 
 
 def test_what_became_of_a_tensor_is_said_where_the_layer_cannot_be_built_too() -> None:
-    result = run("layer", "Dense", "--config", '{"unit": 2}', "--x", "[[1,2]]", code=2)
+    Path("x.csv").write_text("1;2\n")
+    result = run("layer", "Dense", "--config", '{"unit": 2}', "--x", "x.csv", code=2)
 
     note, error = result.stderr.splitlines()
-    assert note == "note: --x [[1,2]]: integers become float32."
+    assert note == "note: --x x.csv: read as shape (1, 2), separated by semicolons."
     assert error.startswith("error: Dense does not take the config")
 
 

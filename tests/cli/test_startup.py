@@ -53,7 +53,10 @@ def test_this_test_can_see_tensorflow() -> None:
     assert "tensorflow" in command("dense", "--x", "[[1.0]]", "--w", "[[1.0]]")[1]
 
 
-@pytest.mark.parametrize("arguments", named([["--help"], ["-h"], ["--version"]], " ".join, every(2)))
+@pytest.mark.parametrize(
+    "arguments",
+    named([["--help"], ["-h"], ["explain", "kink"], ["--version"], ["explain"]], " ".join, every(2)),
+)
 def test_help_and_version_are_light(arguments: list[str]) -> None:
     assert command(*arguments) == [0, []]
 
@@ -77,6 +80,8 @@ def test_help_of_every_command_is_light(name: str) -> None:
             ["dense", "--x", "-", "--w", "-"],
             ["maxpool1d", "--x", "[[[1.0]]]", "--padding", "full"],
             ["demo", "--x", "3"],
+            ["function", "f.py:relu", "--x", "x.npy"],
+            ["explain", "knik"],
         ],
         " ".join,
         every(3),

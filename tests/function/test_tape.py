@@ -1,13 +1,16 @@
-"""A custom gradient that TensorFlow passes over, since it was called with keyword arguments only."""
+"""A custom gradient that TensorFlow passes over, since it was called with keyword arguments only, and one
+that is right for upstream gradients of one sign only."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from gradcheck import Verdict, check
+from gradcheck.function.tape import draw_cotangents
 from tests.saying import lines, normal
 
 
@@ -62,3 +65,37 @@ def test_tensorflow_is_left_as_it_was() -> None:
     before = custom_gradient._eager_mode_decorator
     check(lambda x: square(x=x), {"x": normal(4)})
     assert custom_gradient._eager_mode_decorator is before
+
+
+MISUSES = {
+    "its size": tf.abs,
+    "what is positive of it": tf.nn.relu,
+    "what is negative of it": lambda r: -tf.nn.relu(-r),
+    "clipped below": lambda r: tf.maximum(r, -0.4),
+}
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_what_is_right_for_one_sign_of_the_upstream_gradient_fails(misuse: str, outputs: int) -> None:
+    """At every seed: two random upstream gradients of one output have one sign half of the time"""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def sine(x: Any) -> Any:
+        return tf.sin(x), lambda r: MISUSES[misuse](r) * tf.cos(x)
+
+    x = normal(4)
+    function = (lambda x: sine(x)) if outputs == 2 else lambda x: tf.reduce_sum(sine(x))
+    for seed in range(4):
+        report = check(function, {"x": x[:outputs] if outputs == 2 else x}, seed=seed)
+        assert report.variables[0].counts["mismatch"] == report.variables[0].verdicts.size, seed
+
+
+def test_every_output_has_upstream_gradients_of_both_signs() -> None:
+    for seed in range(20):
+        ones, first, second = draw_cotangents(5, None, seed)
+        assert (ones == 1).all()
+        assert (first * second < 0).all()
+        for drawn in np.abs([first, second]):
+            assert ((drawn >= 0.5) & (drawn <= 1)).all()
+            assert np.unique(drawn).size == 5

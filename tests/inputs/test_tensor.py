@@ -16,56 +16,9 @@ import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import TensorError
-from gradcheck.inputs.tensor import Reading, read_tensor
+from tests.inputs.reading import header_only, npy_bytes, read, refusal, same, saved
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def read(text: str | Path, **options: Any) -> Reading:
-    defaults: dict[str, Any] = {"option": "--x", "seed": 0}
-    return read_tensor(str(text), **(defaults | options))
-
-
-def refusal(text: str | Path, **options: Any) -> str:
-    """The error's message, after the checks that every one must pass."""
-    with pytest.raises(TensorError) as raised:
-        read(text, **options)
-    assert raised.value.found.startswith("--x ")
-    assert raised.value.found.endswith("."), raised.value.found
-    assert raised.value.remedy.endswith((".", "?")), raised.value.remedy
-    assert "\n" not in str(raised.value)
-    # A temporary directory is named after the test, which may hold the very words to look for.
-    return (
-        str(raised.value).replace(f"--x {text}", "--x FILE") if isinstance(text, Path) else str(raised.value)
-    )
-
-
-def saved(path: Path, array: Any) -> Path:
-    np.save(path, np.asarray(array), allow_pickle=True)
-    return path
-
-
-def npy_bytes(array: Any) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, np.asarray(array))
-    return stream.getvalue()
-
-
-def header_only(shape: str, descr: str = "<f4", data: bytes = b"") -> bytes:
-    """A .npy file whose header says what it likes."""
-    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + data
-
-
-def same(found: Array, expected: Any) -> None:
-    """Equal in value, shape and dtype, native and in C order."""
-    expected = np.asarray(expected)
-    assert found.dtype == expected.dtype.newbyteorder("=")
-    assert found.dtype.isnative
-    assert found.flags.c_contiguous
-    assert found.shape == expected.shape
-    np.testing.assert_array_equal(found, expected)
 
 
 # .npy and .npz
@@ -134,7 +87,7 @@ def test_npz_with_one_array_and_by_key(tmp_path: Path) -> None:
 def test_npz_of_several_arrays_lists_its_keys(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", kernel=np.ones(2), bias=np.ones(2))
     assert "2 arrays: kernel, bias." in refusal(tmp_path / "x.npz")
-    assert "FILE.npz:kernel" in refusal(tmp_path / "x.npz")
+    assert f"Name one after a colon: {tmp_path}/x.npz:kernel." in refusal(tmp_path / "x.npz")
     message = refusal(f"{tmp_path}/x.npz:kernal")
     assert "'kernal'" in message
     assert "kernel, bias" in message
@@ -145,8 +98,16 @@ def test_npz_without_arrays_is_refused(tmp_path: Path) -> None:
     assert "holds no array" in refusal(tmp_path / "x.npz")
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty"])
-def test_a_damaged_npz_is_refused(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("cut", "truncated, corrupt or encrypted .npz archive"),
+        ("flipped", "an .npz archive that is truncated or corrupt (Bad CRC-32"),
+        ("text", "is text, but called .npz"),
+        ("empty", "is empty"),
+    ],
+)
+def test_a_damaged_npz_is_refused(tmp_path: Path, damage: str, words: str) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, a=np.arange(1000.0))
     whole = bytearray(path.read_bytes())
@@ -154,7 +115,7 @@ def test_a_damaged_npz_is_refused(tmp_path: Path, damage: str) -> None:
     path.write_bytes(
         {"cut": bytes(whole[:5000]), "flipped": bytes(whole), "text": b"not a zip", "empty": b""}[damage]
     )
-    assert "truncated, corrupt or encrypted .npz" in refusal(path)
+    assert words in refusal(path)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -164,7 +125,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     assert "of memory of this machine" in refusal(path)
 
 
-@pytest.mark.parametrize("keep", [0, 5, 60, 127, 128, 140])
+@pytest.mark.parametrize("keep", [5, 60, 127, 128, 140])
 def test_a_truncated_npy_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "x.npy"
     path.write_bytes(npy_bytes(np.ones((3, 4)))[:keep])
@@ -177,7 +138,6 @@ def test_a_truncated_npy_is_refused(tmp_path: Path, keep: int) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"PK\x03\x04 a zip",
         b"\x93NUMPY\x09\x00" + bytes(200),
         b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((",
         header_only("(-2,)"),
@@ -297,14 +257,16 @@ def test_literals(text: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["3", "[[1, 2], [3, 4]]", "[true, False]", "true"])
-def test_integer_literals_carry_a_note(text: str) -> None:
+def test_integers_in_a_literal_need_no_note(text: str) -> None:
     reading = read(text)
     assert reading.array.dtype == np.float32
-    assert "become float32" in reading.notes[0]
+    assert reading.notes == ()
 
 
 def test_a_large_integer_literal_keeps_its_value() -> None:
-    same(read("16777217").array, np.float64(16777217))
+    reading = read("16777217")
+    same(reading.array, np.float64(16777217))
+    assert "float32 cannot hold them exactly" in reading.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -373,16 +335,13 @@ def test_what_savetxt_writes_is_read_back(tmp_path: Path, shape: tuple[int, ...]
         ("x.csv", "height,width\n1,2\n", ["'height'", "line 1, column 1", "header row"]),
         ("x.csv", "1,2\n3,four\n", ["'four'", "line 2, column 2"]),
         ("x.csv", "1,2\n3\n", ["1 in line 2, 2 in line 1"]),
-        ("x.csv", "1,2,\n", ["nothing, in line 1, column 3"]),
-        ("x.csv", "1;2\n", ["'1;2'"]),
         ("x.csv", "", ["empty"]),
         ("x.csv", "\n# nothing\n", ["empty"]),
         ("x.csv", "1,nan\n", ["1 of 2 elements, first nan at [0, 1]"]),
-        ("x.tsv", "1 2\n", ["'1 2'"]),
         ("x.txt", "1 2\n3\n", ["1 in line 2, 2 in line 1"]),
-        ("x.json", "", ["no valid JSON"]),
+        ("x.json", "", ["is empty"]),
         ("x.json", "[1, 2", ["no valid JSON", "line 1"]),
-        ("x.json", '{"a": 1}', ["an object"]),
+        ("x.json", '[{"a": 1}]', ["an object at [0]", "to_json(file, orient='values')"]),
         ("x.json", '[1, "2"]', ["text at [1]"]),
         ("x.json", "[1, null]", ["null at [1]"]),
         ("x.json", "[[1, 2], [3]]", ["ragged"]),
@@ -452,7 +411,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     same(read("-").array, np.ones((2, 3)))
 
 
-@pytest.mark.parametrize("content", [b"", b"1 2 3", npy_bytes(np.ones(9))[:-1]])
+@pytest.mark.parametrize("content", [b"", npy_bytes(np.ones(9))[:-1]])
 def test_standard_input_that_is_no_npy_is_refused(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert "--x - (standard input) is" in refusal("-")
@@ -476,13 +435,11 @@ def test_a_missing_file_suggests_its_neighbours(tmp_path: Path, monkeypatch: pyt
     assert refusal("kernel.npz:a").endswith("Did you mean kernel.npy?")
 
 
-def test_directories_pipes_and_unknown_suffixes_are_refused(tmp_path: Path) -> None:
+def test_directories_and_empty_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "d.npy").mkdir()
     (tmp_path / "x.mat").touch()
-    os.mkfifo(tmp_path / "p.npy")
     assert "is a directory" in refusal(tmp_path / "d.npy")
-    assert "no suffix" in refusal(tmp_path / "x.mat")
-    assert "no regular file" in refusal(tmp_path / "p.npy")
+    assert "is empty" in refusal(tmp_path / "x.mat")
     assert "no such file" in refusal(tmp_path / "x.mat" / "y.npy")
 
 

@@ -86,6 +86,7 @@ def test_a_whole_table_in_a_pipe() -> None:
         " FAIL   f: 1 of 2 elements of x fails (worst: x[0, 1], error 380,000 times its tolerance)\n"
         "        1,234 evaluations in 0.50 s · tape and differences in float64, tape also in float32 · "
         "tolerance 1e-06·S\n"
+        " what this means: gradcheck explain mismatch\n"
     )
 
 

@@ -170,7 +170,7 @@ def test_a_layer_is_as_it_was() -> None:
 def test_assigned_weights_are_taken_back_when_the_call_raises() -> None:
     layer = trained(TakesVariables())
     before = layer.w.numpy()
-    with pytest.raises(ZeroDivisionError), assigned(layer, [tf.zeros((5, 3))]):
+    with pytest.raises(ZeroDivisionError), assigned([layer.w], [tf.zeros((5, 3))]):
         assert not layer.w.numpy().any()
         raise ZeroDivisionError
     assert (layer.w.numpy() == before).all()
@@ -297,3 +297,42 @@ def test_no_variable_has_changed_after_a_check_and_sparse_outputs_are_checked() 
     report = check(layer, X)
     assert report.verdict is Verdict.PASS, told(report)
     assert float(layer.calls) == 1.0
+
+
+class SmallBranch(_Weighted):
+    """A traced branch that is a thousandth of the output, as with LayerScale (arXiv:2103.17239)"""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.w = self.add_weight(shape=(shape[-1], shape[-1]), name="w")
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def branch(self, x: Any) -> Any:
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def product(x: Any) -> Any:
+            def backward(dy: Any, variables: Any = None) -> Any:
+                weights = [self.factor * (tf.transpose(x) @ dy) for _ in variables or []]
+                return dy @ tf.transpose(tf.convert_to_tensor(self.w)), weights
+
+            return x @ tf.convert_to_tensor(self.w), backward
+
+        return tf.tanh(product(x))
+
+    def call(self, x: Any) -> Any:
+        return x + 1e-3 * self.branch(x)
+
+
+@pytest.mark.parametrize("loss", [{}, {"loss": "mse", "y": 10 + normal(4, 5)}], ids=["alone", "loss"])
+@pytest.mark.parametrize("factor", [1.0, 0.0])
+def test_a_traced_call_that_hardly_moves_the_output(factor: float, loss: dict[str, Any]) -> None:
+    """A graph that keeps the old weights is a function of which they move nothing"""
+    layer = type("SmallBranch", (SmallBranch,), {"factor": factor})()
+    report = check(layer, X, **loss)
+    assert {v.name for v in report.variables if v.counts["mismatch"]} == (set() if factor else {"w"})
+    assert report.passed == bool(factor), told(report)
+
+
+def test_states_are_not_moved_by_the_trial_call_of_a_loss() -> None:
+    layer = keras.layers.GRU(2, stateful=True)
+    report = check(layer, {"x": normal(2, 3, 4)}, loss="mse", y=normal(2, 2, seed=1))
+    assert report.verdict is Verdict.PASS, told(report)
+    assert not report.notes, told(report)

@@ -20,6 +20,7 @@ from gradcheck.settings import Settings
 from gradcheck.signature import documents, refuse_unknown, takes_settings
 from gradcheck.targets import numpy_pair, structure
 from gradcheck.targets.function import Target
+from gradcheck.targets.given import GIVEN, with_given
 
 PARAMETERS = {
     "inputs": "Arrays or tensors by name, passed in the order of the function's parameters where the names "
@@ -32,7 +33,7 @@ PARAMETERS = {
     "a Keras layer `training` (a bool) and `mask` (booleans).",
     "upstream": "Upstream gradient in the shape of the output; by default ones, which is what "
     "`tape.gradient` takes.",
-    "gradient": numpy_pair.GRADIENT,
+    "gradient": f"{numpy_pair.GRADIENT} {GIVEN}",
     "loss": "For a Keras layer or model: check this loss of (y, output) instead of the output. A name or an "
     "object of keras.losses, or a callable; by default the model's `compute_loss`, or the loss that it was "
     "compiled with. What it gives for each sample is averaged.",
@@ -118,7 +119,7 @@ def check(
     *,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
-    gradient: Callable[..., Any] | None = None,
+    gradient: Callable[..., Any] | Mapping[str, Any] | None = None,
     loss: Any = None,
     y: Any = None,
     sample_weight: Any = None,
@@ -154,15 +155,17 @@ def _given(
     function: Any,
     inputs: Mapping[str, Any],
     constants: Mapping[str, Any] | None,
-    gradient: Callable[..., Any] | None,
+    gradient: Callable[..., Any] | Mapping[str, Any] | None,
     loss: tuple[Any, Any, Any],
     wrt: Sequence[str] | None,
 ) -> Target:
     """What is to be checked: a pair in NumPy, a Keras layer, or a function."""
     nested, leaves = structure.named(inputs)
-    if gradient is None:
+    if not callable(gradient):
         arrays = {name: _array(name, value) for name, value in leaves.items()}
-        return _target(function, arrays, nested, constants, loss)
+        target = _target(function, arrays, nested, constants, loss)
+        worked_out = structure.named(gradient)[1] if gradient else {}
+        return with_given(target, {key: _array(key, g, exact=True) for key, g in worked_out.items()}, wrt)
     if any(part is not None for part in loss):
         raise TargetError(
             "loss, y and sample_weight do not go with gradient.", "Check the loss as a function."
@@ -228,7 +231,7 @@ def assert_gradients(
     *,
     constants: Mapping[str, Any] | None = None,
     upstream: Any = None,
-    gradient: Callable[..., Any] | None = None,
+    gradient: Callable[..., Any] | Mapping[str, Any] | None = None,
     loss: Any = None,
     y: Any = None,
     sample_weight: Any = None,

@@ -6,11 +6,11 @@ line, its environment variable, and the entry in JSON.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
+from gradcheck.amounts import Budget, read_memory
 from gradcheck.option import (
     Amount,
     Device,
@@ -54,62 +54,6 @@ class Execution(Enum):
     EAGER = "eager"
     GRAPH = "graph"
     XLA = "xla"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a check may cost: evaluations of the function, or seconds."""
-
-    amount: float
-    unit: str
-    """`s` for seconds, else evaluations."""
-
-    @staticmethod
-    def of(value: Budget | str | float) -> Budget:
-        """A budget, `60s`, `5000`, or a number of evaluations; ValueError states the rule."""
-        if isinstance(value, Budget):
-            return value
-        text = str(value)
-        number, unit = (text[:-1], "s") if text.endswith("s") else (text, "")
-        try:
-            amount = float(number)
-        except ValueError:
-            amount = 0.0
-        if not 0 < amount < float("inf"):
-            raise ValueError(
-                f"{text!r} is no budget: give seconds, such as 60s, or evaluations, such as 5000."
-            )
-        return Budget(amount, unit)
-
-    def share(self, evaluations: float, seconds: float) -> float:
-        """The share of a check that the budget pays for, by its estimate."""
-        return self.amount / max(seconds if self.timed else evaluations, 1e-9)
-
-    @property
-    def timed(self) -> bool:
-        """Whether the budget is one of seconds."""
-        return self.unit == "s"
-
-    @property
-    def in_words(self) -> str:
-        """For a sentence."""
-        return str(self) if self.timed else f"{self.amount:,g} evaluations"
-
-    def __str__(self) -> str:
-        return f"{self.amount:g}{self.unit}"
-
-
-UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def read_memory(value: str | int) -> int:
-    """Bytes from `2GiB`, `500MB`, `4G` or plain bytes; ValueError states the rule."""
-    text = str(value)
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    amount = float(found[1]) * UNITS[found[2].upper()] if found else 0.0
-    if amount < 1:
-        raise ValueError(f"{text!r} is no amount of memory: give bytes, or such as 500MB or 2GiB.")
-    return int(amount)
 
 
 @dataclass(frozen=True)
@@ -178,10 +122,10 @@ class Settings(Options):
     budget: Budget | None = setting(
         None,
         Amount(Budget.of),
-        "Seconds or evaluations; where that is too little, a sample is checked.",
-        'What the check may cost: seconds as text, such as `"60s"`, or a number of evaluations. Where that '
-        "is too little, there are fewer directions, or only a sample (`Variable.coverage` is its share).",
-        metavar="60s|5000",
+        "Time or evaluations (e); where that is too little, a sample is checked.",
+        'Time (`"60s"`, `"1m"`) or evaluations (`"5000e"`, or the int 5000) for the check. Where that is too '
+        "little, there are fewer directions, or only a sample (`Variable.coverage` is its share).",
+        metavar="60s|1m|5000e",
         shown="no limit",
         section=Section.LIMITS,
     )

@@ -22,11 +22,12 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import Report, check
+from gradcheck.amounts import Budget
 from gradcheck.arrays.streams import Stream
 from gradcheck.checking import check_target
 from gradcheck.checks import elementwise, orders
 from gradcheck.progress import Forecast, Progress
-from gradcheck.settings import Budget, Execution, Mode, Settings
+from gradcheck.settings import Execution, Mode, Settings
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.outcome import Outcome
 from tests.corpus.case import Array, Broken, Function, distorted, one_element, scaled
@@ -50,7 +51,9 @@ from tests.syntax import (
 )
 
 FLOORS = {
-    **dict.fromkeys(("errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0),
+    **dict.fromkeys(
+        ("amounts", "errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0
+    ),
     **dict.fromkeys(("version", "arrays"), 0),
     **dict.fromkeys(("inputs", "targets"), 1),
     "function": 2,
@@ -193,6 +196,9 @@ def test_the_arrays_of_an_outcome_are_read_only(name: str) -> None:
 
 ASSIGNED = {
     ("gradcheck.signature", "function.__doc__"): "a decorator documents what it decorates",
+    ("gradcheck.cli.process", "sys.stdin"): "what the shell has closed is opened, before anything runs",
+    ("gradcheck.cli.process", "sys.stdout"): "the same",
+    ("gradcheck.cli.process", "sys.stderr"): "what nobody can read fails nothing",
 }
 """Assignments to what is not `self`, and why each edits no value that somebody else holds."""
 

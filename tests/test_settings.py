@@ -16,17 +16,19 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from gradcheck import GradcheckError, assert_gradients, check
+from gradcheck.amounts import Budget, read_memory
 from gradcheck.cli import main
 from gradcheck.cli.options import Common, common, section
 from gradcheck.errors import SettingError
 from gradcheck.option import Option, Section, Whole
-from gradcheck.settings import DEFAULTS, OPTIONS, Budget, Execution, Method, Mode, Settings, read_memory
+from gradcheck.settings import DEFAULTS, OPTIONS, Execution, Method, Mode, Settings
 from gradcheck.signature import takes_settings
 
 NAMES = [entry.name for entry in fields(Settings)]
 NO_SETTINGS = {"function", "inputs", "constants", "upstream", "gradient", "loss", "y", "sample_weight"}
 """Parameters of `check` that say what is checked, not how."""
-COMMAND_LINE = {"upstream", "dtype", "limit", "format", "output", "save", "quiet", "traceback"}
+COMMAND_LINE = {"upstream", "gradient", "dtype", "limit", "format", "json", "no_timing", "output", "save"}
+COMMAND_LINE |= {"quiet", "traceback"}
 """Options of every check that are about tensors and the document."""
 DENSE = {"x", "w", "b", "activation"}
 
@@ -73,8 +75,10 @@ def test_the_signature_is_the_fields(function: Any) -> None:
 
 
 def test_help_lists_the_fields() -> None:
-    listed = {name.replace("-", "_") for name in re.findall(r"^  --([\w-]+)", dense_help(), re.MULTILINE)}
-    assert listed == set(NAMES) | COMMAND_LINE | DENSE
+    listed = {
+        name.replace("-", "_") for name in re.findall(r"^  (?:-\w, )?--([\w-]+)", dense_help(), re.MULTILINE)
+    }
+    assert listed == set(NAMES) | COMMAND_LINE | DENSE | {"help"}
 
 
 def test_json_holds_the_fields_in_their_order() -> None:
@@ -249,23 +253,58 @@ def test_values_that_cannot_be(name: str, value: Any, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "amount", "unit"), [("60s", 60, "s"), ("0.5s", 0.5, "s"), ("5000", 5000, ""), ("1e3", 1000, "")]
+    ("text", "amount", "unit"),
+    [
+        ("60s", 60, "s"),
+        ("0.5s", 0.5, "s"),
+        (".5 s", 0.5, "s"),
+        ("90 seconds", 90, "s"),
+        ("1m", 60, "s"),
+        ("1.5 minutes", 90, "s"),
+        ("2h", 7200, "s"),
+        ("5000e", 5000, ""),
+        ("5000 evaluations", 5000, ""),
+        ("1 evaluation", 1, ""),
+        ("1e3e", 1000, ""),
+        ("1e3 s", 1000, "s"),
+    ],
 )
-def test_budgets_are_seconds_or_evaluations(text: str, amount: float, unit: str) -> None:
+def test_budgets_are_time_or_evaluations(text: str, amount: float, unit: str) -> None:
     assert Budget.of(text) == Budget(amount, unit)
+    assert Budget.of(str(Budget.of(text))) == Budget(amount, unit)
 
 
-@pytest.mark.parametrize("number", [5000, 1234567, 0.5])
-def test_a_budget_may_be_a_number(number: float) -> None:
+@pytest.mark.parametrize("number", [5000, 1234567, np.int64(3)])
+def test_in_python_a_budget_may_be_an_int_of_evaluations(number: int) -> None:
     budget = Settings(budget=number).budget  # type: ignore[arg-type]  # as users do
     assert budget == Budget(number, "")
+    assert Budget.of(str(budget)) == budget
+
+
+@pytest.mark.parametrize("text", ["60", "0.5", "1e3"])
+def test_a_budget_needs_its_unit(text: str) -> None:
+    """Evaluations to one reader, seconds to another: in Python, on the command line, in the environment."""
+    rule = f"{text!r} has no unit: write {text}s for seconds, or {text}e for evaluations."
+    with pytest.raises(SettingError, match=re.escape(f"`budget` is wrong: {rule}")):
+        Settings(budget=text)  # type: ignore[arg-type]
+    dense = ["dense", "--x", "1.0", "--w", "1.0"]
+    for arguments, env in (([*dense, f"--budget={text}"], {}), (dense, {"GRADCHECK_BUDGET": text})):
+        result = CliRunner().invoke(main, arguments, env=env)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert rule in result.stderr
+
+
+@pytest.mark.parametrize("number", [60.0, True])
+def test_no_other_number_is_a_budget(number: float) -> None:
+    with pytest.raises(SettingError, match="`budget` is wrong: "):
+        Settings(budget=number)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s", "0", "0s", "-1", "-3s", "10m", "nan", "inf", "infs", "much", "1,000"]
+    "text", ["", "s", "0", "0s", "-1", "-3s", "10x", "nan", "inf", "infs", "much", "1,000", "1e999s"]
 )
 def test_what_is_no_budget_is_refused_with_the_rule(text: str) -> None:
-    rule = f"{text!r} is no budget: give seconds, such as 60s, or evaluations, such as 5000."
+    rule = f"{text!r} is no budget: give time, such as 60s or 1m, or evaluations, such as 5000e."
     with pytest.raises(SettingError, match=re.escape(f"`budget` is wrong: {rule}")):
         check(tf.sin, {"x": 1.0}, budget=text)
     result = CliRunner().invoke(main, ["dense", "--x", "1.0", "--w", "1.0", f"--budget={text}"])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.amounts import Budget
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.progress import Forecast
-from gradcheck.settings import Budget
 from gradcheck.sparsity.colouring import Colouring
 
 USUAL = 4

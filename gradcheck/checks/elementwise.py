@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradcheck.amounts import Budget
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.checks import directions
 from gradcheck.checks.budget import Cost, along_directions, plan
@@ -17,13 +18,14 @@ from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
-from gradcheck.settings import Budget, Method
+from gradcheck.settings import Method
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.sparsity.probing import colour
 from gradcheck.verdicts import inner_rounding, subgradients
 from gradcheck.verdicts.candidate import Candidate, Examined, candidate
 from gradcheck.verdicts.examination import CONFIRMED, examine, settle
 from gradcheck.verdicts.first_pass import first_pass
+from gradcheck.verdicts.given_ties import held_at_ties
 from gradcheck.verdicts.outcome import Outcome, conclude
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison
@@ -53,7 +55,10 @@ def check(problem: Problem, progress: Progress) -> Outcome:
         candidates = [candidate(problem, number) for number in range(len(problem.names))]
         again, comparisons, notes, summary = _look(problem, candidates, colourings, progress)
         examined = [inner_rounding.reconciled(*pair) for pair in zip(examined, again, strict=True)]
-    variables = tuple(conclude(problem, number, one) for number, one in enumerate(examined))
+    variables = tuple(
+        held_at_ties(problem, number, conclude(problem, number, one), one)
+        for number, one in enumerate(examined)
+    )
     if not all(one.confirmed.candidate.differences.evaluator.traces for one in examined):
         notes.append(Note(Kind.WARNING, UNTRACEABLE))
     return Outcome(problem, variables, tuple(comparisons), tuple(notes), summary)

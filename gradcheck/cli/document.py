@@ -1,13 +1,16 @@
 """What every check ends with: the check itself, its report as a document, and the exit code."""
 
-import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from gradcheck import checking
-from gradcheck.cli.group import aside, guard, main, terminal, write_out
+from gradcheck.cli.ending import guard
+from gradcheck.cli.group import aside, main, terminal
 from gradcheck.cli.options import Check, Common, Format
+from gradcheck.cli.outputs import Place
+from gradcheck.cli.process import Stoppable
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.progress import Progress
@@ -20,15 +23,19 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        for path in (options.output, options.save):
-            if path is not None and not path.parent.is_dir():
-                raise GradcheckError(
-                    f"The folder {str(path.parent)!r} for {path.name!r} does not exist.", "Make it first."
-                )
         upstream = read_upstream(options, ended.target.inputs)
         with aside():
-            report = checking.check_target(ended.target, options.settings, upstream, _progress(options))
-        _write(replace(report, limit=options.limit, only_failing=ended.only_failing), options)
+            progress = Stoppable(_progress(options))
+            report = checking.check_target(ended.target, options.settings, upstream, progress)
+        _write(
+            replace(
+                report,
+                limit=options.limit,
+                timing=not options.no_timing,
+                only_failing=ended.only_failing,
+            ),
+            options,
+        )
         return report.exit_code
 
 
@@ -42,14 +49,27 @@ def _progress(options: Common) -> Progress:
 
 
 def _write(report: checking.Report, options: Common) -> None:
+    """Write all documents, also where there is no place for one of them, and then raise for that one."""
+    failed: list[GradcheckError] = []
+    for place, content in _documents(report, options):
+        try:
+            place.write(content())
+        except GradcheckError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _documents(report: checking.Report, options: Common) -> Iterator[tuple[Place, Callable[[], bytes]]]:
+    """The documents that are wanted, and where."""
+    if (shown := options.output) is not None:
+        width, color = terminal() if shown.standard_output else (None, False)
+        text = partial(_rendered, report, options.format, width, color)
+        yield shown, lambda: text().encode(*shown.encoding)
     if options.save is not None:
         from gradcheck.render.plain import to_npz
 
-        _replace(options.save, to_npz(report))
-    if options.output is not None:
-        _replace(options.output, _rendered(report, options.format, None, False).encode())
-    elif not options.quiet:
-        write_out(_rendered(report, options.format, *terminal()))
+        yield options.save, partial(to_npz, report)
 
 
 def _rendered(report: checking.Report, form: str, width: int | None, color: bool) -> str:
@@ -60,16 +80,3 @@ def _rendered(report: checking.Report, form: str, width: int | None, color: bool
     from gradcheck.render.table import to_terminal
 
     return to_terminal(report, width, color)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace a file in one move: a failure leaves what was there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise GradcheckError(
-            f"{str(path)!r} cannot be written: {error.strerror}.", "Choose another file."
-        ) from error

@@ -4,22 +4,27 @@ Standard output is for the document; everything else goes to standard error.
 """
 
 import contextlib
+import errno
 import io
 import os
 import shutil
 import sys
-import traceback as tracebacks
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from gradcheck.cli.ending import Ended, Ending, asks_for_json, guard
 from gradcheck.cli.help import WIDEST, Laid, LaidGroup
+from gradcheck.cli.process import Stopped
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
 from gradcheck.version import __version__
 
+TEXTS = "gradcheck.texts"
+"""Where a context keeps what each option was given, as text, by the option."""
 EXAMPLES = (
     "gradcheck dense --x normal:8x4 --w normal:4x3 --activation gelu",
     "gradcheck function ops.py:my_gelu --arg x=x.npy",
@@ -30,7 +35,12 @@ EXAMPLES = (
 def note(text: str, quiet: bool = False) -> None:
     """Say something about the check that is no part of the report."""
     if not quiet:
-        click.echo(f"note: {text}", err=True)
+        say(f"note: {text}")
+
+
+def say(text: str) -> None:
+    """Say something on standard error."""
+    click.echo(text, err=True)
 
 
 @contextlib.contextmanager
@@ -51,11 +61,27 @@ def terminal() -> tuple[int | None, bool]:
 
 def write_out(text: str) -> None:
     """Write the document; a reader that has gone away is no error."""
-    try:
+    with document():
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def document() -> Iterator[None]:
+    """Whoever reads standard output may leave meanwhile; no place for what is written there is an error."""
+    try:
+        yield
     except BrokenPipeError:
         silence()
+    except OSError as error:
+        silence()
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> GradcheckError:
+    """What to say where standard output takes nothing."""
+    reason = "it is closed" if error.errno == errno.EBADF else error.strerror
+    return GradcheckError(f"Standard output cannot be written: {reason}.", "Redirect it to another place.")
 
 
 def silence() -> None:
@@ -63,23 +89,23 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@contextlib.contextmanager
-def guard(traceback: bool) -> Iterator[None]:
-    """Turn what goes wrong into one sentence and an exit code."""
-    try:
-        yield
-    except click.ClickException:
-        raise
-    except (Exception, SystemExit) as error:
-        sentence, code = _ending(error)
-        click.echo(f"error: {sentence}", err=True)
-        if traceback:
-            click.echo(tracebacks.format_exc(), err=True, nl=False)
-        raise click.exceptions.Exit(code) from error
-
-
 class Guarded(Laid):
-    """A command with the option --traceback, inside of `guard`."""
+    """A command with the option --traceback, inside of `guard`, whose options are given once."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an option that takes one value and gets two is a usage error."""
+        given = list(args)
+        rest = super().parse_args(ctx, args)
+        texts, _, order = self.make_parser(ctx).parse_args(given)
+        for option, count in Counter(order).items():
+            if isinstance(option, click.Option) and count > 1 and not (option.multiple or option.is_flag):
+                raise click.UsageError(f"{option.opts[-1]} is given {count} times: give one value.", ctx)
+        ctx.meta[TEXTS] = {
+            option.human_readable_name if isinstance(option, click.Argument) else option.opts[-1]: text
+            for option in self.params
+            if (text := texts.get(option.name) or option.value_from_envvar(ctx))
+        }
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -92,63 +118,65 @@ class Boundary(LaidGroup):
 
     command_class = Guarded
 
-    def main(self, *args: Any, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Run a command and exit with what it returns."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             # A terminal or locale without ∂ and · gets ASCII for them, rather than no report.
             sys.stdout.reconfigure(errors=PLAIN)
         try:
-            code = super().main(*args, **(extra | {"standalone_mode": False}))
-        except click.ClickException as error:
-            error.show()
-            code = ExitCode.UNUSABLE
-        except (click.Abort, KeyboardInterrupt):
-            click.echo("Interrupted.", err=True)
-            code = ExitCode.INTERRUPTED
+            code = super().main(args, *more, **(extra | {"standalone_mode": False}))
+        except (click.Abort, KeyboardInterrupt) as error:
+            say("Interrupted.")
+            stopped = error.__cause__ if isinstance(error, click.Abort) else error
+            code = stopped.exit_code if isinstance(stopped, Stopped) else ExitCode.INTERRUPTED
         except Exception as error:
-            sentence, code = _ending(error)
-            click.echo(f"error: {sentence}", err=True)
+            code = _told(error, sys.argv[1:] if args is None else args)
         sys.exit(int(code or 0))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse; this is where --help and --version write."""
-        with _reader_may_leave():
+        with document():
             return super().make_context(*args, **extra)
+        raise click.exceptions.Exit(ExitCode.PASS)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, or write its --help."""
-        with _reader_may_leave():
+        with document():
             return super().invoke(ctx)
+        return ExitCode.PASS
 
 
-@contextlib.contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """End with code 0 where Click would end with 1, which is kept for gradients that disagree."""
-    try:
-        yield
-    except BrokenPipeError:
-        silence()
-        raise click.exceptions.Exit(ExitCode.PASS) from None
+def _told(error: Exception, arguments: Sequence[str]) -> ExitCode:
+    """The code to end with, after a sentence on standard error and, where asked for, JSON in the place of the
+    report."""
+    ending = error.ending if isinstance(error, Ended) else Ending.of(error)
+    if ending.found.startswith("Usage:"):  # gradcheck alone: its --help
+        say(error.format_message() if isinstance(error, click.ClickException) else ending.found)
+        return ending.code
+    say(f"error: {ending.sentence}")
+    if ending.trace:
+        say(ending.trace.rstrip())
+    if asks_for_json(arguments):
+        with contextlib.suppress(GradcheckError):
+            write_out(ending.to_json())
+    return ending.code
 
 
-def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:
-    """What to say about an exception, and the code to end with."""
-    if isinstance(error, GradcheckError):
-        return str(error), error.exit_code
-    if isinstance(error, SystemExit):
-        # Its code must not pass for a verdict.
-        return f"the code under check ended the process (SystemExit: {error}).", ExitCode.UNUSABLE
-    if isinstance(error, MemoryError):
-        return (
-            f"the memory of this machine is not enough ({error or 'MemoryError'}). "
-            "Give smaller tensors: a gradient can be checked on small ones.",
-            ExitCode.UNUSABLE,
-        )
-    return (
-        f"this is a bug in gradcheck, not in your gradient ({type(error).__name__}: {error}). "
-        "--traceback shows where; please report it.",
-        ExitCode.BUG,
-    )
+def _version(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    """Say which versions are installed; importing TensorFlow for that would take seconds."""
+    if not asked or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("NumPy", "numpy")):
+        try:
+            found.append(f"{name} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{name} not found")
+    python = ".".join(map(str, sys.version_info[:3]))
+    write_out(f"gradcheck {__version__}\n{', '.join(found)}, Python {python}\n")
+    ctx.exit()
 
 
 @click.group(
@@ -156,7 +184,15 @@ def _ending(error: Exception | SystemExit) -> tuple[str, ExitCode]:
     examples=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
-@click.version_option(__version__, prog_name="gradcheck")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Versions of gradcheck, TensorFlow, Keras, NumPy and Python.",
+)
 def main() -> None:
     """Tell whether a gradient is right: tf.GradientTape against finite differences, element by element.
 

@@ -4,19 +4,23 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
-from pathlib import Path
+from itertools import chain
 from typing import Any, Self, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from gradcheck.cli.completion import files
+from gradcheck.cli.completion import files, objects
+from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
-from gradcheck.option import Flag, Kind, Section, Whole, Word, Words
+from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
+from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.function import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+NAMED = "NAME=TENSOR"
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
 
 
@@ -33,11 +37,15 @@ class Common:
 
     settings: Settings
     upstream: str | None
+    gradient: tuple[str, ...]
+    """Gradients of the user's own as NAME=TENSOR."""
     dtype: str
     limit: int | None
     format: str
-    output: Path | None
-    save: Path | None
+    no_timing: bool
+    output: Place | None
+    """Where the report goes; None for nowhere."""
+    save: Place | None
     quiet: bool
     traceback: bool
 
@@ -45,7 +53,26 @@ class Common:
     def take(cls, values: dict[str, Any]) -> Self:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
+        values["format"] = _format(values["format"], values.pop("json"))
+        for name in ("output", "save"):
+            values[name] = values[name] if values[name] is None else Place.of(f"--{name}", values[name])
+        if values["output"] is None and not values["quiet"]:
+            values["output"] = STANDARD_OUTPUT.usable()
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
+
+    def refuse_overwriting(self, context: click.Context) -> None:
+        """Raise unless every document has a place of its own that is no input."""
+        places = [place for place in (self.output, self.save) if place is not None]
+        refuse_overwriting(places, context.meta.get(TEXTS, {}))
+
+
+def _format(form: str, json: bool) -> str:
+    """The form of the report; --json and --format json are the same."""
+    if not json or form == Format.JSON.value:
+        return form
+    if click.get_current_context().get_parameter_source("format") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--json and --format {form} contradict each other: give one of them.")
+    return Format.JSON.value
 
 
 @dataclass(frozen=True)
@@ -109,8 +136,17 @@ def _type(kind: Kind) -> dict[str, Any]:
             return {"type": click.IntRange(kind.least)}
         case Word():
             return {"type": click.Choice(kind.choices), "multiple": isinstance(kind, Words)}
+        case Names():
+            return {"type": _parser(kind), "multiple": True, "callback": _all_names}
         case _:
             return {"type": _parser(kind)}
+
+
+def _all_names(
+    ctx: click.Context, param: click.Parameter, given: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    """The names of an option that may be repeated, as one; None where it is not given."""
+    return tuple(chain(*given)) or None
 
 
 def _parser(kind: Kind) -> Callable[[Any], Any]:
@@ -126,7 +162,6 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _reported = functools.partial(option, section=Section.REPORT)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
@@ -151,9 +186,11 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         default=Format.TABLE.value,
         help="Form of the report.",
     ),
-    _reported("--output", type=_FILE, help="Write the report to this file, not to standard output."),
-    _reported("--save", type=_FILE, metavar="FILE.npz", help="Also save the full arrays."),
-    _reported("--quiet", is_flag=True, help="Nothing but the exit code."),
+    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
+    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
+    _reported("--output", metavar="FILE", help="Write the report to this file, not to standard output (-)."),
+    _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
+    _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
     *section(Section.LIMITS),
     TRACEBACK,
 )
@@ -161,10 +198,28 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
 
 def common(command: Callable[..., Check]) -> Callable[..., Check]:
     """Add the options of every check, which the command gets as its argument `options`."""
+    return common_but(command, gradient("Your own gradient for an input, held against both; repeat it."))
+
+
+def gradient(text: str, metavar: str = NAMED) -> Callable[[Any], Any]:
+    """The option --gradient."""
+    return option(
+        "--gradient",
+        metavar=metavar,
+        multiple=True,
+        section=Section.TENSORS,
+        shell_complete=files if metavar == NAMED else objects,
+        help=text,
+    )
+
+
+def common_but(command: Callable[..., Check], gradient: Callable[[Any], Any]) -> Callable[..., Check]:
+    """The same with another --gradient."""
 
     @functools.wraps(command)
     def run(**values: Any) -> Check:
         options = Common.take(values)
+        options.refuse_overwriting(click.get_current_context())
         return command(options=options, **values)
 
-    return with_options(run, *_COMMON)
+    return with_options(run, gradient, *_COMMON)

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,19 @@ import click
 from gradcheck.arrays.types import Array
 from gradcheck.cli.arguments import ByName, json_object, named_json, named_tensor, once_each
 from gradcheck.cli.completion import files, layers, losses, objects
+from gradcheck.cli.given import backward_pass
 from gradcheck.cli.group import main, note, write_out
 from gradcheck.cli.help import TENSOR
-from gradcheck.cli.options import TRACEBACK, Check, Common, common, option, tensor
+from gradcheck.cli.options import (
+    TRACEBACK,
+    Check,
+    Common,
+    common,
+    common_but,
+    gradient,
+    option,
+    tensor,
+)
 from gradcheck.cli.tensors import arrays, build, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
@@ -31,6 +42,10 @@ MODEL = (
     "gradcheck model model.keras --x x.npy --y y.npy --loss mse",
 )
 
+OWN_GRADIENT = gradient(
+    "Your own gradient for an input, held against both; or the backward pass of a pair in NumPy.",
+    "NAME=TENSOR|FILE.py:NAME",
+)
 _X = option(
     "--x",
     metavar=TENSOR,
@@ -67,24 +82,19 @@ _TRAINING = _about("--training", is_flag=True, help="Call it in training mode.")
     section=Section.TENSORS,
     help="Argument that is not differentiated, such as axis=-1; repeat it.",
 )
-@_about(
-    "--gradient",
-    metavar="FILE.py:NAME",
-    shell_complete=objects,
-    help="Its gradient, where both are NumPy code.",
-)
-@common
-def function(
-    options: Common, function: str, arg: dict[str, str], const: dict[str, Any], gradient: str | None
-) -> Check:
+@functools.partial(common_but, gradient=OWN_GRADIENT)
+def function(options: Common, function: str, arg: dict[str, str], const: dict[str, Any]) -> Check:
     """Check a function of your own.
 
     FILE.py:NAME or package.module:NAME is a function that takes tensors and returns tensors, also under
     tf.custom_gradient or tf.function, or an object with __call__. The file is imported, which runs it. With
-    --gradient it takes and returns NumPy arrays in float64, and that function its gradients by name.
+    --gradient FILE.py:NAME it takes and returns NumPy arrays in float64, and that function its gradients by
+    name; --gradient NAME=TENSOR holds a gradient of your own against tape and differences.
     """
     from gradcheck.targets.spec import FunctionSpec
 
+    gradient, given = backward_pass(options.gradient)
+    options = replace(options, gradient=given)
     if gradient is not None and options.dtype not in ("auto", "float64"):
         raise click.UsageError(f"A pair in NumPy is checked in float64: leave --dtype {options.dtype} out.")
 

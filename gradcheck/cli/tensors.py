@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from gradcheck.arrays.types import Array, is_floating
+from gradcheck.cli.given import named_gradients
 from gradcheck.cli.group import aside, note
 from gradcheck.cli.options import Common
+from gradcheck.targets.given import with_given
 
 if TYPE_CHECKING:
     from gradcheck.inputs.precision import Reading
@@ -27,7 +30,8 @@ def read(
     `labels` are the options by name where they are not --<name>; `keep_integers` keeps those in files.
     """
     given = {name: text for name, text in texts.items() if text is not None}
-    if sum(map(_is_standard_input, [*given.values(), options.upstream or ""])) > 1:
+    own = named_gradients(options.gradient).values()
+    if sum(map(_is_standard_input, [*given.values(), *own, options.upstream or ""])) > 1:
         raise click.UsageError("Standard input holds one tensor: give - to one option only.")
     named = {name: (labels or {}).get(name, f"--{name}") for name in given}
     from gradcheck.inputs.tensor import read_tensors
@@ -82,11 +86,22 @@ def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) ->
 
     Whole numbers that became floating on reading, and whole again for an embedding, have not changed.
     """
+    from gradcheck.inputs.tensor import read_tensor
+
     unchanged: tuple[str, ...] = ()
+    texts = named_gradients(options.gradient)
+    # At the dtype that they have: as far as that one rounds, they may be off.
+    own = {
+        name: read_tensor(text, option=f"--gradient {name}", seed=options.settings.seed)
+        for name, text in texts.items()
+    }
     try:
         with aside():
             built = spec.build()
         unchanged = tuple(name for name in built.indices if is_floating(readings[name].array.dtype))
     finally:
         say(readings, options, unchanged)
-    return built
+    if not own:
+        return built
+    say(own, options)
+    return replace(built, target=with_given(built.target, arrays(own), options.settings.wrt))

@@ -33,9 +33,10 @@ def lines(report: Findings) -> Iterator[tuple[Text, str]]:
 
 def verdict(report: Findings) -> tuple[Text, str]:
     """The verdict, the sentence that says what it rests on, and how it was reached."""
+    time = f" in {report.seconds:.2f} s" if report.timing else ""
     return (
         Text(f" {report.verdict.value.upper()} ", style=CLOSING[report.verdict]),
-        f"{conclusion(report)}\n{report.evaluations:,} evaluations in {report.seconds:.2f} s · "
+        f"{conclusion(report)}\n{report.evaluations:,} evaluations{time} · "
         f"{report.precision} · tolerance {_applied(report)}",
     )
 

@@ -79,6 +79,8 @@ def _numbers(variable: Variable, indices: Sequence[tuple[int, ...]]) -> Iterator
     )
     if variable.closed_form is not None:
         yield Column("closed form", gradient(variable.closed_form))
+    if variable.given is not None:
+        yield Column("given", gradient(variable.given))
     relative = variable.relative_error()
     # At a kink the distance from the mean of both slopes is no error.
     kinks = [variable.verdicts[index] == ElementVerdict.KINK for index in indices]

@@ -44,9 +44,9 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),
         "evaluations": findings.evaluations,
-        "seconds": round(findings.seconds, 6),
         "variables": [_of_variable(variable, findings.rows_of(variable)) for variable in findings.listed],
         "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
+        "seconds": round(findings.seconds, 6) if findings.timing else None,
     }
 
 
@@ -113,8 +113,9 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
 
 
 def to_npz(findings: Findings) -> bytes:
-    """Arrays `x.tape`, `x.difference`, `x.closed_form`, `x.error`, `x.tolerance`, `x.error_over_tolerance`
-    and `x.verdict` (words), and `x.sensitivity` where elements were checked along directions.
+    """Arrays `x.tape`, `x.difference`, `x.closed_form` and `x.given` where there are such, `x.error`,
+    `x.tolerance`, `x.error_over_tolerance`, `x.verdict` (words), and `x.sensitivity` where elements were
+    checked along directions.
 
     Those of higher orders are called `x.order2.tape` and so on.
     """
@@ -135,6 +136,7 @@ def arrays(variable: Variable) -> dict[str, Array]:
         "tape": variable.tape,
         "difference": variable.difference,
         "closed_form": variable.closed_form,
+        "given": variable.given,
         "error": variable.error,
         "tolerance": variable.tolerance,
         "error_over_tolerance": variable.error_ratio,

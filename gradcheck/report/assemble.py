@@ -65,6 +65,7 @@ def assemble(
 
 def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: int) -> Variable:
     judged, name = outcome.judgement, outcome.name
+    given = problem.target.given.get(name)
     checked = judged.checked
     difference = judged.difference if checked.all() else np.where(checked, judged.difference, np.nan)
     if outcome.jumps:
@@ -82,6 +83,7 @@ def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: in
         problem.closed_forms.get(name),
         outcome.reason,
         *_along(judged, outcome.shape),
+        None if given is None else given.astype(np.float64),
         order,
         None if low is None else low.reshape(outcome.shape),
         None if high is None else high.reshape(outcome.shape),

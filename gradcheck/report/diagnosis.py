@@ -15,6 +15,7 @@ from gradcheck.report.mixed import mixed
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
+from gradcheck.report.third import third
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
 from gradcheck.report.upstream import non_linear
@@ -39,15 +40,14 @@ def diagnose(evidence: Evidence) -> Note | None:
 
 def _patterns(e: Evidence) -> Iterator[Pattern]:
     """Every pattern that explains all failing elements, the most telling first."""
+    if reason := third(e):
+        yield "closed form", reason
     if reason := unusable(e):
         yield "no gradient", reason
     if reason := undefined(e):
         yield "nonfinite", reason
     if e.judgement.corner[e.failing].all():
         yield from _of("tie", _corners(e))
-        return
-    if _only_closed_form(e):
-        yield "closed form", "tape and difference agree with one another, but not with the closed form"
         return
     if e.right.any():
         yield from _of("one point", this_point(e))
@@ -92,15 +92,6 @@ def _corners(e: Evidence) -> Iterator[str]:
         yield f"{said}a tie is counted twice, or not once in all"
     else:
         yield f"{said}the tape gradient is none of the slopes around"
-
-
-def _only_closed_form(e: Evidence) -> bool:
-    """Whether the third opinion stands alone at every failing element."""
-    if e.variable.closed_form is None:
-        return False
-    agree = np.abs(e.tapes[0] - e.difference) <= e.tolerance
-    apart = ~(np.abs(e.variable.closed_form.reshape(-1) - e.difference) <= e.tolerance)
-    return bool((agree & apart)[e.failing].all())
 
 
 def _right_for_some(e: Evidence) -> Iterator[str]:

@@ -33,6 +33,8 @@ class Elements:
     sensitivity: Array | None = None
     """Where some do, the smallest relative error that would have been seen of each element; NaN of those that
     do not match."""
+    given: Array | None = None
+    """The gradient that a user has worked out, if any."""
     order: int = 1
     """1 for a gradient, 2 for the gradient of the gradient, and so on."""
     low: Array | None = None

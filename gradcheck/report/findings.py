@@ -41,6 +41,8 @@ class Findings:
     """How much was checked along signed directions; None for nothing."""
     parts: tuple[Part, ...] = ()
     """Custom gradients and layers inside the function, checked by themselves; none where nobody looked."""
+    timing: bool = True
+    """Show the time that the check took; without it, equal checks have equal reports."""
     only_failing: bool = False
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
     tolerance: Applied | None = None

@@ -7,7 +7,7 @@ given.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
@@ -45,6 +45,8 @@ class Target:
     """The arrays by name, in the order of the call; those that are not floating are passed through."""
     closed_form: ClosedForm | None = None
     """The gradient in NumPy, independent of tape and differences; None where no formula is known."""
+    given: Mapping[str, Array] = field(default_factory=dict)
+    """Gradients that a user has worked out, by name, each in the shape of its input and its own dtype."""
     within: Callable[[], AbstractContextManager[None]] = nullcontext
     """What must hold while the target is checked, such as the default dtype of Keras."""
     traceable: bool = True

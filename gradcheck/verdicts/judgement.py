@@ -149,10 +149,12 @@ class Source(IntEnum):
     REPEATABILITY = 6
     """Two runs of the backward pass differ (own_dtype.py)."""
     CLOSED_FORM = 7
-    """The textbook's gradient is another one."""
-    ORDER_ROUNDING = 8
+    """The textbook's gradient is another one (third_opinion.py)."""
+    GIVEN = 8
+    """The gradient that a user gives is another one (third_opinion.py)."""
+    ORDER_ROUNDING = 9
     """At a higher order the rounding of the function explains a mismatch: inconclusive."""
-    ORDER_KINK = 9
+    ORDER_KINK = 10
     """Where the order before has a corner, the tape lies among its values around the point: a kink."""
 
 

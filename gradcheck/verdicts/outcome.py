@@ -11,14 +11,13 @@ from gradcheck.function import tape
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
-from gradcheck.verdicts import own_dtype
+from gradcheck.verdicts import own_dtype, third_opinion
 from gradcheck.verdicts.candidate import Examined
 from gradcheck.verdicts.intervals import Intervals
 from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason, refuted_by
 from gradcheck.verdicts.jumps import jumps
-from gradcheck.verdicts.rule import ROUNDED
 from gradcheck.verdicts.summary import Summary
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict, error_ratio
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,10 @@ class VariableOutcome:
         """The same variable after further opinions, which overrule what it was."""
         judgement = combined(self.judgement, opinions)
         fails = bool((judgement.verdicts >= ElementVerdict.MISMATCH).any())
-        return replace(self, judgement=judgement, reason=self.reason if fails else None)
+        why = reason(judgement, opinions) or self.reason
+        ratios = [ratio for ratio in (self.ratio, refuted_by(self.judgement, opinions)) if ratio is not None]
+        ratio = np.maximum.reduce(ratios) if ratios else None
+        return replace(self, judgement=judgement, reason=why if fails else None, ratio=ratio)
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         opinions.append(Opinion(Source.UNUSABLE_TAPE, everywhere, ElementVerdict.MISMATCH, unusable))
     found, said = own_dtype.repeats(problem, number, base.size, natural)
     opinions, notes = opinions + found, notes + said
-    if (closed := problem.closed_forms.get(name)) is not None:
-        opinions.append(_closed_form(problem, number, base, closed.reshape(-1), natural))
+    opinions += third_opinion.opinions(problem, number, base, natural)
     judgement = combined(base, opinions)
     return VariableOutcome(
         name,
@@ -117,18 +118,6 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         refuted_by(base, [*examined.opinions, *opinions]),
         Intervals.of(confirmed.judgement, examined.opinions, judgement.verdicts),
     )
-
-
-def _closed_form(problem: Problem, number: int, base: Judgement, closed: Array, natural: Array) -> Opinion:
-    """The elements whose difference is off the textbook's gradient."""
-    # Where the function has saturated the formula still knows a slope that no difference can see.
-    unseen = ROUNDED * problem.noise.coarsest * natural
-    # Directions bound how far the tape is off.
-    apart = np.abs(closed - np.where(base.along, problem.exact_tape.columns(number)[0], base.difference))
-    tolerance = base.tolerance + unseen
-    wrong = np.flatnonzero(base.checked & ~(apart <= tolerance))
-    ratio = error_ratio(apart[wrong], tolerance[wrong])
-    return Opinion(Source.CLOSED_FORM, wrong, ElementVerdict.MISMATCH, ratio=ratio)
 
 
 def _notes(outcome: VariableOutcome) -> list[Note]:

@@ -10,7 +10,7 @@ corners meet in one output it can lie outside the interval of one-sided slopes a
 slopes at random neighbours widen the interval.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def together(problem: Problem, examined: Sequence[Examined]) -> list[list[Opinio
     if not any(where.size for where in kinks):
         return found
     for tie in TIES.values():
-        directions = [_direction(*pair, tie) for pair in zip(examined, kinks, strict=True)]
+        directions = [direction_of(*pair, tie) for pair in zip(examined, kinks, strict=True)]
         if any(direction.any() for direction in directions) and (off := _contradiction(problem, directions)):
             for opinions, where, direction in zip(found, kinks, directions, strict=True):
                 wrong = where[direction.reshape(-1)[where] != 0]
@@ -116,7 +116,7 @@ def together(problem: Problem, examined: Sequence[Examined]) -> list[list[Opinio
     return found
 
 
-def _direction(examined: Examined, kinks: Array, tie: Callable[[Array], Array]) -> Array:
+def direction_of(examined: Examined, kinks: Array, tie: Callable[[Array], Array]) -> Array:
     """A direction on the corner elements of one variable, in its shape."""
     point = examined.confirmed.candidate.steps.point.astype(np.float64)
     direction = np.zeros(point.size)
@@ -127,7 +127,7 @@ def _direction(examined: Examined, kinks: Array, tie: Callable[[Array], Array]) 
 def _contradiction(problem: Problem, directions: list[Array]) -> float:
     """Error ÷ tolerance of the tape's slope along the directions, on the outputs that are smooth there; 0
     where it agrees."""
-    rise, fall, rounding = _slopes(problem, directions)
+    rise, fall, rounding = along_ties(problem, dict(enumerate(directions)))
     size = (np.abs(rise) + np.abs(fall)) / 2
     with np.errstate(invalid="ignore"):
         smooth = (size > 0) & (np.abs(rise - fall) <= SMOOTH * size + 2 * rounding)
@@ -146,12 +146,12 @@ def _contradiction(problem: Problem, directions: list[Array]) -> float:
     return worst
 
 
-def _slopes(problem: Problem, directions: list[Array]) -> tuple[Array, Array, Array]:
-    """Slopes of all outputs to both sides along the directions, and what rounding can do to them."""
-    reach = max(float(np.abs(direction).max()) for direction in directions)
+def along_ties(problem: Problem, directions: Mapping[int, Array]) -> tuple[Array, Array, Array]:
+    """Slopes of all outputs to both sides along directions, by variable, and what rounding can do to them."""
+    reach = max(float(np.abs(direction).max()) for direction in directions.values())
     scale = min(typical(view(value)) for value in problem.exact.values)
     # sqrt(eps): far below any distance that is not meant as a tie, far above rounding.
     step = problem.noise.coarsest**0.5 * scale / reach
-    ray = Ray(problem.exact, problem.base, dict(enumerate(directions)), problem.meter)
+    ray = Ray(problem.exact, problem.base, dict(directions), problem.meter)
     up, down = ray.sides(step)
     return (up - problem.base) / step, (problem.base - down) / step, 4 * problem.noise.noise / step

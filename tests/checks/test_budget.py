@@ -28,7 +28,7 @@ def product(x: Any, w: Any) -> Any:
     return x @ w
 
 
-def sampled(budget: str | float, seed: int = 0) -> Report:
+def sampled(budget: str | int, seed: int = 0) -> Report:
     """A report on x of (ROWS, COLUMNS) within a budget"""
     inputs = {"x": normal(ROWS, COLUMNS), "w": normal(COLUMNS, 3, seed=1)}
     return check(product, inputs, wrt="x", budget=budget, seed=seed)
@@ -81,11 +81,11 @@ def test_coverage_is_in_json(tmp_path: Path) -> None:
     np.save(tmp_path / "w.npy", normal(COLUMNS, 3, seed=1))
     tensors = ["--x", str(tmp_path / "x.npy"), "--w", str(tmp_path / "w.npy"), "--wrt", "x"]
     result = CliRunner().invoke(
-        main, ["dense", *tensors, "--budget", "32", "--limit", "0", "--format", "json"]
+        main, ["dense", *tensors, "--budget", "32e", "--limit", "0", "--format", "json"]
     )
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert found["settings"]["budget"] == "32"
+    assert found["settings"]["budget"] == "32e"
     (variable,) = found["variables"]
     assert variable["coverage"] == pytest.approx(0.2)
     assert len(variable["elements"]) == 40

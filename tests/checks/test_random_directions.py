@@ -30,7 +30,7 @@ def doubled_at(row: int, column: int) -> Any:
     return product
 
 
-def within(function: Callable[..., Any], budget: float = 2) -> Report:
+def within(function: Callable[..., Any], budget: int = 2) -> Report:
     return check(function, {"x": normal(4, SHAPE[0]), "w": normal(*SHAPE, seed=1)}, wrt="w", budget=budget)
 
 

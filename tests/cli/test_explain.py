@@ -239,7 +239,9 @@ def test_a_report_ends_with_the_word_that_is_due(name: str, word: str | None) ->
 
 
 def test_what_is_no_verdict_of_a_variable_has_a_word_too() -> None:
-    part = run("dense", "--x", "normal:8x8", "--w", "normal:8x8", "--activation", "softmax", "--budget", "60")
+    part = run(
+        "dense", "--x", "normal:8x8", "--w", "normal:8x8", "--activation", "softmax", "--budget", "60e"
+    )
     assert part.stdout.splitlines()[-1].endswith("gradcheck explain budget")
     wrong = Comparison("graph tape", "eager tape", "x", 1.0, 0.1, ElementVerdict.MISMATCH)
     assert due(replace(ALL["kink"](), comparisons=(wrong,))) == "compared"

@@ -141,12 +141,43 @@ def test_a_locale_without_the_signs_still_gets_a_report(
 # Signals.
 
 
-@pytest.mark.parametrize("wait", named([0.0, 0.5, 2.0], str, among({0.5})))
-def test_ctrl_c_ends_with_130_at_any_moment(wait: float) -> None:
-    """From the first moment of TensorFlow's import to when differences are taken, for 10,000 groups.
+SLOW = """
+import sys, time
+import gradcheck.checking
+from gradcheck.__main__ import run
 
-    A plain run has a moment of the import; what is raised in a check is in `test_commands.py`.
-    """
+def check(target, settings, upstream, progress):
+    with progress:
+        try:
+            print("checking", file=sys.stderr, flush=True)
+            time.sleep(60)
+        finally:
+            print("put in order", file=sys.stderr)
+
+gradcheck.checking.check_target = check
+sys.argv = ["gradcheck", *sys.argv[1:]]
+run()
+"""
+"""The command line, where a check takes a minute."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_check_by_itself(number: signal.Signals) -> None:
+    """The process is killed by it, so that a shell breaks off its loop; what runs is put in order first."""
+    words = [sys.executable, "-c", SLOW, *DENSE, "--output", "report"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"checking\n"
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (-number, b"")
+    assert stderr == b"put in order\n\nInterrupted.\n"
+    assert not Path("report").exists()
+
+
+@pytest.mark.parametrize("wait", named([0.0, 0.5, 2.0], str, among({0.5})))
+def test_ctrl_c_ends_the_import_of_tensorflow(wait: float) -> None:
+    """From its first moment to when differences are taken, for 10,000 groups."""
     slow = [*COMMAND, "dense", "--x", "normal:1x10000", "--w", "normal:10000x1"]
     process = subprocess.Popen(slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text():
@@ -154,8 +185,24 @@ def test_ctrl_c_ends_with_130_at_any_moment(wait: float) -> None:
     time.sleep(wait)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stdout) == (130, b""), stderr
-    assert stderr in (b"\nInterrupted.\n", b"Interrupted.\n")
+    assert (process.returncode, stdout) == (-signal.SIGINT, b""), stderr
+    assert stderr in (b"\nInterrupted.\n", b"Interrupted.\n", b"")
+
+
+def test_a_shell_loop_stops_with_ctrl_c() -> None:
+    """A terminal sends the signal to the shell as well, which goes by how the command ended."""
+    loop = (
+        f"for i in 1 2 3; do {sys.executable} -c '{SLOW}' dense --x [[1.0]] --w [[1.0]]; echo went on; done"
+    )
+    with subprocess.Popen(
+        ["bash", "-c", loop], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as shell:
+        assert shell.stderr is not None
+        assert shell.stderr.readline() == b"checking\n"
+        os.killpg(shell.pid, signal.SIGINT)
+        stdout, _ = shell.communicate(timeout=30)
+    assert stdout == b""
+    assert shell.returncode == -signal.SIGINT
 
 
 # Terminals.
@@ -233,9 +280,69 @@ def test_standard_error_is_given_back() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"raw and python\n")
 
 
+@pytest.mark.full
 def test_a_process_without_standard_error_runs() -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *DENSE], stdout=subprocess.PIPE, check=False
     )
     assert done.returncode == 0
     assert b" PASS " in done.stdout
+
+
+# Streams that take nothing, or are not there.
+
+QUICK = """
+import sys
+import gradcheck.checking
+from gradcheck.__main__ import run
+from tests.hand_made import ALL
+gradcheck.checking.check_target = lambda *_: ALL["pass"]()
+sys.argv = ["gradcheck", *sys.argv[1:]]
+run()
+"""
+"""The command line, where each check passes without being made."""
+
+
+def in_shell(streams: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run with the streams that a shell makes."""
+    words = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-c", QUICK, *arguments]
+    return subprocess.run(words, stdin=subprocess.PIPE, capture_output=True, check=False)
+
+
+CLOSED = b"error: Standard output cannot be written: it is closed. Redirect it to another place.\n"
+FULL = CLOSED.replace(b"it is closed", b"No space left on device")
+
+
+@pytest.mark.parametrize(("streams", "said"), [(">&-", CLOSED), (">/dev/full", FULL)])
+def test_standard_output_that_takes_nothing(streams: str, said: bytes) -> None:
+    for arguments in (DENSE, ["--help"], ["--version"], ["dense", "--help"]):
+        done = in_shell(streams, *arguments)
+        assert (done.returncode, done.stderr) == (2, said), arguments
+    done = in_shell(streams, *DENSE, "--quiet")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full"])
+def test_what_cannot_be_said_changes_no_exit_code(streams: str) -> None:
+    """Also of a note, of what is printed for a user, and of what both streams refuse."""
+    assert in_shell(streams, "dense", "--x", "nosuch.npy", "--w", "w.npy").returncode == 2
+    assert in_shell(f">/dev/full {streams}", *DENSE).returncode == 2
+    done = in_shell(streams, "dense", "--x", "[[1,1]]", "--w", "w.npy")
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"gradcheck dense\n")
+
+
+def test_a_closed_standard_input_holds_no_tensor() -> None:
+    done = in_shell("<&-", "dense", "--x", "-", "--w", "w.npy")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: --x - (standard input) ")
+    assert b"bug" not in done.stderr
+    assert in_shell("<&-", *DENSE).returncode == 0
+
+
+def test_files_do_not_become_standard_streams(folder: Path) -> None:
+    """What is opened first gets the lowest number that is free: that of a stream that is closed."""
+    done = in_shell(">&- 2>&- <&-", *DENSE, "--output", "report", "--save", "arrays.npz")
+    assert done.returncode == 0
+    assert (folder / "report").read_text(encoding="utf-8").startswith("gradcheck dense\n")
+    assert "x.tape" in np.load(folder / "arrays.npz")

@@ -15,6 +15,7 @@ from gradcheck.checking import check_target
 from gradcheck.render.numbers import scale
 from gradcheck.settings import Settings
 from gradcheck.targets.dense import dense
+from gradcheck.targets.function import Target
 from gradcheck.verdicts.widening import Widening
 from tests.corpus.case import Broken, distorted, one_element, scaled
 from tests.saying import normal
@@ -46,6 +47,12 @@ def closed_form_wrong() -> Report:
     return check_target(other, Settings())
 
 
+def given(factor: float) -> Report:
+    """A gradient that a user has worked out, of a maximum that is there twice"""
+    target = Target("maximum", tf.reduce_max, {"x": np.array([2.0, 2.0, 1.0])})
+    return check_target(replace(target, given={"x": factor * np.array([1.0, 1.0, 0.0])}), Settings())
+
+
 REPORTS: dict[str, Callable[[], Report]] = {
     "right": lambda: check(tf.sin, {"x": normal(6)}),
     "linear": lambda: check(lambda x: x @ MIXING, {"x": normal(2, 3)}),
@@ -66,6 +73,8 @@ REPORTS: dict[str, Callable[[], Report]] = {
         {"x": normal(4, dtype=np.float32)},
     ),
     "closed form": closed_form_wrong,
+    "a given gradient": lambda: given(3.0),
+    "a given tie": lambda: given(1.0),
     "rounded inside": lambda: check(lambda x: in_float32(tf.sin(x)), {"x": normal(4)}),
     "a jump": lambda: check(lambda x: tf.where(x > 0, x + 1, x), {"x": np.array([0.0, 1.0])}),
     "order 2": lambda: check(tf.nn.relu, {"x": np.array([0.0, 1.0])}, order=2),

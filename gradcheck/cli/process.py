@@ -1,0 +1,114 @@
+"""The process that the command line runs in: its three streams, and the signals that stop it."""
+
+import io
+import os
+import signal
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+from gradcheck.progress import Forecast, Progress
+
+_STOPS = [
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+]
+STOPPED = {128 + number: number for number in _STOPS}
+"""Exit codes by which a shell tells these signals."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the process arrived."""
+
+    def __init__(self, number: int) -> None:
+        """The exit code is that of the signal `number`."""
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+class Stoppable(Progress):
+    """An observer of a check that hands on to another one, and from its beginning on lets signals unwind.
+
+    A progress bar is then taken away, and `finally` in the user's code runs.
+    """
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+
+    def start(self, ahead: Forecast) -> None:
+        """Hand on."""
+        self._shown.start(ahead)
+
+    def advance(self, elements: int, evaluations: int) -> None:
+        """Hand on."""
+        self._shown.advance(elements, evaluations)
+
+    def __enter__(self) -> Self:
+        self._shown.__enter__()
+        # With Python's handler in place somebody else has started the process: its signals are left alone.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            for number in _STOPS:
+                if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+                    signal.signal(number, _stop)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self._shown.__exit__(kind, error, trace)
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise Stopped(number)
+
+
+class _Forgiving(io.TextIOWrapper):
+    """Standard error where writing never fails: what has no place is lost, and all that comes after it.
+
+    It deals in text, not in bytes: an exception that a signal raises between the writing of bytes and what
+    the buffer knows of that would have them written twice.
+    """
+
+    def write(self, text: str) -> int:
+        """Write as much as there is place for, and say that it was all."""
+        try:
+            super().write(text)
+        except OSError:
+            self._lose()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is left."""
+        try:
+            super().flush()
+        except OSError:
+            self._lose()
+
+    def _lose(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+
+
+def prepare() -> None:
+    """Open what the shell has closed; and let a note that cannot be written change no exit code."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free, so that no file opened later becomes a standard stream. Nothing
+            # comes out of it, and writing to it fails as it does where there is nothing.
+            os.open(os.devnull, os.O_RDONLY)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)
+    if sys.stderr is not None:
+        raw, encoding, errors = os.fdopen(2, "wb", closefd=False), sys.stderr.encoding, sys.stderr.errors
+        sys.stderr = _Forgiving(raw, encoding, errors, line_buffering=True)
+
+
+def writable(stream: Any) -> OSError | None:
+    """Why nothing can be written to a standard stream, as far as that shows before; None where it can."""
+    try:
+        os.write(stream.fileno(), b"")
+    except io.UnsupportedOperation:  # no file, as in a test
+        return None
+    except OSError as error:
+        return error
+    return None

@@ -260,7 +260,7 @@ def assert_gradients(
     truth = {"loss": loss, "y": y, "sample_weight": sample_weight}
     report = check(function, inputs, **given, **truth, **settings)
     if not report.passed:
-        from gradcheck.render.plain import to_short
+        from gradcheck.render.short import to_short
 
         raise GradientError(to_short(report))
     return report

@@ -10,6 +10,7 @@ from gradcheck import ElementVerdict, Report, Variable
 from gradcheck.arrays.types import Array
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
+from gradcheck.verdicts.widening import Applied
 
 M, K, X = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH
 N, Q, U = ElementVerdict.NONFINITE, ElementVerdict.INCONCLUSIVE, ElementVerdict.UNCHECKED
@@ -26,6 +27,9 @@ def variable(
     tolerance: Any = 2e-6,
     closed_form: Any = None,
     reason: str | None = None,
+    low: Any = None,
+    high: Any = None,
+    refuted: Any = None,
 ) -> Variable:
     """A variable in the shape of `verdicts`; single numbers stand for arrays full of them."""
     codes = np.array(verdicts, np.uint8)
@@ -42,6 +46,9 @@ def variable(
         codes,
         None if closed_form is None else full(closed_form),
         reason,
+        low=None if low is None else full(low),
+        high=None if high is None else full(high),
+        refuted=None if refuted is None else full(refuted),
     )
 
 
@@ -53,11 +60,14 @@ def report(
     atol: float = 0.0,
     notes: tuple[Note, ...] = (),
     sensitivity: tuple[float, float] | None = None,
-    limit: int = 20,
+    limit: int | None = None,
+    tolerance: Applied | None = None,
 ) -> Report:
     """A report of these variables with plain numbers everywhere else."""
     settings = Settings(strict=strict, rtol=rtol, atol=atol)
-    return Report(target, variables, settings, 1234, 0.5, PRECISION, notes, sensitivity, limit)
+    return Report(
+        target, variables, settings, 1234, 0.5, PRECISION, notes, sensitivity, limit, tolerance=tolerance
+    )
 
 
 def passing() -> Report:
@@ -77,7 +87,14 @@ def passing() -> Report:
 def kinked() -> Report:
     """A tie, where the tape's value is a valid one."""
     return report(
-        variable([[[M], [K], [K]]], tape=[[[0], [1], [0]]], difference=[[[0], [0.5], [0.5]]], tolerance=0.5),
+        variable(
+            [[[M], [K], [K]]],
+            tape=[[[0], [1], [0]]],
+            difference=[[[0], [0.5], [0.5]]],
+            tolerance=1e-6,
+            low=[[[np.nan], [0], [0]]],
+            high=[[[np.nan], [1], [1]]],
+        ),
         target="maxpool1d",
         notes=(Note(Kind.WARNING, "2 of 3 elements are at a kink (first: [0, 1, 0]).", "x"),),
     )
@@ -107,7 +124,13 @@ def failing() -> Report:
 
 def inconclusive() -> Report:
     """One element that could not be judged."""
-    return report(variable([M, Q], difference=[2.0, 1.9], tolerance=[2e-6, 0.3]), target="staircase")
+    return report(
+        variable([M, Q], difference=[2.0, 1.9], tolerance=[2e-6, 0.3]),
+        target="staircase",
+        tolerance=Applied(
+            2, 1e-6, 0.15, (("the finite difference can be off by as much", 1),), ("float32", 7.6e-6)
+        ),
+    )
 
 
 ALL = {"pass": passing, "kink": kinked, "fail": failing, "inconclusive": inconclusive}

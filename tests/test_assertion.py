@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import gradcheck
 from gradcheck import ElementVerdict, GradcheckError, GradientError, assert_gradients
-from gradcheck.render.plain import to_short
+from gradcheck.render.short import to_short
 
 X = np.linspace(0.5, 2.0, 8).reshape(2, 4)
 
@@ -41,12 +41,13 @@ def test_a_wrong_gradient_is_an_assertion_with_the_diagnosis_and_the_worst_eleme
     headline, diagnosis, headings, *rows = str(caught.value).splitlines()
     assert headline == "the gradient of square is wrong"
     assert diagnosis == "  x: off by a constant factor: tape = 3 × difference (8 of 8 elements fail)"
-    assert headings.split() == ["element", "tape", "finite", "difference", "relative", "error", "verdict"]
+    assert headings.split() == ["element", "tape", "finite", "difference", "error/tolerance", "verdict"]
     assert len(rows) == 5
     for row in rows:
         assert row.startswith("  x[") and row.endswith("mismatch")
         tape, difference = map(float, row.partition("]")[2].split()[:2])
-        assert tape == pytest.approx(3 * difference, rel=1e-6)
+        # As many digits as agree, which is none, and two more.
+        assert tape == pytest.approx(3 * difference, rel=0.1)
     assert len({len(row) for row in rows}) == 1
 
 

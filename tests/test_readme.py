@@ -197,7 +197,7 @@ def test_every_word_of_a_report_is_explained() -> None:
     words = {word for line in headings for word in re.split(r"\s{2,}", line.strip())} - {"shape", "dtype"}
     words |= {"compared", "against", "sensitivity", "evaluations", "checked", *(kind.value for kind in Kind)}
     words |= {verdict.label for verdict in ElementVerdict}
-    assert {"tape", "finite difference", "worst error"} <= words
+    assert {"tape", "finite difference", "error/tolerance"} <= words
     assert [word for word in sorted(words) if f"`{word}`" not in explained] == []
 
 

@@ -86,8 +86,8 @@ def _worst(
         Comparison.of(
             *SIDES,
             name,
-            np.abs(tangent - part.difference).reshape(shape),
-            part.tolerance.reshape(shape),
+            np.maximum(np.abs(tangent - part.difference) - part.half, 0.0).reshape(shape),
+            (part.tolerance - part.half).reshape(shape),
             part.verdicts.reshape(shape),
         )
         for part, tangent in zip(judged, tangents, strict=True)

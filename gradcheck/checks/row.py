@@ -16,6 +16,7 @@ from gradcheck.sparsity.colouring import elementwise
 from gradcheck.verdicts.candidate import Candidate, Confirmed
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.widening import Widening, widening
 
 LITTLE = 1e-3
 """Share of L up to which noise may hide what an element does: in bfloat16 it hides as much as L itself."""
@@ -139,6 +140,8 @@ class Row:
             corners,
             nothing,
             ~nothing,
+            np.zeros(bound.size),
+            widening(self.tolerance, {Widening.DIFFERENCE: np.maximum(bound - self.tolerance, 0.0)}),
         )
 
 

@@ -19,6 +19,7 @@ from gradcheck.cli.ending import Ended, Ending, asks_for_json, guard
 from gradcheck.cli.help import WIDEST, Laid, LaidGroup
 from gradcheck.cli.process import Stopped
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
 from gradcheck.version import __version__
 
@@ -120,8 +121,8 @@ class Boundary(LaidGroup):
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Run a command and exit with what it returns."""
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # A terminal or locale without ∂ and · gets ? for them, rather than no report.
-            sys.stdout.reconfigure(errors="replace")
+            # A terminal or locale without ∂ and · gets ASCII for them, rather than no report.
+            sys.stdout.reconfigure(errors=PLAIN)
         try:
             code = super().main(args, *more, **(extra | {"standalone_mode": False}))
         except (click.Abort, KeyboardInterrupt) as error:

@@ -40,7 +40,7 @@ class Common:
     gradient: tuple[str, ...]
     """Gradients of the user's own as NAME=TENSOR."""
     dtype: str
-    limit: int
+    limit: int | None
     format: str
     no_timing: bool
     output: Place | None
@@ -177,9 +177,8 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _reported(
         "--limit",
         type=click.IntRange(0),
-        default=20,
         metavar="N",
-        help="Rows of elements shown per variable; 0 for all.",
+        help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
     _reported(
         "--format",

@@ -1,4 +1,4 @@
-"""Findings as strict JSON, as an .npz file, and as the few lines of a failed assertion's message."""
+"""Findings as strict JSON, and as an .npz file."""
 
 import io
 import json
@@ -8,16 +8,15 @@ from dataclasses import asdict
 import numpy as np
 
 from gradcheck.arrays.types import Array, number_or_word
+from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable, quantiles
 from gradcheck.verdicts.part import Part
-from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
+from gradcheck.verdicts.verdict import Comparison, ElementVerdict
+from gradcheck.verdicts.widening import Applied
 from gradcheck.version import __version__
 
 SCHEMA = 1
-WORST = 5
-"""Elements that a message shows per failing variable."""
-HEADINGS = ("element", "tape", "finite difference", "relative error", "verdict")
 
 
 def to_json(findings: Findings) -> str:
@@ -34,8 +33,10 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "target": findings.target,
         "verdict": findings.verdict.value,
         "exit_code": int(findings.exit_code),
+        "summary": conclusion(findings),
         "settings": findings.settings.to_dict(),
         "precision": findings.precision,
+        "tolerance": None if findings.tolerance is None else _of_tolerance(findings.tolerance),
         "sensitivity": _named(findings.sensitivity, ("median", "worst")),
         "directions": None if directions is None else {**asdict(directions), "chance": directions.chance},
         "where": [_of_part(part) for part in findings.parts],
@@ -43,9 +44,21 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),
         "evaluations": findings.evaluations,
-        "variables": [_of_variable(variable, findings.limit) for variable in findings.variables],
+        "variables": [_of_variable(variable, findings.rows_of(variable)) for variable in findings.listed],
         "comparisons": [_of_comparison(comparison) for comparison in findings.comparisons],
         "seconds": round(findings.seconds, 6) if findings.timing else None,
+    }
+
+
+def _of_tolerance(applied: Applied) -> dict[str, object]:
+    """As shares of S; `widened` counts the elements whose tolerance is wider, by what widened it."""
+    own = None if applied.own is None else dict(zip(("dtype", "share"), applied.own, strict=True))
+    return {
+        "least": applied.least,
+        "most": applied.most,
+        "elements": applied.elements,
+        "widened": dict(applied.widened),
+        "own_dtype": own,
     }
 
 
@@ -71,14 +84,18 @@ def _of_variable(variable: Variable, limit: int) -> dict[str, object]:
         "sensitivity": _named(quantiles(variable.sensitivity), ("median", "most", "worst")),
         "max_abs_error": number_or_word(variable.max_abs_error),
         "max_rel_error": number_or_word(variable.max_rel_error),
+        "error_over_tolerance": number_or_word(variable.worst_ratio),
+        "where": list(variable.worst_index),
         "elements": [_of_element(variable, index) for index in variable.rows(limit)],
     }
 
 
 def _of_element(variable: Variable, index: tuple[int, ...]) -> dict[str, object]:
     numbers = {name: number_or_word(array[index]) for name, array in arrays(variable).items()}
+    interval = variable.interval(index)
+    between = {} if interval is None else {"interval": list(interval)}
     verdict = ElementVerdict(int(variable.verdicts[index]))
-    return {"index": list(index), **numbers, "verdict": verdict.label}
+    return {"index": list(index), **numbers, **between, "verdict": verdict.label}
 
 
 def _of_comparison(comparison: Comparison) -> dict[str, object]:
@@ -88,6 +105,7 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
         "variable": comparison.variable,
         "error": number_or_word(comparison.error) if comparison.made else None,
         "tolerance": number_or_word(comparison.tolerance) if comparison.made else None,
+        "error_over_tolerance": number_or_word(comparison.ratio) if comparison.made else None,
         "where": None if comparison.where is None else list(comparison.where),
         "verdict": comparison.verdict.label,
         "note": comparison.note,
@@ -96,7 +114,8 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
 
 def to_npz(findings: Findings) -> bytes:
     """Arrays `x.tape`, `x.difference`, `x.closed_form` and `x.given` where there are such, `x.error`,
-    `x.tolerance`, `x.verdict` (words), and `x.sensitivity` where elements were checked along directions.
+    `x.tolerance`, `x.error_over_tolerance`, `x.verdict` (words), and `x.sensitivity` where elements were
+    checked along directions.
 
     Those of higher orders are called `x.order2.tape` and so on.
     """
@@ -120,52 +139,7 @@ def arrays(variable: Variable) -> dict[str, Array]:
         "given": variable.given,
         "error": variable.error,
         "tolerance": variable.tolerance,
+        "error_over_tolerance": variable.error_ratio,
         "sensitivity": variable.sensitivity,
     }
     return {name: array for name, array in known.items() if array is not None}
-
-
-def number(value: float, digits: int = 10) -> str:
-    """A gradient to so many significant digits."""
-    return f"{value:.{digits}g}"
-
-
-def small(value: float) -> str:
-    """An error: its size matters, not its digits."""
-    return "0" if value == 0 else f"{value:.2e}"
-
-
-def to_short(report: Findings) -> str:
-    """The diagnosis, and the worst elements of every variable that did not pass, the worst variable first."""
-    headline = {
-        Verdict.FAIL: f"the gradient of {report.target} is wrong",
-        Verdict.INCONCLUSIVE: f"the gradient of {report.target} could not be judged",
-        Verdict.PASS: f"the gradient of {report.target} is right",
-    }[report.verdict]
-    harmless = ElementVerdict.MATCH if report.settings.strict else ElementVerdict.KINK
-    rows = [row for v in report.worst_variables if v.verdict > harmless for row in _rows(v)]
-    table = _aligned([HEADINGS, *rows]) if rows else []
-    return "\n".join([headline, *(f"  {line}" for line in [*report.diagnosis, *table])])
-
-
-def _rows(variable: Variable) -> list[tuple[str, ...]]:
-    """The worst elements of the worst verdict."""
-    relative = variable.relative_error()
-    rows: list[tuple[str, ...]] = []
-    for flat in variable.worst_first()[:WORST]:
-        index = tuple(int(i) for i in np.unravel_index(flat, variable.shape))
-        if variable.verdicts[index] == variable.verdict:
-            place = variable.name + (f"[{', '.join(map(str, index))}]" if index else "")
-            values = (number(variable.tape[index]), number(variable.difference[index]))
-            rows.append((place, *values, small(relative[index]), variable.verdict.label))
-    return rows
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Text to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *numbers, last in rows:
-        cells = [cell.rjust(width) for cell, width in zip(numbers, widths[1:-1], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells, last]))
-    return lines

@@ -9,6 +9,7 @@ from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
+from gradcheck.report.applied import applied
 from gradcheck.report.blame import blamed_outputs
 from gradcheck.report.diagnosis import diagnose
 from gradcheck.report.evidence import Evidence
@@ -59,6 +60,7 @@ def assemble(
         comparisons=(*outcomes[0].comparisons, *comparisons, *higher),
         directions=next((outcome.directions for outcome in outcomes if outcome.directions), None),
         parts=tuple(parts),
+        tolerance=applied(outcomes),
     )
 
 
@@ -71,19 +73,34 @@ def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: in
         # Whatever the last step makes of a jump is no number to show.
         difference = difference.copy()
         difference[list(outcome.jumps)] = np.nan
+    tolerance, low, high = _corners(outcome)
     return Variable(
         name,
         problem.target.inputs[name].dtype.name,
         problem.exact_tape.gradients[number][0],
         difference.reshape(outcome.shape),
-        judged.tolerance.reshape(outcome.shape),
+        tolerance.reshape(outcome.shape),
         judged.verdicts.reshape(outcome.shape),
         problem.closed_forms.get(name),
         outcome.reason,
         *_along(judged, outcome.shape),
         None if given is None else given.astype(np.float64),
         order,
+        None if low is None else low.reshape(outcome.shape),
+        None if high is None else high.reshape(outcome.shape),
+        None if outcome.ratio is None else outcome.ratio.reshape(outcome.shape),
     )
+
+
+def _corners(outcome: VariableOutcome) -> tuple[Array, Array | None, Array | None]:
+    """The tolerances of all elements, at a corner those beyond its interval, and the ends of the intervals;
+    None where there are no corners."""
+    tolerance, found = outcome.judgement.tolerance, outcome.intervals
+    if found is None:
+        return tolerance, None, None
+    tolerance, low, high = tolerance.copy(), *np.full((2, tolerance.size), np.nan)
+    tolerance[found.where], low[found.where], high[found.where] = found.slack, found.low, found.high
+    return tolerance, low, high
 
 
 def _along(judged: Judgement, shape: tuple[int, ...]) -> tuple[Array | None, Array | None]:
@@ -106,7 +123,8 @@ def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:
     for number, found in enumerate(outcome.variables):
         diagnosis = diagnose(evidence[number], swaps.get(found.name))
         notes += [] if diagnosis is None else [diagnosis]
-        notes += blamed_outputs(problem, number, found)
+        if variable.verdict >= ElementVerdict.MISMATCH:
+            notes += blamed_outputs(problem, number, found, variable.worst_first())
         notes += found.notes
         notes += _unmoved(problem, number, found)
     return [*problem.notes, *notes, *suggest(problem, outcome.variables)]

@@ -11,6 +11,7 @@ from gradcheck.function import tape
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.verdicts.outcome import VariableOutcome
+from gradcheck.verdicts.verdict import ElementVerdict
 
 SHOWN = 3
 """Failing elements of a variable that are looked into."""
@@ -20,16 +21,18 @@ APART = 1e-3
 """Share by which a partial derivative has to be off to be called wrong."""
 
 
-def blamed_outputs(problem: Problem, number: int, outcome: VariableOutcome) -> list[Note]:
+def blamed_outputs(problem: Problem, number: int, outcome: VariableOutcome, worst_first: Array) -> list[Note]:
     """A note for each of the worst failing elements: the outputs whose partial derivatives are wrong.
 
     Nothing is said of corners, where there is no partial derivative, nor where all of them agree, as they do
     when a backward pass is wrong for some upstream gradients only; nor where there is no tape gradient.
+    `worst_first` are the flat indices of all elements in that order.
     """
     if problem.exact_tape.reasons[number] is not None or problem.own_tape.reasons[number] is not None:
         return []
-    wrong = outcome.judgement.worst_first()
-    wrong = wrong[~outcome.judgement.corner[wrong]]
+    judged = outcome.judgement
+    wrong = worst_first[judged.verdicts[worst_first] == ElementVerdict.MISMATCH]
+    wrong = wrong[~judged.corner[wrong]]
     if wrong.size == 0 or not problem.base.size:
         return []
     evaluator = VariableEvaluator(problem.exact, number, problem.base, problem.meter, problem.settings.memory)

@@ -92,7 +92,7 @@ class Evidence:
     @cached_property
     def tolerance(self) -> Array:
         """The error that counts as agreement."""
-        return np.nan_to_num(self.variable.tolerance.reshape(-1), posinf=0.0)
+        return np.nan_to_num(self.judgement.tolerance, posinf=0.0)
 
     @cached_property
     def everything(self) -> bool:
@@ -108,7 +108,8 @@ class Evidence:
     def slopes(self) -> Slopes:
         """Differences for all cotangents, of all elements or of the worst that fail and some that do not."""
         found = Slopes(self.variable, self.cotangents, self.probe)
-        failing = self.judgement.worst_first()
+        failing = self.variable.worst_first()
+        failing = failing[self.variable.verdicts.reshape(-1)[failing] == ElementVerdict.MISMATCH]
         failing = failing[self.moved[failing]]
         right = np.flatnonzero(self.right & (self.tapes != 0).any(axis=0) & self.moved)
         few = self.failing.size <= MOST

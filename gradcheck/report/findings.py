@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradcheck.errors import ExitCode
 from gradcheck.notes import Kind, Note
 from gradcheck.report.variable import Variable
@@ -9,6 +11,10 @@ from gradcheck.settings import Settings
 from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
+from gradcheck.verdicts.widening import Applied
+
+ROWS, PASSING = 20, 10
+"""Rows of elements of a variable, and of one that passes, where nobody has asked for another number."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class Findings:
     sensitivity: tuple[float, float] | None = None
     """Smallest relative error that would have been a mismatch: (median, worst) over the elements that
     match."""
-    limit: int = 20
-    """Rows of elements shown per variable; 0 for all."""
+    limit: int | None = None
+    """Rows of elements shown per variable; 0 for all, None for as many as `rows_of` says."""
     comparisons: tuple[Comparison, ...] = ()
     """Other ways to the same gradients (modes, executions, Jacobians), each held against another."""
     directions: Summary | None = None
@@ -39,6 +45,8 @@ class Findings:
     """Show the time that the check took; without it, equal checks have equal reports."""
     only_failing: bool = False
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
+    tolerance: Applied | None = None
+    """The tolerance that was applied; None where no element had one."""
 
     def said(self, kind: Kind) -> tuple[str, ...]:
         """The notes of a kind, a line each."""
@@ -66,13 +74,28 @@ class Findings:
 
     @property
     def worst_variables(self) -> tuple[Variable, ...]:
-        """The worst verdict first, and within one the largest error as a share of its tolerance."""
-        return tuple(sorted(self.variables, key=lambda v: (v.verdict, v.worst_ratio), reverse=True))
+        """The worst verdict first, and within one the largest error ÷ tolerance."""
+
+        def measure(variable: Variable) -> tuple[ElementVerdict, float]:
+            return variable.verdict, float(np.nan_to_num(variable.worst_ratio, nan=0.0, posinf=np.inf))
+
+        return tuple(sorted(self.variables, key=measure, reverse=True))
 
     @property
     def detailed(self) -> tuple[Variable, ...]:
         """The variables whose elements are shown."""
-        return tuple(v for v in self.listed if not self.only_failing or v.verdict > ElementVerdict.KINK)
+        return tuple(v for v in self.listed if not (self.only_failing and self.fine(v)))
+
+    def fine(self, variable: Variable) -> bool:
+        """Whether a variable passes."""
+        harmless = ElementVerdict.MATCH if self.settings.strict else ElementVerdict.KINK
+        return variable.verdict <= harmless
+
+    def rows_of(self, variable: Variable) -> int:
+        """Rows of elements shown of a variable; 0 for all."""
+        if self.limit is None:
+            return PASSING if self.fine(variable) else ROWS
+        return self.limit
 
     @property
     def verdict(self) -> Verdict:

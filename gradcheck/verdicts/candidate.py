@@ -64,16 +64,16 @@ def candidate(problem: Problem, number: int) -> Candidate:
         exact, number, problem.cotangents, problem.noise, problem.base, problem.meter, settings.memory
     )
     steps = Steps(view(exact.values[number]), problem.noise.finest, settings.step, settings.seed)
-    rtol = settings.rtol
+    least = 0.0
     if problem.backward is problem.own and exact is not problem.own:
         # The only tape there is has the tensors' own dtype.
-        rtol = max(rtol, tolerance_of(problem.own.values[number].dtype.name))
+        least = tolerance_of(problem.own.values[number].dtype.name)
     return Candidate(
         number,
         differences,
         steps,
         problem.exact_tape.columns(number),
-        Rule.of(rtol, settings.atol, problem.noise.coarsest),
+        Rule.of(settings.rtol, settings.atol, problem.noise.coarsest, least),
         problem.conditioning,
     )
 

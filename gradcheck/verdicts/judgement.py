@@ -41,6 +41,10 @@ class Judgement(Columns):
     """Where only one side of the point lies in the function's domain."""
     along: Array
     """Where the verdict comes from directions: there is no difference of the element's own."""
+    half: Array
+    """Half the distance of the slopes of the two sides, part of the tolerance; 0 where f is smooth."""
+    widened: Array
+    """`Widening` codes, uint8: what made the tolerance wider than atol + rtol·S."""
 
     @staticmethod
     def none(count: int = 0) -> Judgement:
@@ -56,6 +60,8 @@ class Judgement(Columns):
             np.zeros(count, bool),
             np.zeros(count, bool),
             np.zeros(count, bool),
+            np.zeros(count),
+            np.zeros(count, np.uint8),
         )
 
     def having(self, verdict: ElementVerdict) -> Array:
@@ -164,6 +170,11 @@ class Opinion:
     """Why the variable as a whole fails, if it does."""
     tolerance: Array | None = None
     """The errors [where] that count as agreement after all, where the opinion is that they do."""
+    ratio: Array | None = None
+    """Error ÷ tolerance [where] of what the opinion rests on, where it refutes; None where no number says
+    so, as where the tape is NaN."""
+    interval: tuple[Array, Array, Array] | None = None
+    """The lowest and the highest right value at a corner, and how far beyond is near enough, [where]."""
 
 
 def combined(judgement: Judgement, opinions: Iterable[Opinion]) -> Judgement:
@@ -178,6 +189,21 @@ def combined(judgement: Judgement, opinions: Iterable[Opinion]) -> Judgement:
             tolerance = tolerance.copy()
             tolerance[opinion.where] = opinion.tolerance
     return replace(judgement, verdicts=verdicts, tolerance=tolerance).read_only()
+
+
+def refuted_by(judgement: Judgement, opinions: Iterable[Opinion]) -> Array | None:
+    """Error ÷ tolerance by which each element fails, the largest of all upstream gradients and opinions, [U],
+    0 where it does not; None where none fails."""
+    refuting = [one for one in opinions if one.verdict >= ElementVerdict.MISMATCH and one.where.size]
+    failing = np.flatnonzero(judgement.verdicts >= ElementVerdict.MISMATCH)
+    if not refuting and not failing.size:
+        return None
+    ratio = np.zeros(judgement.verdicts.size)
+    ratio[failing] = judgement.error_ratio[failing]
+    for opinion in refuting:
+        given = np.inf if opinion.ratio is None else opinion.ratio
+        ratio[opinion.where] = np.maximum(ratio[opinion.where], given)
+    return ratio
 
 
 def reason(judgement: Judgement, opinions: Iterable[Opinion]) -> str | None:

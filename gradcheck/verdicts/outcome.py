@@ -13,7 +13,8 @@ from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.verdicts import own_dtype, third_opinion
 from gradcheck.verdicts.candidate import Examined
-from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason
+from gradcheck.verdicts.intervals import Intervals
+from gradcheck.verdicts.judgement import Judgement, Opinion, Source, combined, reason, refuted_by
 from gradcheck.verdicts.jumps import jumps
 from gradcheck.verdicts.summary import Summary
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
@@ -35,6 +36,11 @@ class VariableOutcome:
     """What the opinions say of the variable."""
     jumps: tuple[int, ...] = ()
     """Flat indices of elements that could not be judged since the function jumps there."""
+    ratio: Array | None = None
+    """Error ÷ tolerance by which each element fails, the largest of all upstream gradients and opinions, 0
+    where it does not; None where none fails."""
+    intervals: Intervals | None = None
+    """The right values at corners; None where there are none."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -51,7 +57,9 @@ class VariableOutcome:
         judgement = combined(self.judgement, opinions)
         fails = bool((judgement.verdicts >= ElementVerdict.MISMATCH).any())
         why = reason(judgement, opinions) or self.reason
-        return replace(self, judgement=judgement, reason=why if fails else None)
+        ratios = [ratio for ratio in (self.ratio, refuted_by(self.judgement, opinions)) if ratio is not None]
+        ratio = np.maximum.reduce(ratios) if ratios else None
+        return replace(self, judgement=judgement, reason=why if fails else None, ratio=ratio)
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,8 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         candidate.rule.limit,
         tuple(notes),
         tuple(int(flat) for flat in jumps(candidate, judgement)),
+        refuted_by(base, [*examined.opinions, *opinions]),
+        Intervals.of(confirmed.judgement, examined.opinions, judgement.verdicts),
     )
 
 
@@ -118,9 +128,10 @@ def _notes(outcome: VariableOutcome) -> list[Note]:
 
     said = []
     if (kinks := judged.having(ElementVerdict.KINK)).size:
+        verb = "is" if kinks.size == 1 else "are"
         said.append(
-            f"{kinks.size:,} of {judged.verdicts.size:,} elements are at a kink (first: {index(kinks)}), a "
-            "corner, where there is no single derivative and the tape's value is a valid one."
+            f"{kinks.size:,} of {_elements(judged.verdicts.size)} {verb} at a kink (first: {index(kinks)}), "
+            "a corner, where there is no single derivative and the tape's value is a valid one."
         )
     if one_sided := int(judged.one_sided.sum()):
         said.append(

@@ -12,7 +12,7 @@ from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
 from gradcheck.verdicts.judgement import Opinion, Source
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE, ROUNDED, tolerance_of
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import ElementVerdict, error_ratio
 
 
 def coarsest(own: Primal) -> str:
@@ -27,6 +27,8 @@ class Loss:
 
     wrong: Array
     """Off, though the function is well-conditioned there."""
+    ratio: Array
+    """Error ÷ tolerance of those."""
     nonfinite: Array
     """NaN or infinite at the tensors' own dtype only."""
     conditioned: Array
@@ -46,7 +48,13 @@ def opinions(problem: Problem, number: int, size: Array, natural: Array) -> tupl
     off = f"the {loss.dtype} tape gradient is off the float64 one by {loss.worst:.2g} of its size"
     found = [
         Opinion(Source.OWN_DTYPE, loss.nonfinite, ElementVerdict.NONFINITE),
-        Opinion(Source.OWN_DTYPE, loss.wrong, ElementVerdict.MISMATCH, off if loss.wrong.size else None),
+        Opinion(
+            Source.OWN_DTYPE,
+            loss.wrong,
+            ElementVerdict.MISMATCH,
+            off if loss.wrong.size else None,
+            ratio=loss.ratio,
+        ),
     ]
     if not loss.conditioned.size:
         return found, []
@@ -72,13 +80,15 @@ def compare(problem: Problem, number: int, size: Array, natural: Array) -> Loss:
     slack = share * (scale + natural) + np.finfo(np.float32).tiny
     off = np.flatnonzero(np.isfinite(error) & (error > slack))
     if off.size == 0:
-        return Loss(off, nonfinite, off, 0.0, dtype)
+        return Loss(off, np.zeros(0), nonfinite, off, 0.0, dtype)
     moved = _conditioning(problem, number, dtype)[off]
     lost = _forward_loss(problem) * scale[off]
-    explained = error[off] <= CONDITIONING * moved + slack[off] + lost
+    tolerance = CONDITIONING * moved + slack[off] + lost
+    explained = error[off] <= tolerance
     with np.errstate(divide="ignore"):
         worst = float((error[off] / scale[off]).max())
-    return Loss(off[~explained], nonfinite, off[explained], worst, dtype)
+    ratio = error_ratio(error[off], tolerance)[~explained]
+    return Loss(off[~explained], ratio, nonfinite, off[explained], worst, dtype)
 
 
 def _conditioning(problem: Problem, number: int, dtype: str) -> Array:
@@ -115,5 +125,6 @@ def repeats(problem: Problem, number: int, size: Array, natural: Array) -> tuple
     allowed = problem.settings.atol + share * size + ROUNDED * eps_of(dtype) * natural
     wrong = np.flatnonzero(apart > allowed)
     if wrong.size:
-        return [Opinion(Source.REPEATABILITY, wrong, ElementVerdict.MISMATCH, said)], []
+        ratio = error_ratio(apart[wrong], allowed[wrong])
+        return [Opinion(Source.REPEATABILITY, wrong, ElementVerdict.MISMATCH, said, ratio=ratio)], []
     return [], [Note(Kind.WARNING, f"{said}, which is within the tolerance.", problem.names[number])]

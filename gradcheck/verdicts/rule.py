@@ -10,6 +10,7 @@ from gradcheck.arrays.types import Array, eps_of
 from gradcheck.differences.stencils import Estimate
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.widening import TOLD, Widening, widening
 
 ROUNDED = 16
 """Roundings of each contribution that a tape is allowed where the function computes in less than float64."""
@@ -29,6 +30,8 @@ class Rule:
     """What counts as agreement for one variable."""
 
     rtol: float
+    asked: float
+    """rtol as the user set it; rtol is wider where the only tape has the tensors' own dtype."""
     atol: float
     limit: float
     """Largest bound on a difference, as a share of S, that still allows a verdict."""
@@ -43,12 +46,31 @@ class Rule:
         """atol + rtol·S and the rounding of every contribution: the error that counts as agreement, [U]."""
         return np.asarray(self.atol + self.rtol * estimate.size + ROUNDED * estimate.rounding)
 
+    def widened(self, estimate: Estimate, bound: Array | float = 0.0, rounding: Array | float = 0.0) -> Array:
+        """What widens the tolerance beyond atol + rtol·S as it was asked for, `Widening` codes [U]."""
+        asked = self.atol + self.asked * estimate.size
+        none = np.zeros(asked.size)
+        wider = self.rtol > self.asked
+        return widening(
+            asked,
+            {
+                Widening.DTYPE: (self.rtol - self.asked) * estimate.size if wider else none,
+                Widening.CONTRIBUTIONS: ROUNDED * estimate.rounding,
+                Widening.DIFFERENCE: none + bound,
+                Widening.TAPE: none + rounding,
+            },
+        )
+
     @staticmethod
-    def of(rtol: float, atol: float, eps: float) -> Rule:
-        """The rule at the coarsest precision of an output: a difference there is good to about eps^(2/3)."""
-        reach = eps ** (2 / 3)
+    def of(rtol: float, atol: float, eps: float, least: float = 0.0) -> Rule:
+        """The rule at the coarsest precision of an output: a difference there is good to about eps^(2/3).
+
+        `least` is the smallest share of S that the tape's own dtype allows.
+        """
+        reach, asked, rtol = eps ** (2 / 3), rtol, max(rtol, least)
         return Rule(
             rtol,
+            asked,
             atol,
             min(0.3, max(1e-3, 1000 * reach, rtol)),
             0.0,
@@ -76,12 +98,22 @@ def judge_most(estimate: Estimate, tape: Array, rule: Rule) -> Judgement:
         np.zeros(plain.size, bool),
         estimate.one_sided,
         np.zeros(plain.size, bool),
+        np.zeros(plain.size),
+        _plainly_widened(estimate, rule),
     )
     others = np.flatnonzero(~plain)
     if others.size:
         judged = judge(estimate.take(others), tape[:, others], rule)
         return most.put(others, judged)
     return most
+
+
+def _plainly_widened(estimate: Estimate, rule: Rule) -> Array:
+    """`Rule.widened` by the short way, [U]."""
+    if rule.rtol > rule.asked * (1 + TOLD):
+        return rule.widened(estimate)
+    told = ROUNDED * estimate.rounding > TOLD * (rule.atol + rule.asked * estimate.size)
+    return np.where(told, np.uint8(Widening.CONTRIBUTIONS), np.uint8(Widening.NONE))
 
 
 def judge(
@@ -95,7 +127,8 @@ def judge(
     `noise`, its change under a tiny move of the inputs, is nothing but rounding.
     """
     allowed = rule.allowed(estimate)
-    tolerance = estimate.half + allowed + np.where(estimate.bound <= allowed / 4, 0.0, estimate.bound)
+    vague = np.where(estimate.bound <= allowed / 4, 0.0, estimate.bound)
+    tolerance = estimate.half + allowed + vague
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(tape - estimate.value)
         rounding = np.where((error <= tolerance).all(axis=0), 0.0, rounding)
@@ -120,6 +153,8 @@ def judge(
         np.asarray(corner),
         estimate.one_sided,
         np.zeros(corner.size, bool),
+        estimate.half[0],
+        rule.widened(estimate, vague[0], np.broadcast_to(rounding, tolerance.shape)[0]),
     )
 
 

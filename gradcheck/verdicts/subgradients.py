@@ -25,7 +25,7 @@ from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record
 from gradcheck.verdicts.candidate import Confirmed, Examined
 from gradcheck.verdicts.judgement import Opinion, Source
-from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.verdict import ElementVerdict, error_ratio
 
 NEIGHBOURS = 24
 """Points around this one whose slopes are taken."""
@@ -67,7 +67,10 @@ def from_neighbours(problem: Problem, confirmed: Confirmed) -> list[Opinion]:
         reached = inside.all(axis=0) & (inside & (high - low > beyond)).any(axis=0)
     kinks = wrong[reached]
     error = np.abs(candidate.tape[0, kinks] - judged.difference[kinks])
-    return [Opinion(Source.NEIGHBOURING_SLOPES, kinks, ElementVerdict.KINK, tolerance=error)]
+    interval = low[0, reached], high[0, reached], beyond[0, reached]
+    return [
+        Opinion(Source.NEIGHBOURING_SLOPES, kinks, ElementVerdict.KINK, tolerance=error, interval=interval)
+    ]
 
 
 def _range(problem: Problem, confirmed: Confirmed, wrong: Array) -> tuple[Array, Array]:
@@ -105,10 +108,11 @@ def together(problem: Problem, examined: Sequence[Examined]) -> list[list[Opinio
         return found
     for tie in TIES.values():
         directions = [direction_of(*pair, tie) for pair in zip(examined, kinks, strict=True)]
-        if any(direction.any() for direction in directions) and _contradicts(problem, directions):
+        if any(direction.any() for direction in directions) and (off := _contradiction(problem, directions)):
             for opinions, where, direction in zip(found, kinks, directions, strict=True):
                 wrong = where[direction.reshape(-1)[where] != 0]
-                opinions.append(Opinion(Source.TIES_TOGETHER, wrong, ElementVerdict.MISMATCH))
+                ratio = np.full(wrong.size, off)
+                opinions.append(Opinion(Source.TIES_TOGETHER, wrong, ElementVerdict.MISMATCH, ratio=ratio))
     return found
 
 
@@ -120,23 +124,26 @@ def direction_of(examined: Examined, kinks: Array, tie: Callable[[Array], Array]
     return direction.reshape(point.shape)
 
 
-def _contradicts(problem: Problem, directions: list[Array]) -> bool:
-    """Whether tape and difference disagree along the directions, on the outputs that are smooth there."""
+def _contradiction(problem: Problem, directions: list[Array]) -> float:
+    """Error ÷ tolerance of the tape's slope along the directions, on the outputs that are smooth there; 0
+    where it agrees."""
     rise, fall, rounding = along_ties(problem, dict(enumerate(directions)))
     size = (np.abs(rise) + np.abs(fall)) / 2
     with np.errstate(invalid="ignore"):
         smooth = (size > 0) & (np.abs(rise - fall) <= SMOOTH * size + 2 * rounding)
     if not smooth.any():
-        return False
+        return 0.0
     masked = problem.cotangents * smooth
     gradients = record(problem.exact, masked).gradients
     allowed = np.where(smooth, rounding + (SMOOTH + problem.settings.rtol) * size, 0.0)
+    worst = 0.0
     for k, cotangent in enumerate(masked):
         slope = sum(float((g[k] * d).sum()) for g, d in zip(gradients, directions, strict=True))
         central = float((cotangent * np.where(smooth, (rise + fall) / 2, 0.0)).sum())
-        if not abs(slope - central) <= float((np.abs(cotangent) * allowed).sum()):
-            return True
-    return False
+        error, tolerance = abs(slope - central), float((np.abs(cotangent) * allowed).sum())
+        if not error <= tolerance:
+            worst = max(worst, float(error_ratio(np.asarray(error), np.asarray(tolerance))))
+    return worst
 
 
 def along_ties(problem: Problem, directions: Mapping[int, Array]) -> tuple[Array, Array, Array]:

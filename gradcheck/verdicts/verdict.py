@@ -112,6 +112,11 @@ class Comparison:
         return Comparison(what, against, variable, float("nan"), float("nan"), verdict, None, note)
 
     @property
+    def ratio(self) -> float:
+        """error ÷ tolerance; infinite where the error is NaN."""
+        return float(error_ratio(np.asarray(self.error), np.asarray(self.tolerance)))
+
+    @property
     def made(self) -> bool:
         """Whether there were two sides to compare."""
         return not (np.isnan(self.tolerance) and np.isnan(self.error))

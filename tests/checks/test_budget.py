@@ -73,7 +73,7 @@ def test_nothing_is_claimed_of_what_was_left_out() -> None:
     assert variable.max_rel_error < 1e-6
     assert variable.worst_ratio < 1
     assert all(mask(report)[index] for limit in (0, 3, 100) for index in variable.rows(limit))
-    assert "20 of 40 checked elements shown" in str(report)
+    assert "10 of 40 checked elements shown, worst first" in str(report)
 
 
 def test_coverage_is_in_json(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_the_table_shows_orders_and_comparisons() -> None:
     assert "x (order 2)" in text
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("compared"))
-    words = ["compared", "against", "variable", "worst", "error", "tolerance", "where", "verdict"]
+    words = ["compared", "against", "variable", "error", "tolerance", "error/tolerance", "where", "verdict"]
     assert lines[start].split() == words
     rows = lines[start + 2 : start + 2 + len(KINDS)]
     assert [row.split("  ")[0] for row in rows] == KINDS

@@ -85,7 +85,7 @@ def test_what_could_not_be_seen_counts_in_the_sensitivity() -> None:
         }
     assert few.sensitivity is not None
     assert few.sensitivity[0] < 1e-5
-    assert "would have been seen (none in the least sensitive one)" in str(few)
+    assert "would have been seen in half of the elements, none in the least sensitive" in str(few)
     assert "no error in half of the elements or more would have been seen" in str(most)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gradcheck import ElementVerdict, ExitCode, GradientError, Report, Verdict, __version__
+from gradcheck.verdicts.verdict import Comparison
 from tests.hand_made import ALL, K, M, N, Q, U, X, failing, inconclusive, kinked, passing, report, variable
 
 # The verdict of a check with one element of each of two verdicts.
@@ -88,6 +89,7 @@ def test_counts_hold_every_verdict_and_coverage_what_was_checked() -> None:
 def test_relative_error_is_the_share_of_the_larger() -> None:
     made = variable([M, M, M, X, X], tape=[0, 2, -4, 0, 3], difference=[0, 2, -2, 5, -3])
     np.testing.assert_array_equal(made.relative_error(), [0, 0, 0.5, 1, 2])
+    np.testing.assert_array_equal(made.error_ratio, np.array([0, 0, 2, 5, 6]) / 2e-6)
     assert made.max_rel_error == 2
     assert made.max_abs_error == 6
 
@@ -118,6 +120,47 @@ def test_worst_first_goes_by_verdict_and_then_by_ratio_to_the_tolerance() -> Non
     assert list(made.worst_first()) == [3, 1, 5, 4, 6, 2, 0, 7]
 
 
+def test_a_kink_is_as_far_off_as_its_nearest_right_value() -> None:
+    """At a corner every value between both slopes is right, whatever the mean of them is."""
+    tape, low, high = np.array([0.0, 1.0, 1.5, -2.0]), np.zeros(4), np.array([1, 1, 1, np.nan])
+    low[3] = np.nan
+    made = variable(
+        [K, K, X, M], tape=tape, difference=[0.5, 0.5, 0.5, -2], tolerance=0.1, low=low, high=high
+    )
+
+    np.testing.assert_allclose(made.error, [0, 0, 0.5, 0])
+    np.testing.assert_allclose(made.error_ratio, [0, 0, 5, 0])
+    assert made.max_abs_error == 0.5
+    assert [made.interval((place,)) for place in range(4)] == [(0, 1), (0, 1), (0, 1), None]
+
+
+def test_at_a_kink_without_an_interval_no_error_is_known() -> None:
+    """As of a gradient that jumps: the distance from a difference there is none."""
+    made = variable([K, K, M], tape=[0, 0, 2], difference=[7, np.nan, 2], tolerance=1e-6)
+
+    assert np.isnan(made.error[:2]).all()
+    assert np.isnan(made.error_ratio[:2]).all()
+    assert (made.max_abs_error, made.max_rel_error) == (0, 0)
+    assert made.interval((0,)) is None
+    assert "nan" not in str(report(made)).replace("finite", "")
+
+
+def test_what_fails_by_something_else_has_the_ratio_of_that() -> None:
+    """The upstream gradient that is shown agrees; another one, or the closed form, does not."""
+    made = variable([X, X, M, N], tape=[2, 9, 2, 2], tolerance=1, refuted=[40, 3, 0, np.inf])
+
+    np.testing.assert_array_equal(made.error_ratio, [40, 7, 0, np.inf])
+    assert list(made.worst_first()) == [3, 0, 1, 2]
+
+
+def test_an_interval_is_not_said_where_a_tie_is_counted_twice() -> None:
+    """Each of two maxima may have any share, but not both the whole: the tape is inside and wrong."""
+    made = variable([X, X], tape=1.0, difference=0.5, tolerance=1e-6, low=0.0, high=1.0, refuted=5000.0)
+
+    assert made.interval((0,)) is None
+    assert list(made.error_ratio) == [5000, 5000]
+
+
 @pytest.mark.parametrize("limit", [0, 1, 3, 5, 6, 7])
 def test_rows_are_all_of_a_small_tensor_or_the_worst(limit: int) -> None:
     made = variable([[M, M, X], [M, N, M]], tape=[[2, 2, 3], [2, np.nan, 2]])
@@ -141,6 +184,7 @@ ELEMENT = {
     "difference": NUMBER,
     "error": NUMBER,
     "tolerance": NUMBER,
+    "error_over_tolerance": NUMBER,
     "verdict": str,
 }
 VARIABLE = {
@@ -154,6 +198,8 @@ VARIABLE = {
     "one_by_one": int,
     "max_abs_error": NUMBER,
     "max_rel_error": NUMBER,
+    "error_over_tolerance": NUMBER,
+    "where": list,
     "elements": list,
 }
 REPORT = {
@@ -162,6 +208,7 @@ REPORT = {
     "target": str,
     "verdict": str,
     "exit_code": int,
+    "summary": str,
     "settings": dict,
     "where": list,
     "diagnosis": list,
@@ -186,12 +233,12 @@ def test_the_dictionary_has_the_documented_shape(name: str) -> None:
     found: Any = ALL[name]().to_dict()
     # Strict: json refuses what is no JSON value, and NaN.
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    holds(found, REPORT, {"precision", "sensitivity", "directions"})
+    holds(found, REPORT, {"precision", "sensitivity", "directions", "tolerance"})
     for variable_found in found["variables"]:
         holds(variable_found, VARIABLE, {"reason", "sensitivity"})
         assert set(variable_found["counts"]) == {"match", "kink", "mismatch", "nonfinite", "inconclusive"}
         for element in variable_found["elements"]:
-            holds(element, ELEMENT, {"closed_form", "sensitivity"})
+            holds(element, ELEMENT, {"closed_form", "sensitivity", "interval"})
             for number in (element["tape"], element["difference"], element["error"]):
                 assert not isinstance(number, str) or number in ("nan", "inf", "-inf")
 
@@ -211,6 +258,7 @@ def test_the_dictionary_holds_the_numbers() -> None:
         "closed_form": 3.0,
         "error": abs(3.0 - (3 + 3e-11)),
         "tolerance": 2e-6,
+        "error_over_tolerance": abs(3.0 - (3 + 3e-11)) / 2e-6,
         "verdict": "match",
     }
 
@@ -239,6 +287,67 @@ def test_the_limit_holds_for_the_elements(limit: int, shown: int) -> None:
     found: Any = replace(failing(), limit=limit).to_dict()
     assert len(found["variables"][0]["elements"]) == shown
     assert len(found["variables"][1]["elements"]) == 1
+
+
+def test_a_passing_variable_has_ten_rows_and_others_twenty_unless_asked() -> None:
+    many = report(variable(np.full(30, M)), variable(np.full(30, X), name="w", tape=3.0))
+    kinks = report(variable(np.full(30, K)), strict=True)
+
+    assert [len(v["elements"]) for v in many.to_dict()["variables"]] == [10, 20]  # type: ignore[attr-defined]
+    assert len(kinks.variables[0].rows(kinks.rows_of(kinks.variables[0]))) == 20
+    for limit in (0, 1, 15, 25, 30):
+        assert {replace(many, limit=limit).rows_of(v) for v in many.variables} == {limit}
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 2.0), (2.0, 1.0)])
+def test_variables_of_a_model_are_in_one_order_everywhere(low: float, high: float) -> None:
+    """The worst verdict first, within one the largest error ÷ tolerance, in the table and in JSON."""
+    made = replace(
+        report(
+            variable([M], name="right"),
+            variable([X], name="low", tape=2 + low),
+            variable([X], name="high", tape=2 + high),
+        ),
+        only_failing=True,
+    )
+    expected = ["high", "low", "right"] if high > low else ["low", "high", "right"]
+
+    found: Any = made.to_dict()
+    assert [one["name"] for one in found["variables"]] == expected
+    ends = [str(made).rindex(f"\n{name} ") for name in expected]
+    assert ends == sorted(ends)
+
+
+CONCLUSIONS = {
+    "pass": "dense: tape and differences agree in all 6 elements of x and w",
+    "kink": "maxpool1d: tape and differences agree in 1 of 3 elements of x, 2 are at a kink, with a valid "
+    "value",
+    "fail": "[/path/x.npy]: 3 of 4 elements of w[kernel] and b fail (worst: w[kernel][2], no finite number)",
+    "inconclusive": "staircase: 1 of 2 elements of x could not be judged; nothing disagrees",
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_last_lines_say_what_was_checked_and_how_it_ended(name: str) -> None:
+    made = ALL[name]()
+    assert made.to_dict()["summary"] == CONCLUSIONS[name]
+    assert any(CONCLUSIONS[name] in line for line in str(made).splitlines()[-3:])
+
+
+def test_strictness_is_the_reason_where_it_is() -> None:
+    made = report(variable([M, K, K]), target="relu", strict=True)
+    said = (
+        "relu: 2 of 3 elements of x are at a kink, which --strict counts as a failure; nothing else disagrees"
+    )
+    assert made.to_dict()["summary"] == said
+    worse = report(variable([M, K, X], tape=3.0), strict=True)
+    assert "strict" not in str(worse.to_dict()["summary"])
+
+
+def test_a_comparison_that_fails_is_the_reason_where_nothing_else_does() -> None:
+    apart = Comparison("graph tape", "eager tape", "x", 1.0, 1e-6, X)
+    made = replace(report(variable([M])), comparisons=(apart,))
+    assert made.to_dict()["summary"] == "dense: graph tape and eager tape disagree for x"
 
 
 def test_the_text_is_the_plain_table() -> None:

@@ -17,7 +17,7 @@ MATCH, KINK, MISMATCH = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdic
 OPEN, NONFINITE = ElementVerdict.INCONCLUSIVE, ElementVerdict.NONFINITE
 INF, NAN = float("inf"), float("nan")
 FIELDS = [field.name for field in fields(Judgement)]
-RULE = Rule(rtol=1e-6, atol=0.0, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
+RULE = Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
 
 
 def one(
@@ -122,7 +122,7 @@ def test_tolerance_follows_the_sum_of_the_sizes() -> None:
 
 
 def test_atol_alone() -> None:
-    loose = Rule(rtol=0.0, atol=0.1, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
+    loose = Rule(rtol=0.0, asked=0.0, atol=0.1, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
     zeros = np.zeros((1, 2))
     estimate = Estimate(np.ones((1, 2)), zeros, zeros, np.ones(2), zeros[0], zeros[0], zeros[0] > 0)
 

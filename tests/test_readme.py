@@ -202,9 +202,9 @@ def test_every_word_of_a_report_is_explained() -> None:
 
 
 def test_numbers_in_sentences_are_those_of_the_code() -> None:
+    from gradcheck.arrays.cotangents import draw_cotangents
     from gradcheck.checks import budget, directions, elementwise, execution, pfor, random_directions, search
     from gradcheck.differences.directions import COUNT
-    from gradcheck.function.tape import draw_cotangents
     from gradcheck.report import blame
     from gradcheck.verdicts import subgradients
 

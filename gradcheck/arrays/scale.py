@@ -39,11 +39,3 @@ def alike(found: Array, wanted: Array) -> bool:
         return True
     scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0.0))
     return bool(np.allclose(found, wanted, rtol=0.0, atol=ALIKE * scale, equal_nan=True))
-
-
-def sizes(cotangent: Array) -> Array:
-    """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
-    if (cotangent > 0).all():
-        return cotangent
-    found = np.abs(cotangent)
-    return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)

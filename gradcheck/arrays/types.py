@@ -23,3 +23,11 @@ def eps_of(dtype: str) -> float:
 def number_or_word(value: float) -> float | str:
     """A float that strict JSON can hold: one that is not finite as a word."""
     return float(value) if math.isfinite(value) else str(float(value))
+
+
+def sizes(cotangent: Array) -> Array:
+    """|r|, and where r is 0 the mean of |r|, for an upstream gradient of 0 must not make a tolerance 0."""
+    if (cotangent > 0).all():
+        return cotangent
+    found = np.abs(cotangent)
+    return found if found.all() else np.where(found == 0, found.mean(dtype=np.float64) or 1.0, found)

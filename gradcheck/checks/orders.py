@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gradcheck.arrays.cotangents import draw_cotangents
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.checks.order_kinks import judged
 from gradcheck.function.problem import Problem
-from gradcheck.function.tape import NO_GRADIENT, draw_cotangents
+from gradcheck.function.tape import NO_GRADIENT
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.targets.function import Target

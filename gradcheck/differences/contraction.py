@@ -13,8 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from gradcheck.arrays.columns import Columns
-from gradcheck.arrays.scale import sizes
-from gradcheck.arrays.types import Array
+from gradcheck.arrays.types import Array, sizes
 
 
 @dataclass(frozen=True)

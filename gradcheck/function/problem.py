@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gradcheck.arrays.cotangents import draw_cotangents
 from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array, eps_of
 from gradcheck.errors import GradcheckError, NondeterministicError, ShapeError, TargetError
@@ -21,7 +22,7 @@ from gradcheck.function.graph import counted, in_graph
 from gradcheck.function.nearby import Conditioning
 from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
-from gradcheck.function.tape import Tape, draw_cotangents
+from gradcheck.function.tape import Tape
 from gradcheck.function.unseen import UNSEEN, unseen
 from gradcheck.function.wording import in_one_line
 from gradcheck.notes import Kind, Note

@@ -114,9 +114,6 @@ def _noted(found: list[Executed], taken_out: list[Any], tape: Any, values: Seque
 
     All of it hangs on private names: another TensorFlow may not have them, and less is noted.
     """
-    from tensorflow.python.framework import ops
-    from tensorflow.python.ops import custom_gradient, script_ops
-
     kept: list[Executed] = []
 
     def whole(kind: str, name: str, inputs: Any, start: int, result: Any) -> None:
@@ -140,16 +137,30 @@ def _noted(found: list[Executed], taken_out: list[Any], tape: Any, values: Seque
         taken_out.append(tensor)
         return original(tensor)
 
+    with _instead(custom, py_func, numpy), Executed.noted(found, tape, values, lambda: "", stops.__code__):
+        yield
+
+
+@contextlib.contextmanager
+def _instead(custom: Any, py_func: Any, numpy: Any) -> Iterator[None]:
+    """Functions that are called in the place of TensorFlow's, which they get as their first argument."""
+    from tensorflow.python.framework import ops
+    from tensorflow.python.ops import custom_gradient, script_ops
+
     with contextlib.ExitStack() as stack:
-        for owner, name, instead in (
-            (custom_gradient, "_eager_mode_decorator", custom),
-            (script_ops, "py_func_common", py_func),
-            (ops.EagerTensor, "numpy", numpy),
+        for owner, name, original, instead in (
+            (
+                custom_gradient,
+                "_eager_mode_decorator",
+                getattr(custom_gradient, "_eager_mode_decorator", None),
+                custom,
+            ),
+            (script_ops, "py_func_common", getattr(script_ops, "py_func_common", None), py_func),
+            (ops.EagerTensor, "numpy", getattr(ops.EagerTensor, "numpy", None), numpy),
         ):
-            if (original := getattr(owner, name, None)) is not None:
+            if original is not None:
                 stack.enter_context(mock.patch.object(owner, name, _around(original, instead)))
-        with Executed.noted(found, tape, values, lambda: "", stops.__code__):
-            yield
+        yield
 
 
 def _around(original: Any, instead: Any) -> Any:

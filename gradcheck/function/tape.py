@@ -11,8 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.large import view
-from gradcheck.arrays.scale import sizes
-from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal, is_elsewhere, refusals
 from gradcheck.function.wording import in_one_line, of_another_shape
@@ -24,28 +22,6 @@ LOUD = 4.0
 NAMED = 5
 """Variables that are named in a sentence."""
 NO_GRADIENT = Target.no_gradient
-
-
-def draw_cotangents(
-    outputs: int, shown: Array | None, seed: int, count: int = 2, stream: Stream = Stream.COTANGENTS
-) -> Array:
-    """Cotangents [1 + count, outputs]: ones or the upstream gradient to show, then seeded random ones.
-
-    A backward pass that ignores, squares or averages its upstream gradient is right for ones, and one that
-    takes its size is right for all of one sign: every second random one has the other signs. They are
-    ± (½ … 1) times the one that is shown, entry by entry, so that one tolerance serves them all; float32
-    holds them where it can, for they are the largest arrays of a check.
-    """
-    random = generator(stream, seed)
-    drawn = np.empty((1 + count, outputs), np.float32 if shown is None else np.float64)
-    drawn[0] = 1.0 if shown is None else shown.reshape(-1)
-    for number, row in enumerate(drawn[1:]):
-        row[:] = half_to_whole(2 * random.random(outputs, np.float32) - 1)
-        if number % 2:
-            np.negative(np.copysign(row, drawn[number]), out=row)
-        if shown is not None:
-            row *= sizes(drawn[0])
-    return drawn
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gradcheck.notes import Kind, Note
-from gradcheck.report.answers import Answers
 from gradcheck.report.corners import corners
-from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
+from gradcheck.report.evidence import Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
 from gradcheck.report.own_slope import own_slope
@@ -19,9 +18,10 @@ from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
 from gradcheck.report.third import third
+from gradcheck.report.thresholds import ENOUGH, TELLING
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
-from gradcheck.report.upstream import non_linear
+from gradcheck.report.upstream import ask, non_linear
 
 Pattern = tuple[str, str]
 """The word that `gradcheck explain` takes for a pattern, and what is said of it."""
@@ -56,7 +56,7 @@ def _patterns(e: Evidence, swap: str | None) -> Iterator[Pattern]:
         yield from _of("one point", this_point(e))
     yield from _of("flat", flat(e))
     yield from _of("zero", zero(e, e.variable.checked.reshape(-1)))
-    answers = Answers.of(e)
+    answers = ask(e)
     yield from _of("nonlinear", non_linear(e, answers))
     yield from _moved_or_scaled(e, swap)
     if amount := list(amounts(e)):

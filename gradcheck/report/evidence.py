@@ -14,19 +14,14 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.report.probe import Probe
+from gradcheck.report.thresholds import ENOUGH, SAME, TELLING
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
 
-SAME = 1e-4
-"""Share of the larger of two numbers up to which they are the same for a pattern."""
-TELLING = 20.0
-"""Times its tolerance from which a number tells more than rounding."""
 MOST = 48
 """Elements whose differences are taken for the other cotangents, at four evaluations each: all of a small
 variable, the worst of a large one."""
-ENOUGH = 2
-"""Elements that a pattern has to explain: one element is explained by anything."""
 
 
 class Slopes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.report.evidence import ENOUGH, SAME, TELLING, Evidence
+from gradcheck.report.evidence import Evidence
+from gradcheck.report.thresholds import ENOUGH, SAME, TELLING
 from gradcheck.verdicts.third_opinion import TIED
 
 

@@ -207,9 +207,9 @@ def test_a_folded_command_is_the_same_to_a_shell() -> None:
 
 
 def test_numbers_in_the_texts_are_those_of_the_code() -> None:
+    from gradcheck.arrays.cotangents import draw_cotangents
     from gradcheck.checks import budget, forward_mode, pfor
     from gradcheck.differences.directions import COUNT
-    from gradcheck.function.tape import draw_cotangents
     from gradcheck.settings import DEFAULTS
 
     texts = {one.word: squeezed(run("explain", one.word).stdout) for one in EXAMPLES}

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import Verdict, check
-from gradcheck.function.tape import draw_cotangents
+from gradcheck.arrays.cotangents import draw_cotangents
 from tests.saying import lines, normal
 
 

@@ -117,10 +117,10 @@ def _explained(outcome: Outcome, variables: Sequence[Variable]) -> list[Note]:
     """The notes of an outcome, with what can be said of its failures."""
     problem = outcome.problem
     notes = list(outcome.notes)
-    pairs = zip(outcome.variables, variables, strict=True)
+    pairs = list(zip(outcome.variables, variables, strict=True))
     evidence = [_evidence(problem, number, *pair) for number, pair in enumerate(pairs)]
     swaps = swapped(evidence)
-    for number, found in enumerate(outcome.variables):
+    for number, (found, variable) in enumerate(pairs):
         diagnosis = diagnose(evidence[number], swaps.get(found.name))
         notes += [] if diagnosis is None else [diagnosis]
         if variable.verdict >= ElementVerdict.MISMATCH:

@@ -17,6 +17,7 @@ from gradcheck.cli.group import document, unwritable
 from gradcheck.cli.process import writable
 from gradcheck.cli.replacing import pour, replace_file
 from gradcheck.errors import GradcheckError
+from gradcheck.render.plain_ascii import PLAIN
 
 _DESCRIPTOR = re.compile(rf"/dev/fd/(\d+)|/proc/(?:self|{os.getpid()})/fd/(\d+)")
 MOST_LINKS = 40
@@ -105,7 +106,7 @@ class Place:
     @property
     def encoding(self) -> tuple[str, str]:
         """Encoding of text, and what becomes of what it has no sign for."""
-        return (sys.stdout.encoding, "replace") if self.standard_output else ("utf-8", "strict")
+        return (sys.stdout.encoding, PLAIN) if self.standard_output else ("utf-8", "strict")
 
     def write(self, content: bytes) -> None:
         """Write a document; a reader that has gone away is no error.

@@ -95,6 +95,7 @@ def test_no_two_places_draw_with_one_key(monkeypatch: pytest.MonkeyPatch, full: 
     check(distorted(tf.sin, one_element(1.01)), {"x": normal(9)})
     check(traced, {"x": normal(3)}, execution="graph")
     check(distorted(tf.nn.relu, lambda g: g + 2), {"x": np.array([0.0, 1.0])})
+    check(tf.nn.softmax, {"x": normal(3)})
     check(tf.nn.elu, {"x": np.full(5000, -40.0)})
     check(lambda x: tf.nn.relu(x) @ normal(4, 4), {"x": np.zeros((3, 4))}, order=2, mode="both")
     check(lambda x: tf.reduce_sum(tf.sin(x)), {"x": normal(60)}, method="directions")

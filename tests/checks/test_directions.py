@@ -124,6 +124,7 @@ def test_json_and_arrays_have_the_sensitivity() -> None:
     assert np.nanmax(saved["w0.sensitivity"]) == first["sensitivity"]["worst"]
 
 
+@pytest.mark.full
 def test_the_seed_decides_on_the_report() -> None:
     again, other = check(*loss()), check(*loss(), seed=1)
     assert again.evaluations == right().evaluations
@@ -147,6 +148,7 @@ def test_one_wrong_weight_is_named_and_no_other(factor: float) -> None:
     assert report.evaluations <= 3 * right().evaluations
 
 
+@pytest.mark.full
 def test_a_wrong_layer_does_not_hold_up_the_others() -> None:
     function, weights = loss()
     report = check(distorted(function, lambda g: 1.0001 * g, 2), weights)
@@ -188,6 +190,7 @@ def test_a_gradient_that_ignores_its_upstream_fails() -> None:
     assert check(Broken(function, backward), weights).verdict is Verdict.FAIL
 
 
+@pytest.mark.full
 def test_dead_units_and_zero_biases_pass() -> None:
     """Corners at the point in hundreds of elements: padding rows before a relu with zero biases."""
     function, weights = loss()
@@ -312,6 +315,7 @@ def test_weights_of_any_span_cost_a_bounded_number_of_evaluations() -> None:
     assert report.evaluations < 30_000
 
 
+@pytest.mark.full
 def test_a_check_of_many_wrong_variables_is_not_dear() -> None:
     random = np.random.default_rng(2)
     x = tf.constant(random.normal(size=(5, 8)))

@@ -370,7 +370,6 @@ WRONG_TWICE = {
 }
 UNKNOWN = {
     "softmax and norms: softmax at low temperature": "lost in the rounding of 1 − 1e-21",
-    "pooling: dense after max pool of whole numbers": "no point nearby takes the same of several ties",
 }
 REFUSED = {"custom gradients: recomputed": "tf.recompute_grad raises"}
 EVERY_RUN = {*UNKNOWN, "low precision: resized image", "domain edges: logarithm at 1e-200"}

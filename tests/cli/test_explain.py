@@ -92,7 +92,7 @@ def missing(shown: str, printed: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("one", named(EXAMPLES, str, every(4)))
+@pytest.mark.parametrize("one", named(EXAMPLES, str, every(8)))
 def test_the_examples_print_what_is_shown(
     one: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ others.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,11 @@ import numpy as np
 from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.function.tape import LOUD
-from gradcheck.report.evidence import ENOUGH, SAME, TELLING, Evidence
+from gradcheck.report.telling import ENOUGH, SAME, TELLING
 
 SMALL = 2.0**-10
 """A small upstream gradient, in those that a check tries."""
+USED = "the upstream gradient is used non-linearly: "
 FINE = 1e-7
 """Share up to which two answers in float64 are the same: linear ones differ by their rounding alone."""
 
@@ -48,22 +50,29 @@ class Answers:
     fine: float
 
     @staticmethod
-    def of(e: Evidence) -> Answers:
-        """Ask the backward pass."""
-        tried, loud = _worst(e)
-        r = e.cotangents[tried].astype(np.float64) * loud
-        drawn = generator(Stream.UPSTREAM, e.probe.problem.settings.seed).random(r.size)
-        q = np.abs(r) * half_to_whole(2 * drawn - 1)
-        asked = e.probe.backward([r, q, r + q, 2 * r, -r, SMALL * r, 0 * r])[:, e.failing]
+    def of(
+        backward: Callable[[Sequence[Array]], Array],
+        failing: Array,
+        tried: tuple[Array, Array, Array, Array],
+        seed: int,
+        fine: float,
+    ) -> Answers:
+        """Ask `backward`; `tried` are the cotangents [K, outputs], their tapes and differences [K, n], and
+        the tolerance [n]."""
+        cotangents, tapes, slopes, tolerance = tried
+        worst, loud = _worst(*(one[..., failing] for one in (tapes, slopes, tolerance)))
+        r = cotangents[worst].astype(np.float64) * loud
+        q = np.abs(r) * half_to_whole(2 * generator(Stream.UPSTREAM, seed).random(r.size) - 1)
+        asked = backward([r, q, r + q, 2 * r, -r, SMALL * r, 0 * r])[:, failing]
         one, other, both, twice, minus, small, nothing = asked
         return Answers(
             r,
             *(one, other, both, twice, minus, small / SMALL),
             # What divides by its norm gives no number for 0, which says nothing more.
             np.nan_to_num(nothing),
-            loud * e.slopes.value[tried][e.failing],
-            loud * e.tolerance[e.failing],
-            FINE if e.probe.problem.backward.in_float64 else SAME,
+            loud * slopes[worst][failing],
+            loud * tolerance[failing],
+            fine,
         )
 
     def same(self, a: Array, b: Array, share: float = SAME) -> bool:
@@ -116,10 +125,10 @@ class Answers:
         return bool(near.all() and told.any() and wrong.any())
 
 
-def _worst(e: Evidence) -> tuple[int, float]:
+def _worst(tapes: Array, slopes: Array, tolerance: Array) -> tuple[int, float]:
     """Which of the upstream gradients tried the tape is most wrong for, and how loud it was."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        off = np.abs(e.tapes - e.slopes.value)[:, e.failing] / e.tolerance[e.failing]
+        off = np.abs(tapes - slopes) / tolerance
     worst = np.nan_to_num(off, nan=0.0, posinf=0.0).max(axis=1, initial=0.0)
     last = len(worst) - 1
     tried = int(np.argmax(worst)) if worst.any() else last

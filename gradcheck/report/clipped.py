@@ -8,18 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
-from gradcheck.report.answers import Answers
-from gradcheck.report.evidence import ENOUGH, SAME, Evidence
+from gradcheck.report.answers import USED
+from gradcheck.report.evidence import Evidence
+from gradcheck.report.telling import ENOUGH, SAME
 
-USED = "the upstream gradient is used non-linearly: "
 ROUNDED_TO = (tf.float16, tf.bfloat16)
 """What an upstream gradient is rounded to by a cast: to eleven bits, to eight."""
 ASKED = 8
 """Failing elements that are held against differences for rounded upstream gradients."""
 
 
-def clipped(e: Evidence, answers: Answers) -> Iterator[str]:
+def clipped(e: Evidence) -> Iterator[str]:
     """A tape that is right for small upstream gradients; by value or by norm, where the tapes show it."""
+    answers = e.answers
     if not (e.failing & e.moved).any():
         return
     # One by one: of several the last is taken louder.
@@ -32,9 +33,9 @@ def clipped(e: Evidence, answers: Answers) -> Iterator[str]:
         yield f"{USED}right for small ones{only}, as where the gradient or the upstream gradient is clipped"
 
 
-def rounded(e: Evidence, answers: Answers) -> Iterator[str]:
+def rounded(e: Evidence) -> Iterator[str]:
     """A tape that is the right one for a rounded upstream gradient."""
-    flat = np.flatnonzero(e.failing & e.moved)[:ASKED]
+    flat, answers = np.flatnonzero(e.failing & e.moved)[:ASKED], e.answers
     for dtype in ROUNDED_TO:
         fewer = tf.cast(tf.cast(answers.upstream, dtype), tf.float64).numpy()
         if not flat.size or (fewer == answers.upstream).all() or not np.isfinite(fewer).all():

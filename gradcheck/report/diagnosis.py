@@ -9,18 +9,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.notes import Kind, Note
-from gradcheck.report.answers import Answers
+from gradcheck.report.clipped import clipped, rounded
 from gradcheck.report.corners import corners
-from gradcheck.report.evidence import ENOUGH, TELLING, Evidence
+from gradcheck.report.evidence import Evidence
 from gradcheck.report.flat import flat, zero
 from gradcheck.report.mixed import mixed
 from gradcheck.report.own_slope import own_slope
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
+from gradcheck.report.telling import ENOUGH, TELLING
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
-from gradcheck.report.upstream import non_linear
+from gradcheck.report.upstream import non_linear, not_multiplied
 
 
 def diagnose(evidence: Evidence, swap: str | None = None) -> Note | None:
@@ -48,8 +49,7 @@ def _patterns(e: Evidence, swap: str | None) -> Iterator[str]:
         yield from this_point(e)
     yield from flat(e)
     yield from zero(e, e.variable.checked.reshape(-1))
-    answers = Answers.of(e)
-    yield from non_linear(e, answers)
+    yield from _non_linear(e)
     scaled = factor(e)
     whole = [*([swap] if swap else []), *rearranged(e), *([scaled] if scaled and not e.telling.any() else [])]
     if whole:
@@ -59,7 +59,7 @@ def _patterns(e: Evidence, swap: str | None) -> Iterator[str]:
         yield f"{scaled}, where elements fail"
     if amount := list(amounts(e)):
         yield ", or ".join(amount)
-    linear = answers.known and answers.linear
+    linear = e.answers.known and e.answers.linear
     if linear:
         yield from mixed(e)
     yield from zero(e, e.failing)
@@ -68,6 +68,18 @@ def _patterns(e: Evidence, swap: str | None) -> Iterator[str]:
         yield from _right_for_some(e)
         yield from spread(e)
         yield from own_slope(e)
+
+
+def _non_linear(e: Evidence) -> Iterator[str]:
+    """What is said of a backward pass that is not linear in the upstream gradient."""
+    if not e.answers.known:
+        return
+    # By accident roundings may add up, to the digits that are looked at.
+    yield from rounded(e)
+    if not e.answers.linear:
+        yield from not_multiplied(e.answers)
+        yield from clipped(e)
+        yield from non_linear(e.answers)
 
 
 def _only_closed_form(e: Evidence) -> bool:

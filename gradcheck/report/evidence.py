@@ -13,20 +13,16 @@ from functools import cached_property
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.report.answers import FINE, Answers
 from gradcheck.report.probe import Probe
+from gradcheck.report.telling import ENOUGH, SAME, TELLING
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
 
-SAME = 1e-4
-"""Share of the larger of two numbers up to which they are the same for a pattern."""
-TELLING = 20.0
-"""Times its tolerance from which a number tells more than rounding."""
 MOST = 48
 """Elements whose differences are taken for the other cotangents, at four evaluations each: all of a small
 variable, the worst of a large one."""
-ENOUGH = 2
-"""Elements that a pattern has to explain: one element is explained by anything."""
 
 
 class Slopes:
@@ -117,6 +113,18 @@ class Evidence:
         return found
 
     @cached_property
+    def answers(self) -> Answers:
+        """How the backward pass answers to other upstream gradients."""
+        problem, slopes = self.probe.problem, self.slopes.value
+        return Answers.of(
+            self.probe.backward,
+            self.failing,
+            (self.cotangents, self.tapes, slopes, self.tolerance),
+            problem.settings.seed,
+            FINE if problem.backward.in_float64 else SAME,
+        )
+
+    @cached_property
     def right(self) -> Array:
         """Mask of the elements that were checked and do not fail."""
         return self.variable.checked.reshape(-1) & ~self.failing
@@ -133,22 +141,6 @@ class Evidence:
     def telling(self) -> Array:
         """Mask of the elements that do not fail, and whose gradient is more than rounding."""
         return np.asarray(self.right & (np.abs(self.tapes).max(axis=0) > TELLING * self.tolerance))
-
-    def taken_from(self, source: Array, where: Array | None = None) -> bool:
-        """Whether the tape is the difference of another element, at `source`, everywhere or there."""
-        few = np.flatnonzero(self.failing & self.moved & (source >= 0))[:MOST]
-        other = self.difference[source[few]]
-        with np.errstate(invalid="ignore"):
-            near = np.abs(self.tapes[0, few] - other) <= 2 * SAME * np.abs(other) + 4 * self.tolerance[few]
-        # Of the many arrangements of a large variable none but the right one is looked at as a whole.
-        return bool(near.all()) and self.explains(self.from_elements(source), where)
-
-    def from_elements(self, source: Array) -> Array:
-        """The differences of other elements in the place of each, [K, n]: those at `source`, flat indices
-        or −1 for none."""
-        slopes, failing = self.slopes, np.flatnonzero(self.failing & (source >= 0))
-        slopes.take(source[failing[:: max(1, failing.size // (MOST // 3))]])
-        return np.where(source < 0, np.nan, slopes.value[:, source])
 
     def explains(self, predicted: Array, where: Array | None = None) -> bool:
         """Whether the tape is as predicted [K, n], for every cotangent and element known, there or

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.report.evidence import TELLING, Evidence
+from gradcheck.report.evidence import Evidence
+from gradcheck.report.telling import TELLING
 
 ASKED = 4
 """Failing elements that are moved far: as many times eight evaluations."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.report.elsewhere import follows_values
-from gradcheck.report.evidence import SAME, TELLING, Evidence
+from gradcheck.report.evidence import Evidence
+from gradcheck.report.telling import SAME, TELLING
 
 DISTINCT = 4
 """Values of failing elements from which a function of the value shows."""

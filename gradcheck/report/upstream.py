@@ -7,35 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradcheck.report.answers import SMALL, Answers
-from gradcheck.report.clipped import USED, clipped, rounded
-from gradcheck.report.evidence import Evidence
+from gradcheck.report.answers import SMALL, USED, Answers
 
 
-def non_linear(e: Evidence, answers: Answers) -> Iterator[str]:
-    """What the answers of a backward pass that is not linear say of it; nothing of a linear one."""
-    if not answers.known:
-        return
-    # By accident roundings may add up, to the digits that are looked at.
-    yield from rounded(e, answers)
-    if answers.linear:
-        return
+def not_multiplied(answers: Answers) -> Iterator[str]:
+    """A backward pass with a term that the upstream gradient does not multiply."""
     if answers.tells(answers.nothing):
         if answers.same(answers.one, answers.other) and answers.same(answers.one, answers.nothing):
             yield "the upstream gradient is ignored: the tape gradient is the same for all of them"
         yield f"{USED}for one of 0 the tape gradient is not 0, so that a term is not multiplied by it"
-    yield from clipped(e, answers)
+
+
+def non_linear(answers: Answers) -> Iterator[str]:
+    """What the answers of a backward pass that is not linear say of it."""
     if answers.agree(answers.one, answers.twice) and answers.same(answers.one, SMALL * answers.small):
         yield f"{USED}only its direction or sign counts, twice of it gives the same tape gradient"
     even = answers.agree(answers.minus, answers.one)
     if answers.agree(answers.twice, 4 * answers.one):
-        what = (
-            "its square"
-            if even
-            else "it times its size"
-            if answers.odd
-            else "its square or it times its size"
-        )
+        odd = "it times its size" if answers.odd else "its square or it times its size"
+        what = "its square" if even else odd
         yield f"{USED}twice of it gives 4 times the tape gradient, as of {what}"
     if even:
         yield f"{USED}the tape gradient for its opposite −r is the same, so that its sign is lost"

@@ -24,7 +24,7 @@ from gradcheck.function.noise_level import NoiseLevel
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.function.tape import Tape
 from gradcheck.function.unseen import UNSEEN, unseen
-from gradcheck.function.wording import in_one_line
+from gradcheck.function.wording import in_one_line, listed
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
@@ -116,7 +116,7 @@ def pose(
         # Ones stay among them, but a table of zeros would tell nobody anything.
         cotangents = cotangents[[1, 0, *range(2, len(cotangents))]]
         own_tape, again = _own_tapes(own, cotangents)
-        notes.append(Note(Kind.WARNING, UNSEEN.format(" and ".join(names[n] for n in blind))))
+        notes.append(Note(Kind.WARNING, UNSEEN.format(listed([names[n] for n in blind]))))
     exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
     return Problem(
         target,

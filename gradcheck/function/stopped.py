@@ -8,7 +8,7 @@ path, or inside a function with a gradient of its own, which counts as one opera
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -114,57 +114,52 @@ def _noted(found: list[Executed], taken_out: list[Any], tape: Any, values: Seque
 
     All of it hangs on private names: another TensorFlow may not have them, and less is noted.
     """
-    kept: list[Executed] = []
-
-    def whole(kind: str, name: str, inputs: Any, start: int, result: Any) -> None:
-        # What ran inside is kept, so that no other tensor comes by an `id` of its.
-        kept.extend(found[start:])
-        inputs, outputs = (tuple(filter(tf.is_tensor, tf.nest.flatten(one))) for one in (inputs, result))
-        found[start:] = [Executed(kind, inputs, {}, outputs, "", 0, name, "")]
-        tape.watch([output for output in outputs if output.dtype.is_floating and kind == PY_FUNC])
-
-    def custom(original: Any, f: Any, args: Any, kwargs: Any) -> Any:
-        start, result = len(found), original(f, args, kwargs)
-        whole(CUSTOM, getattr(f, "__name__", "a function"), (args, kwargs), start, result)
-        return result
-
-    def py_func(original: Any, *arguments: Any, **options: Any) -> Any:
-        start, result = len(found), original(*arguments, **options)
-        whole(PY_FUNC, "", (arguments, options), start, result)
-        return result
-
-    def numpy(original: Any, tensor: Any) -> Any:
-        taken_out.append(tensor)
-        return original(tensor)
-
-    with _instead(custom, py_func, numpy), Executed.noted(found, tape, values, lambda: "", stops.__code__):
-        yield
-
-
-@contextlib.contextmanager
-def _instead(custom: Any, py_func: Any, numpy: Any) -> Iterator[None]:
-    """Functions that are called in the place of TensorFlow's, which they get as their first argument."""
     from tensorflow.python.framework import ops
     from tensorflow.python.ops import custom_gradient, script_ops
 
+    wholes = _Wholes(found, tape)
+
+    def numpy(tensor: Any) -> Any:
+        taken_out.append(tensor)
+        return taken(tensor)
+
     with contextlib.ExitStack() as stack:
-        for owner, name, original, instead in (
-            (
-                custom_gradient,
-                "_eager_mode_decorator",
-                getattr(custom_gradient, "_eager_mode_decorator", None),
-                custom,
-            ),
-            (script_ops, "py_func_common", getattr(script_ops, "py_func_common", None), py_func),
-            (ops.EagerTensor, "numpy", getattr(ops.EagerTensor, "numpy", None), numpy),
-        ):
-            if original is not None:
-                stack.enter_context(mock.patch.object(owner, name, _around(original, instead)))
+        with contextlib.suppress(AttributeError):
+            custom = wholes.noting(CUSTOM, custom_gradient._eager_mode_decorator)
+            stack.enter_context(mock.patch.object(custom_gradient, "_eager_mode_decorator", custom))
+        with contextlib.suppress(AttributeError):
+            called = wholes.noting(PY_FUNC, script_ops.py_func_common)
+            stack.enter_context(mock.patch.object(script_ops, "py_func_common", called))
+        with contextlib.suppress(AttributeError):
+            taken = ops.EagerTensor.numpy
+            stack.enter_context(mock.patch.object(ops.EagerTensor, "numpy", numpy))
+        stack.enter_context(Executed.noted(found, tape, values, lambda: "", stops.__code__))
         yield
 
 
-def _around(original: Any, instead: Any) -> Any:
-    def called(*arguments: Any, **options: Any) -> Any:
-        return instead(original, *arguments, **options)
+class _Wholes:
+    """Notes calls as one operation each, in the place of those that are executed inside."""
 
-    return called
+    def __init__(self, found: list[Executed], tape: Any) -> None:
+        self._found, self._tape = found, tape
+        self._kept: list[Executed] = []
+        """What ran inside: while it is kept, no other tensor comes by an `id` of its."""
+
+    def noting(self, kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        """A function each call of which is noted, by the name of its first argument if that is a function."""
+
+        def called(*arguments: Any, **options: Any) -> Any:
+            start, result = len(self._found), original(*arguments, **options)
+            self._kept += self._found[start:]
+            inputs, outputs = _tensors((arguments, options)), _tensors(result)
+            name = next((one.__name__ for one in arguments[:1] if hasattr(one, "__name__")), "a function")
+            self._found[start:] = [Executed(kind, inputs, {}, outputs, "", 0, name, "")]
+            if kind == PY_FUNC:
+                self._tape.watch([output for output in outputs if output.dtype.is_floating])
+            return result
+
+        return called
+
+
+def _tensors(nested: Any) -> tuple[Any, ...]:
+    return tuple(filter(tf.is_tensor, tf.nest.flatten(nested)))

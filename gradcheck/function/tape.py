@@ -13,14 +13,12 @@ import tensorflow as tf
 from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal, is_elsewhere, refusals
-from gradcheck.function.wording import in_one_line, of_another_shape
+from gradcheck.function.wording import in_one_line, listed, of_another_shape
 from gradcheck.targets import user_frames
 from gradcheck.targets.function import Target
 
 LOUD = 4.0
 """Factor of the last cotangent, taken out of its gradient again: exact in binary floating point."""
-NAMED = 5
-"""Variables that are named in a sentence."""
 NO_GRADIENT = Target.no_gradient
 
 
@@ -144,9 +142,8 @@ def ignored_in_words(names: list[str]) -> str:
 
 def unchecked_in_words(names: Sequence[str]) -> str:
     """What a check that passed over these variables should say."""
-    listed = ", ".join(f"`{name}`" for name in names[:NAMED])
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    quoted = listed([f"`{name}`" for name in names])
     return (
-        f"Used but not checked: the trainable variables {listed}{more}, which are no inputs. Pass their "
-        "values as inputs to check their gradients too."
+        f"Used but not checked: the trainable variables {quoted}, which are no inputs. Pass their values as "
+        "inputs to check their gradients too."
     )

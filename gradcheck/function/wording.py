@@ -1,9 +1,13 @@
 """What is quoted of a gradient or an error: one line of it, and what would mend it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gradcheck.arrays.types import Array
 
+NAMED = 5
+"""Variables that are named in a sentence."""
 LINE = 160
 """Characters that are quoted of an error of TensorFlow, which may tell of a whole graph."""
 QUOTED = 4
@@ -14,6 +18,13 @@ def in_one_line(said: str) -> str:
     """The start of a message, on one line."""
     line = " ".join(said.split())
     return line if len(line) <= LINE else f"{line[:LINE].rsplit(' ', 1)[0]} …"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many there are more."""
+    if len(names) > NAMED:
+        return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def of_another_shape(gradient: Array, shape: tuple[int, ...]) -> tuple[Array, str]:

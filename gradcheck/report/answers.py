@@ -7,13 +7,19 @@ others.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
-from gradcheck.report.thresholds import ENOUGH, SAME, TELLING
+from gradcheck.function.tape import LOUD
+from gradcheck.report.telling import ENOUGH, SAME, TELLING
 
+SMALL = 2.0**-10
+"""A small upstream gradient, in those that a check tries."""
+USED = "the upstream gradient is used non-linearly: "
 FINE = 1e-7
 """Share up to which two answers in float64 are the same: linear ones differ by their rounding alone."""
 
@@ -35,13 +41,39 @@ class Answers:
     minus: Array
     """B(−r)."""
     small: Array
-    """B(r / 1024) · 1024."""
+    """B(r `SMALL`) / `SMALL`."""
     nothing: Array
     """B(0)."""
     right: Array
     """The difference for r, NaN where it is not known."""
     tolerance: Array
     fine: float
+
+    @staticmethod
+    def of(
+        backward: Callable[[Sequence[Array]], Array],
+        failing: Array,
+        tried: tuple[Array, Array, Array, Array],
+        seed: int,
+        fine: float,
+    ) -> Answers:
+        """Ask `backward`; `tried` are the cotangents [K, outputs], their tapes and differences [K, n], and
+        the tolerance [n]."""
+        cotangents, tapes, slopes, tolerance = tried
+        worst, loud = _worst(*(one[..., failing] for one in (tapes, slopes, tolerance)))
+        r = cotangents[worst].astype(np.float64) * loud
+        q = np.abs(r) * half_to_whole(2 * generator(Stream.UPSTREAM, seed).random(r.size) - 1)
+        asked = backward([r, q, r + q, 2 * r, -r, SMALL * r, 0 * r])[:, failing]
+        one, other, both, twice, minus, small, nothing = asked
+        return Answers(
+            r,
+            *(one, other, both, twice, minus, small / SMALL),
+            # What divides by its norm gives no number for 0, which says nothing more.
+            np.nan_to_num(nothing),
+            loud * slopes[worst][failing],
+            loud * tolerance[failing],
+            fine,
+        )
 
     def same(self, a: Array, b: Array, share: float = SAME) -> bool:
         """Whether two answers agree everywhere."""
@@ -91,3 +123,13 @@ class Answers:
             > SAME * np.abs(self.right[known]) + 2 * self.tolerance[known]
         )
         return bool(near.all() and told.any() and wrong.any())
+
+
+def _worst(tapes: Array, slopes: Array, tolerance: Array) -> tuple[int, float]:
+    """Which of the upstream gradients tried the tape is most wrong for, and how loud it was."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        off = np.abs(tapes - slopes) / tolerance
+    worst = np.nan_to_num(off, nan=0.0, posinf=0.0).max(axis=1, initial=0.0)
+    last = len(worst) - 1
+    tried = int(np.argmax(worst)) if worst.any() else last
+    return tried, LOUD if tried == last > 0 else 1.0

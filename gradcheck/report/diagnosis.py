@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gradcheck.notes import Kind, Note
+from gradcheck.report.clipped import clipped, rounded
 from gradcheck.report.corners import corners
 from gradcheck.report.evidence import Evidence
 from gradcheck.report.flat import flat, zero
@@ -17,11 +18,11 @@ from gradcheck.report.own_slope import own_slope
 from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
+from gradcheck.report.telling import ENOUGH, TELLING
 from gradcheck.report.third import third
-from gradcheck.report.thresholds import ENOUGH, TELLING
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
-from gradcheck.report.upstream import ask, non_linear
+from gradcheck.report.upstream import non_linear, not_multiplied
 
 Pattern = tuple[str, str]
 """The word that `gradcheck explain` takes for a pattern, and what is said of it."""
@@ -56,12 +57,11 @@ def _patterns(e: Evidence, swap: str | None) -> Iterator[Pattern]:
         yield from _of("one point", this_point(e))
     yield from _of("flat", flat(e))
     yield from _of("zero", zero(e, e.variable.checked.reshape(-1)))
-    answers = ask(e)
-    yield from _of("nonlinear", non_linear(e, answers))
+    yield from _of("nonlinear", _non_linear(e))
     yield from _moved_or_scaled(e, swap)
     if amount := list(amounts(e)):
         yield "amount", ", or ".join(amount)
-    linear = answers.known and answers.linear
+    linear = e.answers.known and e.answers.linear
     if linear:
         yield from _of("mixed", mixed(e))
     yield from _of("zero", zero(e, e.failing))
@@ -85,6 +85,18 @@ def _moved_or_scaled(e: Evidence, swap: str | None) -> Iterator[Pattern]:
     yield from _of("place", places(e, scaled))
     if scaled:
         yield "factor", f"{scaled}, where elements fail"
+
+
+def _non_linear(e: Evidence) -> Iterator[str]:
+    """What is said of a backward pass that is not linear in the upstream gradient."""
+    if not e.answers.known:
+        return
+    # By accident roundings may add up, to the digits that are looked at.
+    yield from rounded(e)
+    if not e.answers.linear:
+        yield from not_multiplied(e.answers)
+        yield from clipped(e)
+        yield from non_linear(e.answers)
 
 
 def _right_for_some(e: Evidence) -> Iterator[str]:

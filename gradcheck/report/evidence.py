@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.report.answers import FINE, Answers
 from gradcheck.report.probe import Probe
-from gradcheck.report.thresholds import ENOUGH, SAME, TELLING
+from gradcheck.report.telling import ENOUGH, SAME, TELLING
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
@@ -87,7 +88,7 @@ class Evidence:
     @cached_property
     def tolerance(self) -> Array:
         """The error that counts as agreement."""
-        return np.nan_to_num(self.judgement.tolerance, posinf=0.0)
+        return np.nan_to_num(self.variable.tolerance.reshape(-1), posinf=0.0)
 
     @cached_property
     def everything(self) -> bool:
@@ -103,14 +104,25 @@ class Evidence:
     def slopes(self) -> Slopes:
         """Differences for all cotangents, of all elements or of the worst that fail and some that do not."""
         found = Slopes(self.variable, self.cotangents, self.probe)
-        failing = self.variable.worst_first()
-        failing = failing[self.variable.verdicts.reshape(-1)[failing] == ElementVerdict.MISMATCH]
+        failing = self.judgement.worst_first()
         failing = failing[self.moved[failing]]
         right = np.flatnonzero(self.right & (self.tapes != 0).any(axis=0) & self.moved)
         few = self.failing.size <= MOST
         chosen = np.flatnonzero(self.moved) if few else np.concatenate([failing[: MOST // 3], right[:4]])
         found.take(chosen)
         return found
+
+    @cached_property
+    def answers(self) -> Answers:
+        """How the backward pass answers to other upstream gradients."""
+        problem, slopes = self.probe.problem, self.slopes.value
+        return Answers.of(
+            self.probe.backward,
+            self.failing,
+            (self.cotangents, self.tapes, slopes, self.tolerance),
+            problem.settings.seed,
+            FINE if problem.backward.in_float64 else SAME,
+        )
 
     @cached_property
     def right(self) -> Array:
@@ -129,22 +141,6 @@ class Evidence:
     def telling(self) -> Array:
         """Mask of the elements that do not fail, and whose gradient is more than rounding."""
         return np.asarray(self.right & (np.abs(self.tapes).max(axis=0) > TELLING * self.tolerance))
-
-    def taken_from(self, source: Array, where: Array | None = None) -> bool:
-        """Whether the tape is the difference of another element, at `source`, everywhere or there."""
-        few = np.flatnonzero(self.failing & self.moved & (source >= 0))[:MOST]
-        other = self.difference[source[few]]
-        with np.errstate(invalid="ignore"):
-            near = np.abs(self.tapes[0, few] - other) <= 2 * SAME * np.abs(other) + 4 * self.tolerance[few]
-        # Of the many arrangements of a large variable none but the right one is looked at as a whole.
-        return bool(near.all()) and self.explains(self.from_elements(source), where)
-
-    def from_elements(self, source: Array) -> Array:
-        """The differences of other elements in the place of each, [K, n]: those at `source`, flat indices
-        or −1 for none."""
-        slopes, failing = self.slopes, np.flatnonzero(self.failing & (source >= 0))
-        slopes.take(source[failing[:: max(1, failing.size // (MOST // 3))]])
-        return np.where(source < 0, np.nan, slopes.value[:, source])
 
     def explains(self, predicted: Array, where: Array | None = None) -> bool:
         """Whether the tape is as predicted [K, n], for every cotangent and element known, there or

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.report.evidence import Evidence
-from gradcheck.report.thresholds import TELLING
+from gradcheck.report.telling import TELLING
 
 ASKED = 4
 """Failing elements that are moved far: as many times eight evaluations."""

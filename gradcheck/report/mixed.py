@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.report.evidence import Evidence
-from gradcheck.report.thresholds import ENOUGH, SAME, TELLING
+from gradcheck.report.telling import ENOUGH, SAME, TELLING
 
 LONGEST = 64
 """Length of an axis of the output up to which it is asked which of its entries count."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.report.elsewhere import follows_values
 from gradcheck.report.evidence import Evidence
-from gradcheck.report.thresholds import SAME, TELLING
+from gradcheck.report.telling import SAME, TELLING
 
 DISTINCT = 4
 """Values of failing elements from which a function of the value shows."""

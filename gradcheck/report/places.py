@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.report.elsewhere import in_range
 from gradcheck.report.evidence import MOST, Evidence
-from gradcheck.report.thresholds import ENOUGH
+from gradcheck.report.telling import ENOUGH
 
 ACCIDENT = 0.025
 """Chance up to which the elements that fail do not lie together by accident."""

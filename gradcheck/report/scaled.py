@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.report.elsewhere import nearby
 from gradcheck.report.evidence import Evidence
-from gradcheck.report.thresholds import SAME, TELLING
+from gradcheck.report.telling import SAME, TELLING
 
 ASKED = 8
 """Failing elements whose factor is asked for at another point, at four evaluations each."""

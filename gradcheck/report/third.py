@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.report.evidence import Evidence
-from gradcheck.report.thresholds import ENOUGH, SAME, TELLING
+from gradcheck.report.telling import ENOUGH, SAME, TELLING
 from gradcheck.verdicts.third_opinion import TIED
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.function.operations import Operation
+from gradcheck.report.answers import USED
 from gradcheck.report.evidence import Evidence
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -27,6 +28,8 @@ def undefined(e: Evidence) -> str | None:
     where = e.variable.verdicts.reshape(-1) == ElementVerdict.NONFINITE
     if not where.any():
         return None
+    if np.isfinite(e.tapes[0, where]).all():
+        return f"{USED}{NOT_FINITE} for another one than that shown"
     judged = e.judgement
     smooth = (
         where

@@ -226,6 +226,11 @@ SAID: dict[str, tuple[Function, Array, str]] = {
         normal(5),
         "for one the tape gradient is 0 and for its opposite it is not",
     ),
+    "a root of the upstream": (
+        Broken(tf.sin, lambda dy, x: tf.sqrt(dy) * tf.cos(x)),
+        normal(4),
+        "the tape gradient is not finite for another one than that shown",
+    ),
     "cut off above": (
         Broken(tf.reduce_sum, lambda dy, x: tf.where(dy > 0.8, 0 * dy, dy) + 0 * x),
         normal(4),
@@ -396,6 +401,12 @@ def test_ones_are_not_shown_where_they_see_nothing() -> None:
 
     assert np.abs(report.variables[0].tape).max() > 1e-3
     assert "upstream gradient of ones the tape gradient by x is 0" in report.warnings[0]
+
+
+def test_variables_that_ones_do_not_see_are_listed() -> None:
+    three = passes(lambda x, y, z: tf.nn.softmax(x + y * z), x=normal(3), y=normal(3), z=normal(3, seed=1))
+
+    assert "the tape gradient by x, y and z is 0, as the outputs sum to a constant" in three.warnings[0]
 
 
 def test_a_tape_of_zeros_is_no_constant_sum() -> None:

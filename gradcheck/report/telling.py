@@ -1,4 +1,4 @@
-"""When numbers are the same for a pattern, and when they tell anything."""
+"""What is the same number for a pattern, and what is more than rounding."""
 
 SAME = 1e-4
 """Share of the larger of two numbers up to which they are the same for a pattern."""

@@ -131,5 +131,8 @@ def _worst(tapes: Array, slopes: Array, tolerance: Array) -> tuple[int, float]:
         off = np.abs(tapes - slopes) / tolerance
     worst = np.nan_to_num(off, nan=0.0, posinf=0.0).max(axis=1, initial=0.0)
     last = len(worst) - 1
+    # Rather a random one than ones: whatever is added to ones, their maximum is that of it and 1.
+    if (worst[1:] > TELLING).any():
+        worst[0] = 0.0
     tried = int(np.argmax(worst)) if worst.any() else last
     return tried, LOUD if tried == last > 0 else 1.0

@@ -327,6 +327,12 @@ def test_what_stops_beside_the_path_is_no_cause() -> None:
         assert "(None): the custom gradient of `function` returned None (" in line
 
 
+def test_a_maximum_over_a_broadcast_axis_is_not_linear() -> None:
+    bias = Broken(lambda x, b: x + b, lambda dy, x, b: (dy, tf.reduce_max(dy, 0)))
+
+    assert "used non-linearly" in lines(both(bias))
+
+
 def test_every_path_that_stops_is_named() -> None:
     lost = Broken(tf.sin, lambda dy, x: None)
 

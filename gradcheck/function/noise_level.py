@@ -84,14 +84,15 @@ def measure(primal: Primal, base: Array, seed: int, noise: float, meter: Meter) 
     """The level of a function run in float64; `base` is f(x), flat, `noise` is known to be there."""
     line = _Line(primal, base, seed, meter)
     sigma, fine = line.rounding(FINE), line.steady(FINE, SUSPECT * EPS, 0.3)
+    # More than float32 would show comes from sums that cancel, or from a function that turns faster than
+    # the line is fine: not from how single numbers are rounded.
+    share = line.share(fine)
+    share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
     for spacing in NEARER:
-        suspect = (sigma > SUSPECT * EPS * np.abs(line.base)) & (fine == 0)
+        suspect = (sigma > SUSPECT * EPS * np.abs(line.base)) & ((fine == 0) | (share[line.owner] == 0))
         if not suspect.any():
             break
         sigma = np.where(suspect, np.minimum(sigma, line.rounding(spacing)), sigma)
-    # More than float32 would show comes from sums that cancel: not from how single numbers are rounded.
-    share = line.share(fine)
-    share = np.where(share <= 16 * eps_of("float32"), share, 0.0)
     coarse = line.steady(COARSE, 6e-5, 0.5)
     half = line.share(coarse)
     half = np.where(half <= eps_of("bfloat16"), half, 0.0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gradcheck import check
 from gradcheck.arrays.types import eps_of
 from gradcheck.function.noise_level import NoiseLevel, known, measure
 from gradcheck.function.primal import Meter, Primal
@@ -90,3 +91,16 @@ def test_a_known_noise_level() -> None:
 
     assert found.noise.tolist() == [2e-3, 4e-3]
     assert found.finest == found.coarsest == 1e-3
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_an_oscillation_finer_than_the_line_is_no_rounding(factor: float) -> None:
+    """sin(10⁸ x) turns three hundred times between two points of the line"""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def fast(x: Any) -> Any:
+        return tf.sin(1e8 * x), lambda r: factor * 1e8 * r * tf.cos(1e8 * x)
+
+    report = check(fast, {"x": normal(3, 4)})
+    assert report.variables[0].counts["mismatch"] == (0 if factor == 1.0 else 12)
+    assert report.passed == (factor == 1.0)

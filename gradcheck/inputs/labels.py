@@ -10,12 +10,12 @@ from gradcheck.inputs.table import Lines, Separator, cells
 
 _NAME = re.compile(r"[^\W\d]|\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b|\d{1,2}:\d\d")
 """How a name, a date or a time begins: 1+2j, 0x10 and 1'234 are numbers of another notation."""
-MINUS = "\N{MINUS SIGN}"
+_MINUS = "\N{MINUS SIGN}"
 _NUMBER = r"[-+]?\d[\d.]*([eE][-+]?\d+)?"
 _NOTATIONS = tuple(
     (re.compile(pattern), remedy)
     for pattern, remedy in (
-        (f".*{MINUS}", "Write the minus sign as - (U+002D)."),
+        (f".*{_MINUS}", "Write the minus sign as - (U+002D)."),
         (r"[-+]?0[xX][\da-fA-F]+$", "Write it in decimal, as 16 for 0x10."),
         (rf"({_NUMBER})?[-+]?\d[\d.]*[ij]$", "Write real numbers: complex tensors are not checked."),
         (
@@ -87,6 +87,13 @@ def _counted(row: list[str]) -> bool:
     return row == [str(count) for count in range(len(row))]
 
 
+def _labelled(rows: list[list[str]]) -> bool:
+    """Whether a first column holds names, or counts from 0 in more than one row."""
+    column = [row[0] for row in rows]
+    wide = all(len(row) > 1 for row in rows)
+    return wide and (all(map(_is_name, column)) or (len(rows) > 1 and _counted(column)))
+
+
 def _labels(rows: list[list[str]]) -> tuple[bool, bool]:
     """Whether a row of names, or of counts from 0, stands above numbers, and such a column before them."""
     first, below = rows[0], rows[1:]
@@ -94,12 +101,12 @@ def _labels(rows: list[list[str]]) -> tuple[bool, bool]:
     fewer = bool(below) and all(len(row) == len(first) + 1 for row in below)
     above = first[1:] if corner else first
     named = any(map(_is_name, above)) and all(_is_name(cell) or cell.lower() in _MISSING for cell in above)
-    header = bool(below) and (named or ((corner or fewer) and _counted(above)))
+    # Years, say, above a column of labels: whole numbers alone may be data below a missing value.
+    years = all(map(str.isdecimal, above)) and _labelled(below)
+    header = bool(below) and (named or ((corner or fewer) and (_counted(above) or years)))
     body = below if header else rows
-    column = [row[0] for row in body]
-    wide = all(len(row) > 1 for row in body)
-    index = wide and (all(map(_is_name, column)) or (header and len(body) > 1 and _counted(column)))
-    index = index or (header and (corner or fewer))
+    index = header and (corner or fewer or _labelled(body))
+    index = index or all(len(row) > 1 and _is_name(row[0]) for row in body)
     numbers = all(_is_number(cell) for row in body for cell in row[index:])
     return header and numbers, index and numbers
 
@@ -129,7 +136,7 @@ def _refuse_cell(cell: str, place: str, where: str) -> NoReturn:
         found = f"{cell!r}, a missing value" if cell else "nothing"
         raise TensorError(f"{where} holds {found}, {place}.", "Write a number there.")
     # By its code, as it looks like the one of ASCII.
-    shown = f"{cell[:40]!r}{' (its minus sign is U+2212)' if MINUS in cell else ''}"
+    shown = f"{cell[:40]!r}{' (its minus sign is U+2212)' if _MINUS in cell else ''}"
     raise TensorError(
         f"{where} holds {shown}, which is no number, {place}.",
         next((remedy for pattern, remedy in _NOTATIONS if pattern.match(cell)), _REMEDY),

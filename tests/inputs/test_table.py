@@ -168,6 +168,8 @@ REFUSED = {
         "0,1\n1.5,2.5\n",
         ["2 ways", "first line, 0, 1, …, is a header or data", PANDAS],
     ),
+    "pandas, years above": (",2020,2021\n0,1.5,2\n1,1.4,2\n", ["a header row and an index column", PANDAS]),
+    "pandas, years above names": (",2020,2021\na,1.5,2\n", ["a header row and an index column", PANDAS]),
     "to_string of pandas": ("     0    1\n0  1.5  2.5\n1  3.5  4.5\n", ["header row and an index", PANDAS]),
     "pandas, an index of dates": (
         ",a\n2020-01-01,1.5\n2020-01-02,2.5\n",

@@ -76,6 +76,17 @@ FOREIGN = (
         python("pyarrow.ipc.open_stream(FILE).read_pandas().to_numpy(float)", "pyarrow.ipc"),
     ),
     _kind("an Excel file", rb"\xd0\xcf\x11\xe0", _EXCEL),
+    # Sparse ones are read as a sparse matrix, full ones as an array, which has no toarray.
+    _kind(
+        "a full matrix in the Matrix Market format",
+        rb"(?i)%%MatrixMarket\s+matrix\s+array\s",
+        python("scipy.io.mmread(FILE)", "scipy.io"),
+    ),
+    _kind(
+        "a sparse matrix in the Matrix Market format",
+        rb"(?i)%%MatrixMarket\s",
+        python("scipy.io.mmread(FILE).toarray()", "scipy.io"),
+    ),
     _kind("an R data file", rb"RD[AXB][23]\n|[XAB]\n\x00\x00\x00[\x02\x03]", _IN_R),
     _kind("a picture", rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a", _PICTURE),
     _kind("compressed by bzip2", rb"BZh[1-9]", _saying("Unpack it first: bunzip2 FILE.")),

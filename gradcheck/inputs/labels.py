@@ -4,53 +4,43 @@ import re
 from typing import NoReturn
 
 from gradcheck.errors import TensorError
+from gradcheck.inputs.ambiguous import IN_R, PANDAS
 from gradcheck.inputs.numbers import Style
-from gradcheck.inputs.table import Lines, Reading, Row, Separator, cells
+from gradcheck.inputs.table import Lines, Separator, cells
 
-PANDAS = "in pandas to_csv(file, index=False, header=False)"
-IN_R = 'in R write.table(x, file, sep=",", row.names=FALSE, col.names=FALSE)'
-_LABEL = re.compile(r"[^-+.,eE\d\s]|\d-\d")
-"""What is in a name or a date, and in no number."""
-_MISSING = ("", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?", ".")
-
-
-def refuse_counting(reading: Reading, lines: Lines, where: str) -> None:
-    """Refuse a first column, or row, that may be an index: 0, 1, 2, … beside numbers with decimals."""
-    rows = reading.rows
-    columns = list(zip(*rows, strict=True))
-    # R quotes the names of rows and not the numbers.
-    named = len(columns) > 1 and all(
-        line.lstrip().startswith('"') and line.count('"') == 2 for _, line in lines
+_NAME = re.compile(r"[^\W\d]|\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b|\d{1,2}:\d\d")
+"""How a name, a date or a time begins: 1+2j, 0x10 and 1'234 are numbers of another notation."""
+_MINUS = "\N{MINUS SIGN}"
+_NUMBER = r"[-+]?\d[\d.]*([eE][-+]?\d+)?"
+_NOTATIONS = tuple(
+    (re.compile(pattern), remedy)
+    for pattern, remedy in (
+        (f".*{_MINUS}", "Write the minus sign as - (U+002D)."),
+        (r"[-+]?0[xX][\da-fA-F]+$", "Write it in decimal, as 16 for 0x10."),
+        (rf"({_NUMBER})?[-+]?\d[\d.]*[ij]$", "Write real numbers: complex tensors are not checked."),
+        (
+            r"[-+]?\d{1,3}([ _'’.\u00a0\u202f]\d{3})+([.,]\d*)?$",
+            "Write it with nothing between thousands, as 1234.5.",
+        ),
+        (r"([-+]?\d[\d.,]*\s*)?%$", "Write 0.05 for 5%, and comments after #."),
+        (rf"{_NUMBER}(\s*\|\s*{_NUMBER})+$", "Write commas, semicolons, tabs or spaces between numbers."),
+        (
+            rf"{_NUMBER}([\s,]+{_NUMBER})+$",
+            "Write one row a line, and the same separator between all numbers.",
+        ),
     )
-    decimals = any(isinstance(value, float) for row in rows for value in row)
-    inside = len(rows) > 1 and len(columns) > 1
-    if named or (inside and _counts(list(columns[0]), decimals)):
-        shown = ", ".join(str(value) for value in columns[0][:3])
-        remedy = f"Write it without the index: {IN_R if named or columns[0][0] == 1 else PANDAS}; or write"
-        raise TensorError(
-            f"{where} can be read in 2 ways: its first column, {shown}{'' if len(rows) < 4 else ', …'}, "
-            "is an index or data.",
-            f"{remedy} {columns[0][0]}.0 for {columns[0][0]} if it is data.",
-        )
-    if inside and decimals and rows[0][0] == 0 and _counts(rows[0], decimals):
-        raise TensorError(
-            f"{where} can be read in 2 ways: its first line, 0, 1, …, is a header or data.",
-            f"Write it without the header: {PANDAS}; or write 0.0 for 0 if it is data.",
-        )
-
-
-def _counts(column: Row, decimals: bool) -> bool:
-    """Whether a column counts from 0, or from 1 beside decimals; few do so by chance."""
-    if not all(isinstance(value, int) for value in column):
-        return False
-    first, length = int(column[0]), len(column)
-    if column != list(range(first, first + length)):
-        return False
-    return (first == 0 and (decimals or length > 2)) or (first == 1 and decimals and length > 2)
+)
+_REMEDY = "Write numbers as 1234.5 or 1.5e-3, the same separator everywhere, and comments after #."
+_MISSING = ("", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "?", ".")
 
 
 def refuse_table(lines: Lines, where: str) -> NoReturn:
     """Say what keeps a table from being read, and where."""
+    if re.fullmatch(r'"?sep=.?"?', lines[0][1].strip(), re.IGNORECASE):
+        raise TensorError(
+            f"{where} begins with {lines[0][1].strip()!r}, a line for Excel that is no number.",
+            f"Delete line {lines[0][0]}.",
+        )
     separator = _likely(lines[0][1])
     try:
         rows = list(cells(lines, separator))
@@ -89,19 +79,45 @@ def _is_number(cell: str) -> bool:
     return False
 
 
+def _is_name(cell: str) -> bool:
+    return bool(_NAME.match(cell)) and not _is_number(cell) and cell.lower() not in _MISSING
+
+
+def _counted(row: list[str]) -> bool:
+    return row == [str(count) for count in range(len(row))]
+
+
+def _labelled(rows: list[list[str]]) -> bool:
+    """Whether a first column holds names, or counts from 0 in more than one row."""
+    column = [row[0] for row in rows]
+    wide = all(len(row) > 1 for row in rows)
+    return wide and (all(map(_is_name, column)) or (len(rows) > 1 and _counted(column)))
+
+
+def _labels(rows: list[list[str]]) -> tuple[bool, bool]:
+    """Whether a row of names, or of counts from 0, stands above numbers, and such a column before them."""
+    first, below = rows[0], rows[1:]
+    corner = first[0] == "" and len(first) > 1
+    fewer = bool(below) and all(len(row) == len(first) + 1 for row in below)
+    above = first[1:] if corner else first
+    named = any(map(_is_name, above)) and all(_is_name(cell) or cell.lower() in _MISSING for cell in above)
+    # Years, say, above a column of labels: whole numbers alone may be data below a missing value.
+    years = all(map(str.isdecimal, above)) and _labelled(below)
+    header = bool(below) and (named or ((corner or fewer) and (_counted(above) or years)))
+    body = below if header else rows
+    index = header and (corner or fewer or _labelled(body))
+    index = index or all(len(row) > 1 and _is_name(row[0]) for row in body)
+    numbers = all(_is_number(cell) for row in body for cell in row[index:])
+    return header and numbers, index and numbers
+
+
 def _refuse_labels(rows: list[list[str]], lines: Lines, where: str) -> None:
     """Refuse a row of names above numbers, and a column of names or of counts before them."""
-    first, below = rows[0], rows[1:]
-    names = [cell for cell in first if not _is_number(cell) and cell.lower() not in _MISSING]
-    fewer = bool(below) and all(len(row) == len(first) + 1 for row in below)
-    header = bool(below) and (bool(names) or fewer or (first[0] == "" and len(first) > 1))
-    body = below if header else rows
-    index = fewer or all(len(row) > 1 and _LABEL.search(row[0]) for row in body) or first[0] == ""
-    index = index or (header and [row[0] for row in body] == [str(count) for count in range(len(body))])
+    header, index = _labels(rows)
     if not header and not index:
         return
-    if not all(_is_number(cell) for row in body for cell in row[1:]):
-        return  # more is wrong than labels
+    first = rows[0]
+    names = [cell for cell in first if _is_name(cell)]
     quoted = lines[0][1].lstrip().startswith('"')
     held = " and ".join(["a header row"] * header + ["an index column"] * index)
     remedy = f"Write it without: {IN_R if quoted else PANDAS}"
@@ -119,7 +135,9 @@ def _refuse_cell(cell: str, place: str, where: str) -> NoReturn:
     if cell.lower() in _MISSING:
         found = f"{cell!r}, a missing value" if cell else "nothing"
         raise TensorError(f"{where} holds {found}, {place}.", "Write a number there.")
+    # By its code, as it looks like the one of ASCII.
+    shown = f"{cell[:40]!r}{' (its minus sign is U+2212)' if _MINUS in cell else ''}"
     raise TensorError(
-        f"{where} holds {cell[:40]!r}, which is no number, {place}.",
-        "Write numbers as 1234.5 or 1.5e-3, the same separator everywhere, and comments after #.",
+        f"{where} holds {shown}, which is no number, {place}.",
+        next((remedy for pattern, remedy in _NOTATIONS if pattern.match(cell)), _REMEDY),
     )

@@ -5,8 +5,9 @@ import re
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TensorError
+from gradcheck.inputs.ambiguous import refuse_commas, refuse_counting, refuse_groups
 from gradcheck.inputs.keys import refuse_key
-from gradcheck.inputs.labels import refuse_counting, refuse_table
+from gradcheck.inputs.labels import refuse_table
 from gradcheck.inputs.memory import machine_memory
 from gradcheck.inputs.nested import read_json
 from gradcheck.inputs.source import Source
@@ -35,16 +36,14 @@ def _read_table(text: str, where: str) -> tuple[Array, str]:
     _refuse_octave([line for _, line in every if line.startswith("#")], where)
     lines = [(number, _bare(line)) for number, line in every if not line.lstrip().startswith(_COMMENTS)]
     if not lines:
-        raise TensorError(f"{where} holds no numbers: the file is empty.", "Write one row of numbers a line.")
+        held = "its lines are comments only" if every else "the file is empty"
+        raise TensorError(f"{where} holds no numbers: {held}.", "Write one row of numbers a line.")
     found = readings(lines)
     if len(found) > 1:
-        ways = " or as ".join(f"{_shown(reading.rows[0])} ({reading.words})" for reading in found)
-        raise TensorError(
-            f"{where} can be read in {len(found)} ways: line {lines[0][0]} as {ways}.",
-            "Write decimal points, no commas between thousands, and a space after a comma between columns.",
-        )
+        refuse_commas(found, lines, where)
     if not found or not found[0].certain:
         refuse_table(lines, where)
+    refuse_groups(found[0], lines, where)
     refuse_counting(found[0], lines, where)
     return found[0].array, f", {found[0].words}"
 
@@ -64,12 +63,8 @@ def _decoded(source: Source) -> str:
 
 
 def _bare(line: str) -> str:
-    """A line without the comment that ends it; a % may be part of a number."""
-    return re.sub(r"\s#.*", "", line)
-
-
-def _shown(row: list[int | float]) -> str:
-    return f"[{', '.join(f'{value:.6g}' for value in row[:4])}{', …' if len(row) > 4 else ''}]"
+    """A line without the comment that ends it; a % before a number, a separator or nothing is per cent."""
+    return re.sub(r"\s(#|%+(?!%|\s*([-+.,;|\d]|$))).*", "", line)
 
 
 def _refuse_octave(comments: list[str], where: str) -> None:

@@ -77,6 +77,16 @@ NAMED: dict[str, tuple[bytes, str, str]] = {
     "x.xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(90), "an Excel file", "pandas.read_excel("),
     "x.jsonl": (b'{"x": [1.5]}\n{"x": [2.5]}\n', "JSON Lines", 'json.loads(line)["x"]'),
     "lists.jsonl": (b"[1.5]\n[2.5]\n", "JSON Lines", "json.loads(line) for line"),
+    "x.mtx": (
+        b"%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 1.5\n",
+        "a sparse matrix",
+        ".toarray()",
+    ),
+    "full.mtx": (
+        b"%%matrixmarket matrix array real general\n1 1\n1.5\n",
+        "a full matrix in the Matrix",
+        "mmread(",
+    ),
     "x.rds": (b"X\n\x00\x00\x00\x03" + bytes(90), "an R data file", "write.table(x"),
     "x.png": (b"\x89PNG\r\n\x1a\n" + bytes(90), "a picture", "keras.utils.load_img("),
     "x.npy.bz2": (bz2.compress(TENSOR), "compressed by bzip2", "bunzip2"),
@@ -140,10 +150,22 @@ def lines(path: Path) -> None:
     path.write_text("".join(json.dumps({"x": row}) + "\n" for row in ARRAY.tolist()))
 
 
+def market(sparse: bool) -> Callable[[Path], None]:
+    """How SciPy writes a matrix in the Matrix Market format."""
+
+    def write(path: Path) -> None:
+        scipy_io = pytest.importorskip("scipy.io")
+        scipy_io.mmwrite(path, pytest.importorskip("scipy.sparse").coo_array(ARRAY) if sparse else ARRAY)
+
+    return write
+
+
 WRITERS: dict[str, Callable[[Path], Any]] = {
     "x y.h5": h5,
     "x.pkl": lambda path: path.write_bytes(pickle.dumps(ARRAY)),
     "it's.jsonl": lines,
+    "sparse.mtx": market(sparse=True),
+    "full.mtx": market(sparse=False),
     "x.parquet": frame("to_parquet"),
     "x.feather": frame("to_feather"),
     "x.xlsx": frame("to_excel"),

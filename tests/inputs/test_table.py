@@ -90,6 +90,13 @@ READ = {
     "quoted decimal commas": ('"0,5","1,25"\n', [[0.5, 1.25]]),
     "quoted numbers": ('"1.5";"2"\n', [[1.5, 2]]),
     "comments of MATLAB and of NumPy": ("% a\n# b\n1.5 2 # c\n\n", [[1.5, 2]]),
+    "comments of MATLAB behind numbers": ("1 2 % c 3\n3 4 %% a, 5\n5 6\t%(b)\n", [[1, 2], [3, 4], [5, 6]]),
+    "comments of MATLAB behind commas": ("1,2,3 % a\n4,5,6\n", [[1, 2, 3], [4, 5, 6]]),
+    "columns of three digits": ("1 200\n100 234\n", [[1, 200], [100, 234]]),
+    "a zero between spaces": ("1 0\n100 0\n", [[1, 0], [100, 0]]),
+    "three decimals below 1 between semicolons": ("1.234;0.678\n", [[1.234, 0.678]]),
+    "four decimals between semicolons": ("1.2340;5.6780\n", [[1.234, 5.678]]),
+    "one line of decimal commas with a zero behind": ("1,05;2,5\n", [[1.05, 2.5]]),
     "lines of an old Macintosh": ("1.5,2\r3,4\r", [[1.5, 2], [3, 4]]),
     "aligned columns": ("   1.5   2\n 10    20.25\n", [[1.5, 2], [10, 20.25]]),
     "spaces and tabs": ("1.5 2\n3\t4\n", [[1.5, 2], [3, 4]]),
@@ -116,21 +123,33 @@ def test_what_has_one_reading_is_read(tmp_path: Path, kind: str) -> None:
 
 def test_a_table_is_read_from_a_compressed_file(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "x.csv.gz", "wt") as stream:
-        stream.write("0,5;1,5\n")
+        stream.write("0,5;1,5\n2,5;3,5\n")
     reading = read(tmp_path / "x.csv.gz")
-    same(reading.array, np.array([[0.5, 1.5]], np.float32))
+    same(reading.array, np.array([[0.5, 1.5], [2.5, 3.5]], np.float32))
     assert "separated by semicolons, with decimal commas" in reading.form
 
 
 REFUSED = {
     "decimal commas or columns": (
         "0,5\n1,5\n",
-        ["2 ways", "line 1 as [0, 5]", "or as [0.5]", "a space after"],
+        [
+            "2 ways",
+            "line 1 as [0, 5]",
+            "or as [0.5]",
+            "write 0.0,5.0 (numpy.savetxt without fmt='%d'",
+            ".npy",
+        ],
     ),
     "thousands or columns": ("1,234.5\n2,345.6\n", ["[1, 234.5]", "[1234.5]", "commas between thousands"]),
     "groups of three or columns": ("1,234,567\n", ["[1, 234, 567]", "[1.23457e+06]"]),
     "thousands or decimals": ("1,234;2,345\n", ["[1.234, 2.345]", "[1234, 2345]"]),
     "quoted thousands or decimals": ('"1,234","2,345"\n', ["[1.234, 2.345]", "[1234, 2345]"]),
+    "rows of MATLAB or decimals": ("1,2;3,4\n", ["[1.2, 3.4]", "2 rows of 2 columns", "1.0,2.0"]),
+    "spaces between thousands or columns": ("1 000\n2 034\n", ["[1, 0]", "1000 (spaces between thousands)"]),
+    "points between thousands or decimals": (
+        "1.234;5.678\n",
+        ["[1.234, 5.678]", "1234;5678 (points between thousands)", "1.2340 for 1.234"],
+    ),
     "points and commas in numbers": ("1.234,5;2\n", ["'1.234,5'", "line 1, column 1"]),
     "a decimal point beside decimal commas": ("0,5;1.5\n", ["mixes decimal points and decimal commas"]),
     "commas that may be decimal, in one line": ("1,5\n2\n", ["different lengths", "decimal points"]),
@@ -149,6 +168,8 @@ REFUSED = {
         "0,1\n1.5,2.5\n",
         ["2 ways", "first line, 0, 1, …, is a header or data", PANDAS],
     ),
+    "pandas, years above": (",2020,2021\n0,1.5,2\n1,1.4,2\n", ["a header row and an index column", PANDAS]),
+    "pandas, years above names": (",2020,2021\na,1.5,2\n", ["a header row and an index column", PANDAS]),
     "to_string of pandas": ("     0    1\n0  1.5  2.5\n1  3.5  4.5\n", ["header row and an index", PANDAS]),
     "pandas, an index of dates": (
         ",a\n2020-01-01,1.5\n2020-01-02,2.5\n",
@@ -173,6 +194,53 @@ REFUSED = {
     "an array of Octave": ("# type: matrix\n# ndims: 3\n 1 1 2\n 1.5\n 2.5\n", ["array of Octave"]),
     "what NumPy prints": ("[[1.5 2.5]\n [3.5 4.5]]\n", ["no valid JSON", "line 1, column 7"]),
 }
+
+
+NO_LABELS = {
+    "points between thousands": ("1.234.567,5;2\n3,5;4\n", ["'1.234.567,5'", "nothing between thousands"]),
+    "spaces between thousands": ("1 234,5;2\n3,5;4\n", ["'1 234,5'", "nothing between thousands"]),
+    "apostrophes between thousands": ("1'234.5;2\n1'235.5;4\n", ['"1\'234.5"', "nothing between thousands"]),
+    "underscores between thousands": ("1_000,2\n2_000,3\n", ["'1_000'", "nothing between thousands"]),
+    "complex numbers": ("1+2j,3\n4,5\n", ["'1+2j'", "Write real numbers"]),
+    "an imaginary number": ("2i,3\n4,5\n", ["'2i'", "Write real numbers"]),
+    "bars": ("1|2|3|4\n5|6|7|8\n", ["'1|2|3|4'", "Write commas"]),
+    "the separator for Excel": ("sep=;\n1,5;2\n", ["begins with 'sep=;'", "Delete line 1"]),
+    "hexadecimal numbers": ("0x10,2,3\n0x11,3,4\n", ["'0x10'", "in decimal"]),
+    "a minus sign of Unicode": ("\u22121,2,3\n\u22122,3,4\n", ["U+2212", "U+002D"]),
+    "per cent behind a space": ("5 %, 10 %\n6 %, 20 %\n", ["'5 %'", "0.05 for 5%"]),
+    "per cent in columns": ("5 % 10 %\n6 % 20 %\n", ["'%'", "0.05 for 5%"]),
+    "per cent at the end": ("5 %\n6 %\n", ["'%'", "0.05 for 5%"]),
+    "fractions": ("1/2,3\n1/3,4\n", ["'1/2'", "line 1, column 1"]),
+    "a name among numbers": ("time,1,2\n0.5,3,4\n", ["'time'", "line 1, column 1"]),
+    "a missing number at the start": (",1.5,2.5\n3,4,5\n", ["nothing", "line 1, column 1"]),
+    "a short first line": ("1.5 2\n3 4 5\n", ["different lengths"]),
+    "rows of MATLAB with spaces": ("1 2;3 4\n", ["'1 2'", "one row a line"]),
+    "rows of MATLAB": ("1,2,3;4,5,6\n", ["'1,2,3'", "one row a line"]),
+}
+
+
+@pytest.mark.parametrize("kind", NO_LABELS)
+def test_no_number_is_called_a_label(tmp_path: Path, kind: str) -> None:
+    """Whoever follows the remedy for a label deletes it."""
+    text, words = NO_LABELS[kind]
+    message = refusal(table(tmp_path / "x.csv", text))
+    assert all(word in message for word in words), message
+    assert not any(word in message for word in ("header", "index", "delete")), message
+
+
+def test_names_before_rows_are_no_header(tmp_path: Path) -> None:
+    message = refusal(table(tmp_path / "x.csv", "a,1,2\nb,3,4\n"))
+    assert "an index column" in message
+    assert "header row" not in message
+
+
+def test_the_columns_of_a_remedy_are_read(tmp_path: Path) -> None:
+    assert "write 1.0,2.0 " in refusal(table(tmp_path / "x.csv", "1,2\n3,4\n"))
+    same(numbers(tmp_path / "x.csv", "1.0,2.0\n3,4\n"), np.array([[1, 2], [3, 4]], float))
+
+
+def test_integers_beyond_all_floats_are_shown(tmp_path: Path) -> None:
+    assert "[1, inf]" in refusal(table(tmp_path / "x.csv", f"1,{10**400}\n"))
 
 
 @pytest.mark.parametrize("kind", REFUSED)

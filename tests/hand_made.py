@@ -30,6 +30,9 @@ def variable(
     low: Any = None,
     high: Any = None,
     refuted: Any = None,
+    given: Any = None,
+    untold: str | None = None,
+    order: int = 1,
 ) -> Variable:
     """A variable in the shape of `verdicts`; single numbers stand for arrays full of them."""
     codes = np.array(verdicts, np.uint8)
@@ -49,6 +52,9 @@ def variable(
         low=None if low is None else full(low),
         high=None if high is None else full(high),
         refuted=None if refuted is None else full(refuted),
+        given=None if given is None else full(given),
+        untold=untold,
+        order=order,
     )
 
 
@@ -96,7 +102,7 @@ def kinked() -> Report:
             high=[[[np.nan], [1], [1]]],
         ),
         target="maxpool1d",
-        notes=(Note(Kind.WARNING, "2 of 3 elements are at a kink (first: [0, 1, 0]).", "x"),),
+        notes=(Note(Kind.WARNING, "2 of 3 elements are at a kink (first: [0, 1, 0]).", "x", topic="kink"),),
     )
 
 
@@ -125,7 +131,12 @@ def failing() -> Report:
 def inconclusive() -> Report:
     """One element that could not be judged."""
     return report(
-        variable([M, Q], difference=[2.0, 1.9], tolerance=[2e-6, 0.3]),
+        variable(
+            [M, Q],
+            difference=[2.0, 1.9],
+            tolerance=[2e-6, 0.3],
+            untold="[1], the difference there is known to ± 0.3 only",
+        ),
         target="staircase",
         tolerance=Applied(
             2, 1e-6, 0.15, (("the finite difference can be off by as much", 1),), ("float32", 7.6e-6)

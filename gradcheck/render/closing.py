@@ -13,7 +13,7 @@ from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.verdicts.part import told
 from gradcheck.verdicts.summary import Summary
-from gradcheck.verdicts.verdict import Verdict
+from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 from gradcheck.verdicts.widening import Applied
 
 CLOSING = {Verdict.PASS: "bold green", Verdict.FAIL: "bold white on red", Verdict.INCONCLUSIVE: "bold yellow"}
@@ -46,8 +46,10 @@ def _notes(report: Findings) -> Iterator[tuple[Text, str]]:
         if comparison.note:
             line = f"{comparison.variable}, {comparison.what}: {comparison.note}"
             yield Text("note", style="yellow"), line
-    for line in report.warnings:
-        yield Text(Kind.WARNING.value, style="yellow"), line
+    for note in report.notes:
+        # What a report that passes closes with says how many are at a kink.
+        if note.kind is Kind.WARNING and not (report.passed and note.topic == ElementVerdict.KINK.label):
+            yield Text(Kind.WARNING.value, style="yellow"), str(note)
 
 
 def _reasons(report: Findings) -> Iterator[tuple[Text, str]]:

@@ -1,5 +1,6 @@
 """The word of `gradcheck explain` that helps most with a report."""
 
+from gradcheck.notes import Kind
 from gradcheck.report.findings import Findings
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
@@ -19,5 +20,7 @@ def _worst(report: Findings) -> str:
     found = variables[0].verdict if variables else ElementVerdict.UNCHECKED
     if any(comparison.verdict > found for comparison in report.comparisons):
         return "compared"
-    topics = {note.variable: note.topic for note in report.notes if note.topic}
+    topics = {
+        note.variable: note.topic for note in report.notes if note.kind is Kind.DIAGNOSIS and note.topic
+    }
     return topics.get(variables[0].label, found.label) if variables else found.label

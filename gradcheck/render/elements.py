@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.layout import Column, Form, indented, table
-from gradcheck.render.numbers import interval, number, ratio, significant, small
+from gradcheck.render.numbers import UNKNOWN, interval, number, ratio, significant, small
 from gradcheck.render.words import shortened
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
@@ -75,16 +75,16 @@ def _numbers(variable: Variable, indices: Sequence[tuple[int, ...]]) -> Iterator
     yield Column("tape", gradient(variable.tape))
     # Where the function jumps there is none.
     yield Column(
-        "finite difference", ["none" if cell == "nan" else cell for cell in gradient(variable.difference)]
+        "finite difference", [UNKNOWN if cell == "nan" else cell for cell in gradient(variable.difference)]
     )
     if variable.closed_form is not None:
         yield Column("closed form", gradient(variable.closed_form))
     if variable.given is not None:
         yield Column("given", gradient(variable.given))
-    relative = variable.relative_error()
+    relative = variable.telling_error()
     # At a kink the distance from the mean of both slopes is no error.
     kinks = [variable.verdicts[index] == ElementVerdict.KINK for index in indices]
-    errors = ["" if at else small(relative[index]) for index, at in zip(indices, kinks, strict=True)]
+    errors = [UNKNOWN if at else small(relative[index]) for index, at in zip(indices, kinks, strict=True)]
     yield Column("relative error", errors)
     yield Column("error/tolerance", [ratio(float(variable.error_ratio[index])) for index in indices])
 

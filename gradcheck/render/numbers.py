@@ -16,6 +16,10 @@ TELLING = 1e-4
 """Share of an interval's width that its ends are rounded to: they are differences."""
 
 
+UNKNOWN = "–"
+"""Stands where a number is not known."""
+
+
 def digits(value: float, other: float, error: float, tolerance: float) -> int:
     """Significant digits to show of two numbers: those that agree, as far as the tolerance asks, and two."""
     size = max(abs(value), abs(other))
@@ -50,14 +54,16 @@ def number(value: float, significant: int) -> str:
 
 
 def small(value: float) -> str:
-    """The size of an error: empty where it is not known."""
+    """The size of an error."""
+    if math.isnan(value):
+        return UNKNOWN
     return "0" if value == 0 else f"{value:.1e}"
 
 
 def ratio(value: float) -> str:
     """An error ÷ tolerance in two digits, in more where two would hide that it is above 1."""
     if math.isnan(value):
-        return ""
+        return UNKNOWN
     if 10 <= value < 1e7:
         return f"{float(f'{value:.1e}'):,.0f}"
     return next(

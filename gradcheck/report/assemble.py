@@ -74,7 +74,7 @@ def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: in
         difference = difference.copy()
         difference[list(outcome.jumps)] = np.nan
     tolerance, low, high = _corners(outcome)
-    return Variable(
+    variable = Variable(
         name,
         problem.target.inputs[name].dtype.name,
         problem.exact_tape.gradients[number][0],
@@ -85,11 +85,25 @@ def _variable(problem: Problem, number: int, outcome: VariableOutcome, order: in
         outcome.reason,
         *_along(judged, outcome.shape),
         None if given is None else given.astype(np.float64),
+        None,
         order,
         None if low is None else low.reshape(outcome.shape),
         None if high is None else high.reshape(outcome.shape),
         None if outcome.ratio is None else outcome.ratio.reshape(outcome.shape),
     )
+    return replace(variable, untold=_untold(outcome, variable))
+
+
+def _untold(outcome: VariableOutcome, variable: Variable) -> str | None:
+    """Which element could not be judged, the worst that has a row if any does, and why."""
+    if variable.verdict is not ElementVerdict.INCONCLUSIVE:
+        return None
+    flat = int(variable.worst_first()[0])
+    verdicts = outcome.judgement.verdicts
+    if verdicts[flat] != ElementVerdict.INCONCLUSIVE:
+        flat = int(np.flatnonzero(verdicts == ElementVerdict.INCONCLUSIVE)[0])
+    index = [int(i) for i in np.unravel_index(flat, outcome.shape)]
+    return f"{index if index else ''}, {outcome.untold(flat)}"
 
 
 def _corners(outcome: VariableOutcome) -> tuple[Array, Array | None, Array | None]:

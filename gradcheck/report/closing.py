@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradcheck.notes import Kind
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
@@ -27,16 +28,29 @@ def _passed(findings: Findings) -> str:
     among = f"{_elements(checked)} of {_names(variables)}"
     if checked < size:
         among = f"{checked:,} checked elements, of {size:,}, of {_names(variables)}"
+    third = _agreeing(variables)
     if kinks == 0:
-        return f"tape and differences agree in {'all ' if checked > 1 else ''}{among}"
+        return f"tape and differences agree in {'all ' if checked > 1 else ''}{among}{third}"
     at = f"{kinks:,} {'is' if kinks == 1 else 'are'} at a kink, with a valid value"
-    return f"tape and differences agree in {checked - kinks:,} of {among}, {at}"
+    return f"tape and differences agree in {checked - kinks:,} of {among}, {at}{third}"
+
+
+def _agreeing(variables: Sequence[Variable]) -> str:
+    """That given gradients agree, where there are any."""
+    given = [v for v in variables if v.given is not None]
+    if not given:
+        return ""
+    one = len(given) == 1
+    return f"; the given gradient{'' if one else 's'} of {_names(given)} agree{'s' if one else ''} too"
 
 
 def _failed(findings: Findings) -> str:
     wrong = [v for v in findings.worst_variables if v.verdict >= ElementVerdict.MISMATCH]
     if wrong:
         count = sum(_count(wrong, verdict) for verdict in (ElementVerdict.MISMATCH, ElementVerdict.NONFINITE))
+        if _given_alone(findings, wrong):
+            where = f"in {count:,} of {_among(wrong)} where tape and differences agree"
+            return f"the given gradient is wrong {where} (worst: {_worst(wrong[0])})"
         verb = "fails" if count == 1 else "fail"
         return f"{count:,} of {_among(wrong)} {verb} (worst: {_worst(wrong[0])})"
     apart = [one for one in findings.comparisons if one.verdict >= ElementVerdict.MISMATCH]
@@ -50,11 +64,20 @@ def _failed(findings: Findings) -> str:
     )
 
 
+def _given_alone(findings: Findings, wrong: Sequence[Variable]) -> bool:
+    """Whether nothing is wrong with the tape, but with what a user gives beside it."""
+    topics = {note.variable: note.topic for note in findings.notes if note.kind is Kind.DIAGNOSIS}
+    apart = any(one.verdict >= ElementVerdict.MISMATCH for one in findings.comparisons)
+    return not apart and all(topics.get(v.label) == "given gradient" for v in wrong)
+
+
 def _open(findings: Findings) -> str:
     untold = [v for v in findings.worst_variables if v.verdict is ElementVerdict.INCONCLUSIVE]
     if untold:
         count = _count(untold, ElementVerdict.INCONCLUSIVE)
-        return f"{count:,} of {_among(untold)} could not be judged; nothing disagrees"
+        named = [f"{v.label}{v.untold}" for v in untold if v.untold is not None]
+        worst = f" (worst: {named[0]})" if named else ""
+        return f"{count:,} of {_among(untold)} could not be judged{worst}; nothing disagrees"
     left = [one for one in findings.comparisons if one.verdict is ElementVerdict.INCONCLUSIVE]
     return _compared(left, "could not be compared") if left else "nothing was checked"
 
@@ -80,7 +103,8 @@ def _times(ratio: float) -> str:
 
 
 def _among(variables: Sequence[Variable]) -> str:
-    return f"{_elements(sum(v.verdicts.size for v in variables))} of {_names(variables)}"
+    end = "," if _orders(variables) else ""
+    return f"{_elements(sum(v.verdicts.size for v in variables))} of {_names(variables)}{end}"
 
 
 def _elements(count: int) -> str:
@@ -88,7 +112,17 @@ def _elements(count: int) -> str:
 
 
 def _names(variables: Sequence[Variable]) -> str:
+    if orders := _orders(variables):
+        names = list(dict.fromkeys(v.name for v in variables))
+        return f"{_listed(names, 'variables')}, at orders {orders}"
     return _listed([v.label for v in variables], "variables")
+
+
+def _orders(variables: Sequence[Variable]) -> str:
+    """The orders, where there are several and each is that of all variables; else nothing."""
+    orders = sorted({v.order for v in variables})
+    whole = len(orders) * len({v.name for v in variables}) == len(variables)
+    return _listed([str(order) for order in orders], "orders") if whole and len(orders) > 1 else ""
 
 
 def _listed(names: Sequence[str], kind: str) -> str:

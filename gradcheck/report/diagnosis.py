@@ -19,7 +19,7 @@ from gradcheck.report.places import places, this_point
 from gradcheck.report.rearranged import rearranged
 from gradcheck.report.scaled import amounts, factor, spread, summed
 from gradcheck.report.telling import ENOUGH, TELLING
-from gradcheck.report.third import third
+from gradcheck.report.third import closed_form, given
 from gradcheck.report.undefined import undefined
 from gradcheck.report.unusable import unusable
 from gradcheck.report.upstream import non_linear, not_multiplied
@@ -44,8 +44,8 @@ def diagnose(evidence: Evidence, swap: str | None = None) -> Note | None:
 
 def _patterns(e: Evidence, swap: str | None) -> Iterator[Pattern]:
     """Every pattern that explains all failing elements, the most telling first."""
-    if reason := third(e):
-        yield "closed form", reason
+    yield from _of("closed form", closed_form(e))
+    yield from _of("given gradient", given(e))
     if reason := unusable(e):
         yield "no gradient", reason
     if reason := undefined(e):

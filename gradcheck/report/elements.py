@@ -35,6 +35,8 @@ class Elements:
     do not match."""
     given: Array | None = None
     """The gradient that a user has worked out, if any."""
+    untold: str | None = None
+    """Which element that could not be judged is the worst, and why it could not; None where all could."""
     order: int = 1
     """1 for a gradient, 2 for the gradient of the gradient, and so on."""
     low: Array | None = None
@@ -78,6 +80,25 @@ class Elements:
             elsewhere = failing & (np.isnan(self.error) | ~(ratio > 1))
             ratio = np.where(elsewhere, self.refuted, ratio)
         return np.where(self.measured, ratio, np.nan)
+
+    def stands_alone(self, third: Array) -> Array:
+        """Mask of the elements that fail where tape and difference agree with one another, but not with a
+        third gradient."""
+        with np.errstate(invalid="ignore"):
+            # Not `error`, which at a corner is the distance from an interval.
+            agree = np.abs(self.tape - self.difference) <= self.tolerance
+            apart = ~(np.abs(third - self.difference) <= self.tolerance)
+        return np.asarray(agree & apart & (self.verdicts >= ElementVerdict.MISMATCH))
+
+    def telling_error(self) -> Array:
+        """The relative error that belongs to the verdict: of a closed form or a given gradient where it alone
+        is wrong, else of the tape."""
+        found = self.relative_error()
+        for third in (self.given, self.closed_form):
+            if third is not None and (alone := self.stands_alone(third)).any():
+                scale = np.maximum(np.abs(third), np.abs(self.difference))
+                found[alone] = (np.abs(third - self.difference) / np.where(scale == 0, 1.0, scale))[alone]
+        return found
 
     def relative_error(self) -> Array:
         """error / max(|tape|, |difference|) per element; 0 where there is none."""

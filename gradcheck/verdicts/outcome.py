@@ -52,6 +52,10 @@ class VariableOutcome:
         """The worst verdict of any element."""
         return ElementVerdict(int(self.judgement.verdicts.max()))
 
+    def untold(self, flat: int) -> str:
+        """Why an element could not be judged."""
+        return "the function jumps there" if flat in self.jumps else _uncertain(self.judgement, flat)
+
     def revised(self, opinions: Sequence[Opinion]) -> Self:
         """The same variable after further opinions, which overrule what it was."""
         judgement = combined(self.judgement, opinions)
@@ -126,13 +130,14 @@ def _notes(outcome: VariableOutcome) -> list[Note]:
     def index(flat: Array) -> list[int]:
         return [int(i) for i in np.unravel_index(int(flat[0]), outcome.shape)]
 
-    said = []
+    said, corners = [], []
     if (kinks := judged.having(ElementVerdict.KINK)).size:
         verb = "is" if kinks.size == 1 else "are"
-        said.append(
+        text = (
             f"{kinks.size:,} of {_elements(judged.verdicts.size)} {verb} at a kink (first: {index(kinks)}), "
             "a corner, where there is no single derivative and the tape's value is a valid one."
         )
+        corners.append(Note(Kind.WARNING, text, outcome.name, topic=ElementVerdict.KINK.label))
     if one_sided := int(judged.one_sided.sum()):
         said.append(
             f"{_elements(one_sided)} at the edge of the function's domain, differenced on one side only, by "
@@ -154,7 +159,7 @@ def _notes(outcome: VariableOutcome) -> list[Note]:
             f"{_elements(faint.size)} {'is' if faint.size == 1 else 'are'} below what differences can "
             f"resolve (an error up to {float(judged.bound[faint].max()):.2g} could not be seen)."
         )
-    return [Note(Kind.WARNING, text, outcome.name) for text in said]
+    return [*corners, *(Note(Kind.WARNING, text, outcome.name) for text in said)]
 
 
 def _elements(count: int) -> str:

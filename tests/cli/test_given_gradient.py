@@ -73,7 +73,11 @@ def test_a_right_gradient_passes_and_is_shown(folder: Path) -> None:
         assert [element["given"] for element in variable["elements"]] == gradient.reshape(-1).tolist()
     np.testing.assert_array_equal(np.load("saved.npz")["w.given"], DW)
     table = CliRunner().invoke(main, [*DENSE, "--gradient", "w=dw.npy"]).stdout
-    assert table.count("given") == 1
+    assert table.count("  given  ") == 1
+    assert "; the given gradient of w agrees too\n" in table
+    wrong = CliRunner().invoke(main, [*DENSE, "--gradient", "w=[[1.0],[9.0]]"]).stdout
+    assert "the given gradient is wrong in 2 of 2 elements of w where tape and differences agree" in wrong
+    assert wrong.endswith("gradcheck explain given gradient\n")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_number_is_rounded_as_python_rounds_it() -> None:
         (80000.0, "80,000"),
         (2.5e9, "2.5e+09"),
         (math.inf, "inf"),
-        (math.nan, ""),
+        (math.nan, "–"),
     ],
 )
 def test_a_ratio_above_one_is_seen_to_be(value: float, text: str) -> None:

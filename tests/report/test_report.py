@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gradcheck import ElementVerdict, ExitCode, GradientError, Report, Verdict, __version__
+from gradcheck.notes import Kind, Note
 from gradcheck.verdicts.verdict import Comparison
 from tests.hand_made import ALL, K, M, N, Q, U, X, failing, inconclusive, kinked, passing, report, variable
 
@@ -323,7 +324,8 @@ CONCLUSIONS = {
     "kink": "maxpool1d: tape and differences agree in 1 of 3 elements of x, 2 are at a kink, with a valid "
     "value",
     "fail": "[/path/x.npy]: 3 of 4 elements of w[kernel] and b fail (worst: w[kernel][2], no finite number)",
-    "inconclusive": "staircase: 1 of 2 elements of x could not be judged; nothing disagrees",
+    "inconclusive": "staircase: 1 of 2 elements of x could not be judged (worst: x[1], the difference there "
+    "is known to ± 0.3 only); nothing disagrees",
 }
 
 
@@ -332,6 +334,40 @@ def test_the_last_lines_say_what_was_checked_and_how_it_ended(name: str) -> None
     made = ALL[name]()
     assert made.to_dict()["summary"] == CONCLUSIONS[name]
     assert any(CONCLUSIONS[name] in line for line in str(made).splitlines()[-3:])
+
+
+def test_a_given_gradient_is_told_from_the_tape() -> None:
+    wrong = variable([M, X, X], given=[2, 1, 4], refuted=[0, 5e5, 1e6])
+    np.testing.assert_array_equal(wrong.telling_error(), [0, 0.5, 0.5])
+    np.testing.assert_array_equal(wrong.relative_error(), np.zeros(3))
+    tape_too = variable([M, X, X], tape=[2, 2, 3], given=[2, 1, 3])
+    np.testing.assert_allclose(tape_too.telling_error(), [0, 0.5, 1 / 3])
+    note = Note(Kind.DIAGNOSIS, "off", "x", topic="given gradient")
+    assert report(wrong, notes=(note,)).to_dict()["summary"] == (
+        "dense: the given gradient is wrong in 2 of 3 elements of x where tape and differences agree (worst: "
+        "x[2], error 1,000,000 times its tolerance)"
+    )
+    other = variable([X], name="w", tape=3.0)
+    assert "given" not in str(report(wrong, other, notes=(note,)).to_dict()["summary"])
+    passed = report(variable([M, M], given=2.0), variable([M], name="w"))
+    assert passed.to_dict()["summary"] == (
+        "dense: tape and differences agree in all 3 elements of x and w; the given gradient of x agrees too"
+    )
+
+
+def test_orders_are_counted_beside_the_variables() -> None:
+    both = [variable([M, M], name=name, order=order) for order in (1, 2) for name in "abcde"]
+    agree = "dense: tape and differences agree in all"
+    assert report(*both).to_dict()["summary"] == f"{agree} 20 elements of 5 variables, at orders 1 and 2"
+    assert report(*both[:6]).to_dict()["summary"] == f"{agree} 12 elements of 6 variables"
+    wrong = report(*both, variable([X], name="f", tape=3.0, order=2)).to_dict()["summary"]
+    assert str(wrong).startswith("dense: 1 of 1 element of f (order 2) fails")
+
+
+def test_what_is_not_known_has_one_sign() -> None:
+    made = report(variable([M, Q], difference=[2.0, np.nan], tolerance=[2e-6, np.nan]))
+    [row] = [line.split() for line in str(made).splitlines() if line.startswith("  [1]")]
+    assert row == ["[1]", "2", "–", "–", "–", "inconclusive"]
 
 
 def test_strictness_is_the_reason_where_it_is() -> None:

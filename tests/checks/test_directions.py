@@ -243,7 +243,7 @@ def test_a_budget_that_pays_for_directions_leaves_nothing_out() -> None:
 BUDGETS = [(500, "auto", 5), (1_000, "auto", 10), (50, "directions", 5)]
 
 
-@pytest.mark.parametrize("given", named(BUDGETS, str, every(3)))
+@pytest.mark.parametrize("given", named(BUDGETS, str, every(6)))
 def test_a_budget_below_what_directions_need_makes_fewer_directions(given: tuple[int, str, int]) -> None:
     budget, method, count = given
     function, weights = loss()
@@ -263,6 +263,7 @@ def test_a_budget_below_what_directions_need_makes_fewer_directions(given: tuple
     assert check(Broken(function, backward), weights, budget=budget, method=method).verdict is Verdict.FAIL
 
 
+@pytest.mark.full
 def test_corners_that_no_side_explains_are_moved_one_by_one() -> None:
     """The sign of 0 is 0: a tape between the slopes, and the limit of no gradients."""
     function, weights = loss()

@@ -125,7 +125,8 @@ def test_head_gets_its_line() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_locale_without_the_signs_still_gets_a_report(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

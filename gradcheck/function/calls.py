@@ -21,6 +21,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array
 from gradcheck.function.call import Call, array, enclosed, names, source, tapped, theirs
 from gradcheck.function.call_kind import CallKind
+from gradcheck.function.eagerly import functions_run_eagerly
 from gradcheck.function.executed import Executed
 from gradcheck.function.primal import Primal
 from gradcheck.targets.binding import by_assignment
@@ -59,18 +60,12 @@ def _record(
 ) -> tuple[Any, list[Any]]:
     """The outputs at the point, of a call that is listened to, and the upstream gradients of those of the
     operations `executed` in it; none where the tape is refused."""
-    eagerly = tf.config.functions_run_eagerly()
     with contextlib.ExitStack() as stack:
         in_place = primal.target.in_place or _as_it_is(primal.target.function)
         run = stack.enter_context(in_place(*primal.arguments()))
-        with tf.GradientTape() as tape, listening(tape):
-            tf.config.run_functions_eagerly(run_eagerly=True)
-            try:
-                for value in primal.values:
-                    tape.watch(value)
-                outputs = primal.join(run())
-            finally:
-                tf.config.run_functions_eagerly(run_eagerly=eagerly)
+        with tf.GradientTape() as tape, listening(tape), functions_run_eagerly():
+            tape.watch(primal.values)
+            outputs = primal.join(run())
         asked = [output for one in executed for output in one.outputs]
         sources = [*primal.values, *primal.target.variables, *asked]
         found: list[Any] = []

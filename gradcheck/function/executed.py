@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from gradcheck.function.call import Call, array
 from gradcheck.function.call_kind import CallKind
+from gradcheck.function.eagerly import operations_noted
 from gradcheck.targets import operation
 from gradcheck.targets.user_frames import is_own
 
@@ -46,8 +47,6 @@ class Executed:
     ) -> Iterator[None]:
         """Note the operations on what depends on `values`, or on `tf.Variable`s, that are executed while the
         context is open, `inside` of layers, below a call of `until`."""
-        from tensorflow.python.framework import op_callbacks
-
         depending = {id(value) for value in values}
 
         def note(kind: Any, inputs: Sequence[Any], attributes: Any, outputs: Sequence[Any], *_: Any) -> None:
@@ -62,11 +61,8 @@ class Executed:
             name = tf.compat.as_str(kind)
             found.append(Executed(name, tuple(inputs), given, tuple(outputs), *_place(until), inside()))
 
-        op_callbacks.add_op_callback(note)
-        try:
+        with operations_noted(note):
             yield
-        finally:
-            op_callbacks.remove_op_callback(note)
 
     def call(self, upstream: Sequence[Any]) -> Call | None:
         """The operation as a call with an upstream gradient for each output; None where no gradient comes by

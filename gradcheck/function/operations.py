@@ -7,7 +7,7 @@ square root at 0. Operations inside a `tf.function` of the user are not seen.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.function.eagerly import operations_noted
 from gradcheck.function.primal import Primal
 
 EDGES: dict[str, Callable[[Sequence[Array]], Array]] = {
@@ -57,27 +58,13 @@ class Operation:
 def operations(primal: Primal) -> tuple[Operation, ...]:
     """The operations of one call at the point, in order; none where TensorFlow does not tell."""
     found: list[Operation] = []
-    with _noting(found), contextlib.suppress(Exception):
-        primal.at_point()
-    return tuple(found)
 
-
-@contextlib.contextmanager
-def _noting(found: list[Operation]) -> Iterator[None]:
-    """Note the operations that run while the context is open.
-
-    It hangs on a private name: another TensorFlow may not have it, and nothing is noted.
-    """
-    from tensorflow.python.framework import op_callbacks
-
-    def note(kind: Any, inputs: Sequence[Any], attrs: Any, outputs: Sequence[Any], *_: Any) -> None:
+    def note(kind: Any, inputs: Sequence[Any], attributes: Any, outputs: Sequence[Any], *_: Any) -> None:
         found.append(_operation(tf.compat.as_str(kind), inputs, outputs))
 
-    op_callbacks.add_op_callback(note)
-    try:
-        yield
-    finally:
-        op_callbacks.remove_op_callback(note)
+    with operations_noted(note), contextlib.suppress(Exception):
+        primal.at_point()
+    return tuple(found)
 
 
 def _operation(kind: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Operation:

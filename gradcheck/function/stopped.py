@@ -16,6 +16,7 @@ from unittest import mock
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.function.eagerly import functions_run_eagerly
 from gradcheck.function.executed import Executed
 from gradcheck.function.primal import Primal
 
@@ -43,15 +44,10 @@ def stops(primal: Primal, number: int, cotangent: Array) -> tuple[list[Stop], bo
     variable."""
     found: list[Executed] = []
     taken_out: list[Any] = []
-    eagerly = tf.config.functions_run_eagerly()
     with contextlib.suppress(Exception), tf.GradientTape() as tape:
         tape.watch(primal.values)
-        tf.config.run_functions_eagerly(run_eagerly=True)
-        try:
-            with _noted(found, taken_out, tape, primal.values):
-                outputs = primal.at_point()
-        finally:
-            tf.config.run_functions_eagerly(run_eagerly=eagerly)
+        with functions_run_eagerly(), _noted(found, taken_out, tape, primal.values):
+            outputs = primal.at_point()
         made = _followed(found, primal.values[number])
         come = _come(tape, outputs, [*primal.values, *(t for one in found for t in one.outputs)], cotangent)
         taken = any(tensor is primal.values[number] for one in found for tensor in one.inputs)

@@ -299,7 +299,7 @@ def test_no_variable_has_changed_after_a_check_and_sparse_outputs_are_checked() 
     assert float(layer.calls) == 1.0
 
 
-class SmallBranch(_Weighted):
+class SmallBranch(TakesVariables):
     """A traced branch that is a thousandth of the output, as with LayerScale (arXiv:2103.17239)"""
 
     def build(self, shape: tuple[int, ...]) -> None:
@@ -307,15 +307,7 @@ class SmallBranch(_Weighted):
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def branch(self, x: Any) -> Any:
-        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no types
-        def product(x: Any) -> Any:
-            def backward(dy: Any, variables: Any = None) -> Any:
-                weights = [self.factor * (tf.transpose(x) @ dy) for _ in variables or []]
-                return dy @ tf.transpose(tf.convert_to_tensor(self.w)), weights
-
-            return x @ tf.convert_to_tensor(self.w), backward
-
-        return tf.tanh(product(x))
+        return tf.tanh(TakesVariables.call(self, x))
 
     def call(self, x: Any) -> Any:
         return x + 1e-3 * self.branch(x)

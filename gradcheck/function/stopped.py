@@ -42,6 +42,8 @@ class Stop:
 def stops(primal: Primal, number: int, cotangent: Array) -> tuple[list[Stop], bool]:
     """What stops the gradient of a variable, none where that is not seen, and whether any operation takes the
     variable."""
+    if primal.target.in_place is not None:
+        return [], True  # what happens inside cannot be followed from the tensors that stand for variables
     found: list[Executed] = []
     taken_out: list[Any] = []
     with contextlib.suppress(Exception), tf.GradientTape() as tape:

@@ -403,3 +403,18 @@ def test_closures_over_different_objects_are_told_apart() -> None:
 
     report = check(network(*(scaled(Factor(1.3 if n == 4 else 1.0)) for n in range(12))), X)
     assert [part.wrong for part in report.parts].count(True) == 1, told(report)
+
+
+class Frozen(Reader):
+    """Its kernel is cut off inside of a call that is traced"""
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def call(self, x: Any) -> Any:
+        return x @ tf.stop_gradient(tf.convert_to_tensor(self.w))
+
+
+def test_what_binds_the_weights_of_a_layer_is_no_cause() -> None:
+    """The layer is called through a custom gradient of gradcheck's own, which is not the user's"""
+    report = check(Frozen(), {"x": X["x"]})
+    assert wrong(report) == ["StopGradient"], told(report)
+    assert "custom gradient of" not in shown(report)

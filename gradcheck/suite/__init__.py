@@ -1,0 +1,1 @@
+"""Suites: a TOML file → checks → worker processes or a Dask cluster → `SuiteReport`."""

@@ -1,0 +1,26 @@
+"""A check of a suite as a value that any process can run."""
+
+import shlex
+from dataclasses import dataclass
+
+from gradcheck.verdicts.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command line, and the folder that its paths are relative to."""
+
+    name: str
+    """Unique in the suite."""
+    arguments: tuple[str, ...]
+    """Those of the command line, such as `("maxpool1d", "--x", "x.npy")`."""
+    folder: str
+    """Absolute: the working directory of the check."""
+    expected: Verdict = Verdict.PASS
+    place: tuple[str, int] | None = None
+    """File and line of its table."""
+
+    @property
+    def command(self) -> str:
+        """What to write in a shell, in `folder`, to run this check alone."""
+        return shlex.join(("gradcheck", *self.arguments))

@@ -23,20 +23,20 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        upstream = read_upstream(options, ended.target.inputs)
-        with aside():
-            progress = Stoppable(_progress(options))
-            report = checking.check_target(ended.target, options.settings, upstream, progress)
-        _write(
-            replace(
-                report,
-                limit=options.limit,
-                timing=not options.no_timing,
-                only_failing=ended.only_failing,
-            ),
-            options,
-        )
+        report = checked(ended)
+        _write(report, options)
         return report.exit_code
+
+
+def checked(asked: Check) -> checking.Report:
+    """The report of what a command hands on, shown as its options say."""
+    options = asked.options
+    upstream = read_upstream(options, asked.target.inputs)
+    with aside():
+        progress = Stoppable(_progress(options))
+        report = checking.check_target(asked.target, options.settings, upstream, progress)
+    shown = {"timing": not options.no_timing, "only_failing": asked.only_failing}
+    return replace(report, limit=options.limit, **shown)
 
 
 def _progress(options: Common) -> Progress:

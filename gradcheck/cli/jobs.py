@@ -48,7 +48,9 @@ def refuse_unparsable(job: Job) -> None:
             pass
     except click.ClickException as error:
         said = " ".join(error.format_message().split())
-        raise GradcheckError(f"{'{}:{}: '.format(*job.place) if job.place else ''}{job.name}: {said}") from error
+        raise GradcheckError(
+            f"{'{}:{}: '.format(*job.place) if job.place else ''}{job.name}: {said}"
+        ) from error
     finally:
         os.chdir(here)
 

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import click
 
-from gradcheck.cli.document import checked
+from gradcheck.cli.conclusion import report_of
 from gradcheck.cli.ending import Ended, Ending
 from gradcheck.cli.group import main
 from gradcheck.cli.options import Check
 from gradcheck.errors import GradcheckError
 from gradcheck.option import Section
+from gradcheck.progress import Progress
 from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.suite.job import Job
 
@@ -31,7 +32,7 @@ def run(job: Job) -> CheckResult:
         with _context(job) as (command, context):
             ended = command.invoke(context)
             assert isinstance(ended, Check)
-            outcome = checked(ended)
+            outcome = report_of(ended, Progress())
     except (Exception, SystemExit) as error:
         ending = error.ending if isinstance(error, Ended) else Ending.of(error)
         outcome = Failure(ending.kind, ending.found, ending.remedy, ending.code)

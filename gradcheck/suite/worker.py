@@ -1,6 +1,7 @@
 """A worker process: takes jobs from its pipe, one after the other, and sends back how each ended."""
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -77,6 +78,8 @@ def _write_to(log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a crash would lose otherwise
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)

@@ -54,7 +54,7 @@ FLOORS = {
     **dict.fromkeys(
         ("amounts", "errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0
     ),
-    **dict.fromkeys(("version", "arrays"), 0),
+    **dict.fromkeys(("version", "replacing", "arrays"), 0),
     **dict.fromkeys(("inputs", "targets"), 1),
     "function": 2,
     "sparsity": 3,

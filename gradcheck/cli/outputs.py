@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from gradcheck.cli.group import document, unwritable
 from gradcheck.cli.process import writable
-from gradcheck.cli.replacing import pour, replace_file
 from gradcheck.errors import GradcheckError
 from gradcheck.render.plain_ascii import PLAIN
+from gradcheck.replacing import pour, replace_file
 
 _DESCRIPTOR = re.compile(rf"/dev/fd/(\d+)|/proc/(?:self|{os.getpid()})/fd/(\d+)")
 MOST_LINKS = 40

@@ -1,19 +1,23 @@
 """A job of a suite in this process: its command line parsed and checked, and nothing written."""
 
+import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
-from gradcheck.cli.conclusion import report_of
+from gradcheck import checking
 from gradcheck.cli.ending import Ended, Ending
-from gradcheck.cli.group import main
+from gradcheck.cli.group import aside, main
 from gradcheck.cli.options import Check
-from gradcheck.errors import GradcheckError
+from gradcheck.cli.tensors import read_upstream
+from gradcheck.errors import SuiteError
 from gradcheck.option import Section
 from gradcheck.progress import Progress
+from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.suite.job import Job
 
@@ -25,6 +29,7 @@ def run(job: Job) -> CheckResult:
     says where reports go.
     """
     began = time.perf_counter()
+    outcome: Findings | Failure
     for option in main.commands[job.arguments[0]].params:
         if getattr(option, "section", None) is Section.REPORT and isinstance(option.envvar, str):
             os.environ.pop(option.envvar, None)
@@ -34,26 +39,35 @@ def run(job: Job) -> CheckResult:
             assert isinstance(ended, Check)
             outcome = report_of(ended, Progress())
     except (Exception, SystemExit) as error:
-        ending = error.ending if isinstance(error, Ended) else Ending.of(error)
-        outcome = Failure(ending.kind, ending.found, ending.remedy, ending.code)
+        outcome = (error.ending if isinstance(error, Ended) else Ending.of(error)).failure
     seconds = time.perf_counter() - began
     return CheckResult(job.name, outcome, job.expected, seconds, job.place, job.command)
 
 
-def refuse_unparsable(job: Job) -> None:
-    """Raise `GradcheckError`, with file and line, unless the command line of a job can be parsed."""
-    here = os.getcwd()
-    os.chdir(job.folder)
+def report_of(check: Check, progress: Progress) -> checking.Report:
+    """The report of a check as it is to be shown; what cannot be checked raises `GradcheckError`."""
+    options = check.options
+    upstream = read_upstream(options, check.target.inputs)
+    with aside():
+        report = checking.check_target(check.target, options.settings, upstream, progress)
+    return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
+
+
+def refuse_unparsable(jobs: Sequence[Job]) -> None:
+    """Raise `SuiteError`, a line for each with its place, unless all command lines can be parsed."""
+    wrong = [line for job in jobs if (line := _unparsable(job))]
+    if wrong:
+        raise SuiteError("\n".join(wrong))
+
+
+def _unparsable(job: Job) -> str:
+    """What is wrong with the command line of a job; empty for nothing."""
     try:
-        with _context(job):
-            pass
+        with contextlib.chdir(job.folder), _context(job):
+            return ""
     except click.ClickException as error:
-        said = " ".join(error.format_message().split())
-        raise GradcheckError(
-            f"{'{}:{}: '.format(*job.place) if job.place else ''}{job.name}: {said}"
-        ) from error
-    finally:
-        os.chdir(here)
+        place = "{}:{}: ".format(*job.place) if job.place else ""
+        return f"{place}{job.name}: {' '.join(error.format_message().split())}"
 
 
 @contextmanager

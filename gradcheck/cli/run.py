@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from gradcheck.cli import document, jobs
+from gradcheck.cli.document import Document
 from gradcheck.cli.group import main, say, write_out
-from gradcheck.cli.options import TRACEBACK, documents, option, reported
+from gradcheck.cli.options import DOCUMENTED, QUIET, TRACEBACK, Command, documents, option, with_options
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.vocabulary import vocabulary
-from gradcheck.cli.watching import watching
+from gradcheck.cli.watching import streams, watching
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
 from gradcheck.progress import Progress
@@ -33,10 +34,10 @@ EXAMPLES = (
 AUTO = "auto"
 
 
-class Jobs(click.ParamType):
+class Slots(click.ParamType[int | str]):
     """A number of processes, or auto."""
 
-    name = "jobs"
+    name = "slots"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, or auto."""
@@ -54,6 +55,11 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shar
         raise click.BadParameter(str(error), ctx, param) from error
 
 
+def documented(command: Command) -> Command:
+    """Add what says in which form and where the report is written."""
+    return with_options(command, *DOCUMENTED, QUIET, TRACEBACK)
+
+
 @main.command("run", examples=EXAMPLES)
 @click.argument("file", metavar="[FILE.toml]", required=False, type=click.Path(path_type=Path))
 @option(
@@ -69,12 +75,12 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shar
     metavar="K/N",
     callback=_shard,
     section=Section.CHECKS,
-    help="Part K of N, of about the same time each by the record of the last run, if all N have the same one.",
+    help="Part K of N, of about the same time each if all N have the same record of the last run.",
 )
 @option("--list", "listed", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
 @option(
     "--jobs",
-    type=Jobs(),
+    type=Slots(),
     default=AUTO,
     metavar="N|auto",
     section=Section.LIMITS,
@@ -97,14 +103,13 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shar
     section=Section.REPORT,
     help="Also tell the N slowest checks.",
 )
-@reported
-@TRACEBACK
+@documented
 def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> ExitCode:
     """Run the checks of a suite.
 
-    FILE.toml has a table [[check]] for each, with the options of the command line as keys (pool_size = 3), and
-    [defaults] for all; without it gradcheck.toml is taken, or [tool.gradcheck] in pyproject.toml. Paths are
-    relative to the file.
+    FILE.toml has a table [[check]] for each, with the options of the command line as keys (pool_size = 3),
+    and [defaults] for all; without it gradcheck.toml is taken, or [tool.gradcheck] in pyproject.toml. Paths
+    are relative to the file.
     """
     suite = read_suite(file, vocabulary())
     record = Record.read(suite.file)
@@ -131,15 +136,24 @@ def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, A
     quiet, timing, wanted = given["quiet"], not given["no_timing"], documents(given)
     began = time.perf_counter()
     with Stoppable(Progress()):
-        watch = watching(len(chosen), wanted, quiet=quiet, timing=timing)
+        watch = watching(chosen, wanted, quiet=quiet, timing=timing)
         results, not_run = run(chosen, _executor(given, len(chosen)), watch, given["max_failures"])
     report = SuiteReport(suite.file.name, results, not_run, time.perf_counter() - began, timing)
     record.updated(results, suite.jobs).write()
-    document.write(report, wanted)
+    _write(report, wanted)
     slowest = sorted(results, key=lambda result: -result.seconds)[: given["durations"] or 0]
     for result in slowest:
         say(f"{result.seconds:8.2f} s  {result.name}")
     return report.exit_code
+
+
+def _write(report: SuiteReport, wanted: Sequence[Document]) -> None:
+    """Write all documents; of the table in a pipe the lines are written already."""
+    from gradcheck.render.suite_table import to_closing
+
+    if any(map(streams, wanted)):
+        write_out(to_closing(report, None, False))
+    document.write(report, [one for one in wanted if not streams(one)])
 
 
 def _executor(given: dict[str, Any], checks: int) -> Executor:

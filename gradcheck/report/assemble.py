@@ -18,6 +18,7 @@ from gradcheck.report.probe import Probe
 from gradcheck.report.suggestion import suggest
 from gradcheck.report.swapped import swapped
 from gradcheck.report.variable import Variable, labelled
+from gradcheck.targets.defined import defined
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.part import Part
@@ -62,7 +63,7 @@ def assemble(
         parts=tuple(parts),
         tolerance=applied(outcomes),
         source=next(((part.file, part.line) for part in parts if part.wrong and part.line), None)
-        or first.target.source,
+        or defined(first.target.origin),
     )
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ class Cluster(Executor):
         """`address` is that of the scheduler, such as `tcp://10.0.0.1:8786`."""
         self._run, self._address = run, address
 
-    def results(self, jobs: Iterable[Job]) -> Iterator[CheckResult]:
+    def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
         """How each job ended."""
         with connected(self._address) as client:
             tasks = _Tasks(client, self._run)
@@ -105,7 +105,8 @@ class _Tasks:
     @property
     def free(self) -> int:
         """How many more checks the workers have threads for."""
-        return sum(self._client.nthreads().values()) - len(self.running)
+        threads: int = sum(self._client.nthreads().values())
+        return threads - len(self.running)
 
     def begin(self, parcel: Parcel) -> None:
         """Hand a check to the cluster."""
@@ -123,10 +124,12 @@ class _Tasks:
         except TimeoutError:
             done = set()
         self._deserted = 0 if self._client.nthreads() else self._deserted + 1
-        lost = {task for task in self.running if self._begun[task.key] > TRIES and task not in done}
-        for task in [*done, *lost]:
+        for task in [task for task in done if task.done()]:  # a result may be lost with its worker
             if (result := self._result(task, self.running.pop(task))) is not None:
                 yield result
+        for task in [task for task in self.running if self._begun[task.key] > TRIES]:
+            task.cancel()
+            yield _lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times")
         if self._deserted > DESERTED:
             for task in list(self.running):
                 yield _lost(self.running.pop(task).job, f"the cluster has no worker for {DESERTED} s")
@@ -135,9 +138,6 @@ class _Tasks:
         """How a check ended; None where it has begun once more, with its files."""
         from distributed import KilledWorker
 
-        if not task.done():
-            task.cancel()
-            return _lost(parcel.job, f"its worker was lost, {TRIES} times")
         error = task.exception()
         if error is None:
             result: CheckResult | None = task.result()

@@ -3,14 +3,13 @@ one found."""
 
 import contextlib
 import os
-import random
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from gradcheck.arrays.streams import seeds_kept
 
 _INSTALLED = (
     *{os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
@@ -24,18 +23,15 @@ def isolated(folder: str) -> Iterator[None]:
     """Run in `folder`; afterwards working directory, environment, paths, modules, seeds of Python and NumPy,
     and what Keras and TensorFlow are set to, are what they were."""
     before, environment, path, modules = os.getcwd(), dict(os.environ), list(sys.path), set(sys.modules)
-    seeds, seeds_of_numpy = random.getstate(), np.random.get_state()
     os.chdir(folder)
     try:
-        with _frameworks():
+        with seeds_kept(), _frameworks():
             yield
     finally:
         os.chdir(before)
         os.environ.clear()
         os.environ.update(environment)
         sys.path[:] = path
-        random.setstate(seeds)
-        np.random.set_state(seeds_of_numpy)
         for name in set(sys.modules) - modules:
             if _users_own(sys.modules[name]):
                 del sys.modules[name]

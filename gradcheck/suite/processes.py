@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Processes(Executor):
         """`run` runs one job in a worker."""
         self._run, self._slots = run, slots
 
-    def results(self, jobs: Iterable[Job]) -> Iterator[CheckResult]:
+    def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
         """How each job ended."""
         waiting = iter(jobs)
         with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder, contextlib.ExitStack() as stack:

@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Protocol, Self
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from gradcheck.report.suite import CheckResult
 from gradcheck.suite.executor import Executor
@@ -20,7 +21,7 @@ class Watch(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None: ...
 
 
 def run(

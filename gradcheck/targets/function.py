@@ -12,7 +12,6 @@ from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError, did_you_mean
-from gradcheck.targets.defined import defined
 from gradcheck.targets.structure import Template, filled, paths
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
@@ -70,8 +69,8 @@ class Target:
     """Floating inputs that are not differentiated."""
     said: tuple[str, ...] = ()
     """What a user should know of how the function is differentiated, a sentence each."""
-    source: tuple[str, int] | None = None
-    """File and line where the user's own code of it begins; None where there is none."""
+    origin: Any = None
+    """What the user has named, such as a function or a layer, for where it is defined."""
 
     @property
     def compiles(self) -> bool:
@@ -134,7 +133,7 @@ def target(
     """
     given = {key: key for key in inputs} if nested is None else nested
     placed = place(function, given, constants, name=name, names_must_match=names_must_match)
-    return replace(placed.target(inputs), source=defined(function))
+    return replace(placed.target(inputs), origin=function)
 
 
 def place(

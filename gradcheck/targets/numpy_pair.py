@@ -14,7 +14,6 @@ from gradcheck.errors import GradcheckError
 from gradcheck.targets import function
 from gradcheck.targets.arguments import Kept, Named, Upstream
 from gradcheck.targets.backward import Backward
-from gradcheck.targets.defined import defined
 from gradcheck.targets.forward import Forward, Output, Returns, name_of, starts_with_loss
 from gradcheck.targets.function import Target
 from gradcheck.targets.gradients import Gradients
@@ -66,8 +65,7 @@ def target(
         key: array.astype(np.float64) if is_floating(array.dtype) else array for key, array in inputs.items()
     }
     # The gradient is what is checked.
-    source = defined(gradient)
-    alone = replace(placed.target(exact), traceable=False, undefined=UNDEFINED, source=source)
+    alone = replace(placed.target(exact), traceable=False, undefined=UNDEFINED, origin=gradient)
     parameters = placed.parameters if len(placed.parameters) == len(placed.parts) else placed.parts
     parts = dict(zip(parameters, placed.parts.values(), strict=True))
     own = gradient is forward or (isinstance(gradient, MethodType) and gradient == forward)

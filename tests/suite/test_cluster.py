@@ -52,7 +52,7 @@ def workers(made: Any) -> list[int]:
 @pytest.mark.full
 def test_nothing_is_lost_nor_twice_when_a_worker_is_killed_in_the_middle(two: Any) -> None:
     jobs = [job(str(number), "sleep", "0.2") for number in range(12)]
-    found = []
+    found: list[CheckResult] = []
 
     for result in Cluster(act, two.scheduler_address).results(jobs):
         if len(found) == 2:
@@ -119,7 +119,7 @@ def test_closing_ends_what_runs_there(two: Any, tmp_path: Path) -> None:
     assert next(running).name == "quick"
     while not file.exists() or not file.read_text(encoding="utf-8"):
         time.sleep(0.01)
-    running.close()  # type: ignore[attr-defined]
+    running.close()
 
     assert gone(int(file.read_text(encoding="utf-8")))
 

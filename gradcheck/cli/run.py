@@ -138,7 +138,8 @@ def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, A
     with Stoppable(Progress()):
         watch = watching(chosen, wanted, quiet=quiet, timing=timing)
         results, not_run = run(chosen, _executor(given, len(chosen)), watch, given["max_failures"])
-    report = SuiteReport(suite.file.name, results, not_run, time.perf_counter() - began, timing)
+    shown = tuple(result.shown(timing=timing) for result in results)
+    report = SuiteReport(suite.file.name, shown, not_run, time.perf_counter() - began, timing)
     record.updated(results, suite.jobs).write()
     _write(report, wanted)
     slowest = sorted(results, key=lambda result: -result.seconds)[: given["durations"] or 0]

@@ -28,7 +28,7 @@ def to_junit(suite: SuiteReport, root: Path) -> bytes:
     whole = _element("testsuites", about)
     parent = _element("testsuite", {**about, "skipped": len(suite.not_run), **_file(suite, root)})
     whole.append(parent)
-    parent.extend(_case(suite, result) for result in suite.results)
+    parent.extend(_case(suite, result, root) for result in suite.results)
     for name in suite.not_run:
         case = _element("testcase", {"name": name, "classname": _class(suite)})
         case.append(_element("skipped", {"message": NOT_RUN}))
@@ -38,10 +38,10 @@ def to_junit(suite: SuiteReport, root: Path) -> bytes:
     return bytes(document) + b"\n"
 
 
-def _case(suite: SuiteReport, result: CheckResult) -> ElementTree.Element:
+def _case(suite: SuiteReport, result: CheckResult, root: Path) -> ElementTree.Element:
     time = _time(suite, result.seconds)
     case = _element("testcase", {"name": result.name, "classname": _class(suite), **time})
-    place = "" if result.place is None else f"{result.place[0]}:{result.place[1]}\n"
+    place = "" if result.place is None else f"{relative(result.place[0], root)}:{result.place[1]}\n"
     said = place + details(result)
     if not result.expectedly:
         failed = isinstance(result.outcome, Failure)

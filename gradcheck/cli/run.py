@@ -10,7 +10,7 @@ import click
 from gradcheck.cli import document, jobs
 from gradcheck.cli.document import Document
 from gradcheck.cli.group import main, say, write_out
-from gradcheck.cli.options import DOCUMENTED, QUIET, TRACEBACK, Command, documents, option, with_options
+from gradcheck.cli.options import QUIET, TRACEBACK, WRITTEN, Command, documents, option, with_options
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.vocabulary import vocabulary
 from gradcheck.cli.watching import streams, watching
@@ -57,7 +57,7 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shar
 
 def documented(command: Command) -> Command:
     """Add what says in which form and where the report is written."""
-    return with_options(command, *DOCUMENTED, QUIET, TRACEBACK)
+    return with_options(command, *WRITTEN, QUIET, TRACEBACK)
 
 
 @main.command("run", examples=EXAMPLES)

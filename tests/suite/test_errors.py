@@ -130,6 +130,12 @@ CHECKS: dict[str, tuple[str, int, str]] = {
         3,
         '\'consts\' is the number 3 and should be a table. Write consts = {x = -1} or consts = ["…", "…"].',
     ),
+    "a number for named tensors": (
+        'function = "a:b"\nargs = 3',
+        3,
+        "'args' is the number 3 and should be a table. Write args = {x = [[1.0, 2.0]]} or "
+        'args = ["…", "…"].',
+    ),
     "an array for a table": (
         'function = "a:b"\nargs = [[1.0]]',
         3,
@@ -180,12 +186,12 @@ CHECKS: dict[str, tuple[str, int, str]] = {
     "no array in a matrix": (
         f"{POOL}\nmatrix.seed = 1",
         4,
-        "'seed' in a matrix is the number 1. Write an array of values, seed = [… , …].",
+        "'seed' in a matrix is the number 1. Write an array of values, such as seed = [0, 1].",
     ),
     "an empty matrix": (
         f"{POOL}\nmatrix.seed = []",
         4,
-        "'seed' in a matrix is an empty array. Write an array of values, seed = [… , …].",
+        "'seed' in a matrix is an empty array. Write an array of values, such as seed = [0, 1].",
     ),
     "a wrong value in a matrix": (
         f"{POOL}\nmatrix.seed = [\n  1,\n  true,\n]",

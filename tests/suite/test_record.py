@@ -79,6 +79,7 @@ DAMAGED = {
     "an entry with more": json.dumps({"schema": 1, "checks": {"a": GOOD | {"more": 1}}}),
     "a time that is text": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": "1"}}}),
     "a time that is none": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": float("nan")}}}),
+    "a time without end": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": float("inf")}}}),
     "a time below 0": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": -1}}}),
     "no yes or no": json.dumps({"schema": 1, "checks": {"a": GOOD | {"expectedly": 1}}}),
     "too deep": '{"schema": 1, "checks": ' + "[" * 100_000,

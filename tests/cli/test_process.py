@@ -115,6 +115,7 @@ def test_a_reader_that_has_gone_away_is_no_error(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.full
 def test_head_gets_its_line() -> None:
     big = command("avgpool1d", "--x", "normal:1x4000x1", "--limit", "0")
     with subprocess.Popen(big, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -3,6 +3,7 @@
 A process that has run an operation of TensorFlow has threads, and forking it hangs.
 """
 
+import atexit
 import gc
 import importlib
 import io
@@ -14,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from typing import Any
 
 
@@ -92,6 +94,7 @@ def opened(request: dict[str, Any], number: int) -> io.TextIOWrapper | None:
 
 def run(kind: str, what: str, *arguments: str) -> None:
     """`python -m MODULE …` or `python -c CODE …`."""
+    sys.path[:0] = ["", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = [kind, *arguments]
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
@@ -99,8 +102,25 @@ def run(kind: str, what: str, *arguments: str) -> None:
         exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
 
 
+def end(code: int) -> None:
+    """End as Python does, but for taking TensorFlow's modules apart, which takes 0.3 s of 0.4."""
+    atexit._run_exitfuncs()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except OSError:
+        code = 120
+    os._exit(code)
+
+
 if __name__ == "__main__":
     import_all()
     words = serve(sys.argv[1])
-    sys.path[:0] = ["", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    run(*words)
+    try:
+        run(*words)
+    except SystemExit as left:
+        end(left.code if isinstance(left.code, int) else left.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        end(1)
+    end(0)

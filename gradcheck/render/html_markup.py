@@ -1,0 +1,49 @@
+"""Elements of HTML and SVG, well-formed as XML too; text from outside can be nothing but text."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML does not allow, such as NUL and lone surrogates, and the control characters that HTML does not."""
+
+
+class Html(str):
+    """Text that is markup already; every other text is escaped."""
+
+    __slots__ = ()
+
+
+def escaped(text: object) -> Html:
+    """Markup that shows the text as it is, with � for what no page can hold."""
+    if isinstance(text, Html):
+        return text
+    return Html(html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text)), quote=True))
+
+
+def joined(*parts: object) -> Html:
+    """One piece of markup of several."""
+    return Html("".join(map(escaped, parts)))
+
+
+def tag(name: str, /, *children: object, **attributes: object) -> Html:
+    """An element; `class_` stands for class, `aria_label` for aria-label, and None for no attribute."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escaped(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inside = joined(*children)
+    if not inside and name in _EMPTY:
+        return Html(f"<{name}{given}/>")
+    return Html(f"<{name}{given}>{inside}</{name}>")
+
+
+_EMPTY = {"meta", "br", "input", "path", "rect", "line", "polyline", "circle", "use"}
+"""Elements that HTML, or SVG inside it, closes at once."""
+
+
+def number(value: float) -> str:
+    """A length in a drawing, in a tenth of a pixel."""
+    return f"{value:.1f}".removesuffix(".0")

@@ -1,82 +1,61 @@
-"""What every check ends with: the check itself, its report as a document, and the exit code."""
+"""What was found, as documents: each in its form, at its place."""
 
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 
-from gradcheck import checking
-from gradcheck.cli.ending import guard
-from gradcheck.cli.group import aside, main, terminal
-from gradcheck.cli.options import Check, Common, Format
+from gradcheck.cli.group import terminal
 from gradcheck.cli.outputs import Place
-from gradcheck.cli.process import Stoppable
-from gradcheck.cli.tensors import read_upstream
-from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.progress import Progress
+from gradcheck.errors import GradcheckError
+from gradcheck.report.findings import Findings
+from gradcheck.report.suite import CheckResult, SuiteReport
 
 
-@main.result_callback()
-def conclude(ended: Check | ExitCode) -> ExitCode:
-    """Check what a command hands on, write the report where it is wanted, and say how the process ends."""
-    if isinstance(ended, ExitCode):
-        return ended
-    options = ended.options
-    with guard(options.traceback):
-        upstream = read_upstream(options, ended.target.inputs)
-        with aside():
-            progress = Stoppable(_progress(options))
-            report = checking.check_target(ended.target, options.settings, upstream, progress)
-        _write(
-            replace(
-                report,
-                limit=options.limit,
-                timing=not options.no_timing,
-                only_failing=ended.only_failing,
-            ),
-            options,
-        )
-        return report.exit_code
+class Form(Enum):
+    """Forms that a document can be written in."""
+
+    TABLE = "table"
+    JSON = "json"
+    ARRAYS = "npz"
 
 
-def _progress(options: Common) -> Progress:
-    """A bar where somebody sits at the terminal and has not asked for silence."""
-    if sys.stderr is None or not sys.stderr.isatty() or options.quiet:
-        return Progress()
-    from gradcheck.render.progress import Bar
+@dataclass(frozen=True)
+class Document:
+    """A document that is wanted."""
 
-    return Bar()
+    form: Form
+    place: Place
 
 
-def _write(report: checking.Report, options: Common) -> None:
+def write(found: CheckResult | SuiteReport, documents: Sequence[Document]) -> None:
     """Write all documents, also where there is no place for one of them, and then raise for that one."""
     failed: list[GradcheckError] = []
-    for place, content in _documents(report, options):
+    for document in documents:
         try:
-            place.write(content())
+            content = _rendered(found, document)
+            if isinstance(content, str):
+                content = content.encode(*document.place.encoding)
+            document.place.write(content)
         except GradcheckError as error:
             failed.append(error)
     if failed:
         raise failed[0]
 
 
-def _documents(report: checking.Report, options: Common) -> Iterator[tuple[Place, Callable[[], bytes]]]:
-    """The documents that are wanted, and where."""
-    if (shown := options.output) is not None:
-        width, color = terminal() if shown.standard_output else (None, False)
-        text = partial(_rendered, report, options.format, width, color)
-        yield shown, lambda: text().encode(*shown.encoding)
-    if options.save is not None:
-        from gradcheck.render.plain import to_npz
+def _rendered(found: CheckResult | SuiteReport, document: Document) -> str | bytes:
+    assert isinstance(found, CheckResult)
+    assert isinstance(found.outcome, Findings)
+    match document.form:
+        case Form.TABLE:
+            from gradcheck.render.table import to_terminal
 
-        yield options.save, partial(to_npz, report)
+            width, color = terminal() if document.place.standard_output else (None, False)
+            return to_terminal(found.outcome, width, color)
+        case Form.JSON:
+            from gradcheck.render.plain import to_json
 
+            return to_json(found.outcome)
+        case Form.ARRAYS:
+            from gradcheck.render.plain import to_npz
 
-def _rendered(report: checking.Report, form: str, width: int | None, color: bool) -> str:
-    if Format(form) is Format.JSON:
-        from gradcheck.render.plain import to_json
-
-        return to_json(report)
-    from gradcheck.render.table import to_terminal
-
-    return to_terminal(report, width, color)
+            return to_npz(found.outcome)

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from enum import Enum
 from itertools import chain
 from typing import Any, Self, TypeVar
 
@@ -11,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from gradcheck.cli.completion import files, objects
+from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
 from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
@@ -21,14 +21,11 @@ from gradcheck.targets.function import Target
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NAMED = "NAME=TENSOR"
+FORMATS = (Form.TABLE, Form.JSON)
+"""The forms that --format names."""
+OF_THEIR_OWN = {"save": Form.ARRAYS}
+"""Options that name the file of a document, by the form of that."""
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
-
-
-class Format(Enum):
-    """Forms that a report can be written in."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @dataclass(frozen=True)
@@ -43,36 +40,49 @@ class Common:
     limit: int | None
     format: str
     no_timing: bool
-    output: Place | None
-    """Where the report goes; None for nowhere."""
-    save: Place | None
     quiet: bool
     traceback: bool
+    documents: tuple[Document, ...]
+    """What is written of the report, and where."""
 
     @classmethod
     def take(cls, values: dict[str, Any]) -> Self:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
         values["format"] = _format(values["format"], values.pop("json"))
-        for name in ("output", "save"):
-            values[name] = values[name] if values[name] is None else Place.of(f"--{name}", values[name])
-        if values["output"] is None and not values["quiet"]:
-            values["output"] = STANDARD_OUTPUT.usable()
+        values["documents"] = documents(values)
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
     def refuse_overwriting(self, context: click.Context) -> None:
         """Raise unless every document has a place of its own that is no input."""
-        places = [place for place in (self.output, self.save) if place is not None]
-        refuse_overwriting(places, context.meta.get(TEXTS, {}))
+        places = [document.place for document in self.documents]
+        outputs = {"--output", *(f"--{name}" for name in OF_THEIR_OWN)}
+        texts = {
+            option: text for option, text in context.meta.get(TEXTS, {}).items() if option not in outputs
+        }
+        refuse_overwriting(places, {option: texts[option] for option in texts.keys() - outputs})
+
+
+def documents(values: dict[str, Any]) -> tuple[Document, ...]:
+    """Take the options that name documents out of the arguments; what cannot be written raises
+    `GradcheckError`."""
+    given = values.pop("output")
+    found = [] if given is None else [Document(Form(values["format"]), Place.of("--output", given))]
+    if not found and not values["quiet"]:
+        found.append(Document(Form(values["format"]), STANDARD_OUTPUT.usable()))
+    for name, form in OF_THEIR_OWN.items():
+        if (text := values.pop(name)) is not None:
+            found.append(Document(form, Place.of(f"--{name}", text)))
+    return tuple(found)
 
 
 def _format(form: str, json: bool) -> str:
     """The form of the report; --json and --format json are the same."""
-    if not json or form == Format.JSON.value:
+    if not json or form == Form.JSON.value:
         return form
     if click.get_current_context().get_parameter_source("format") is ParameterSource.COMMANDLINE:
         raise click.UsageError(f"--json and --format {form} contradict each other: give one of them.")
-    return Format.JSON.value
+    return Form.JSON.value
 
 
 @dataclass(frozen=True)
@@ -182,8 +192,8 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     ),
     _reported(
         "--format",
-        type=click.Choice([form.value for form in Format]),
-        default=Format.TABLE.value,
+        type=click.Choice([form.value for form in FORMATS]),
+        default=Form.TABLE.value,
         help="Form of the report.",
     ),
     _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),

@@ -148,7 +148,7 @@ STANDARD_OUTPUT = Place("standard output", "", 1)
 def refuse_overwriting(places: Sequence[Place], texts: Mapping[str, Any]) -> None:
     """Raise unless the places differ from one another, and from every file that is read.
 
-    `texts` are those of all options, of which some name files.
+    `texts` are those of all other options, of which some name files.
     """
     taken: dict[tuple[object, ...], str] = {}
     for place in places:
@@ -171,7 +171,7 @@ def _read(texts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Texts that may name a file, with their options: whole, after NAME=, and without :key."""
     for option, given in texts.items():
         every = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []
-        for text in () if option in ("--output", "--save") else every:
+        for text in every:
             for part in (text, text.partition("=")[2]):
                 yield from ((option, part), (option, part.rpartition(":")[0]))
 

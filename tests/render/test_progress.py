@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gradcheck.cli import document
+from gradcheck.cli import conclusion
 from gradcheck.progress import Forecast
 from gradcheck.render import progress
 
@@ -88,7 +88,7 @@ def test_only_at_a_terminal_and_not_when_quiet(
     monkeypatch: pytest.MonkeyPatch, quiet: bool, watched: bool
 ) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal() if watched else io.StringIO())
-    found = document._progress(_Options(quiet))  # type: ignore[arg-type]  # of all options it reads only this
+    found = conclusion._progress(_Options(quiet))  # type: ignore[arg-type]  # of all options it reads only this
     assert isinstance(found, progress.Bar) == (watched and not quiet)
 
 

@@ -13,6 +13,9 @@ FARTHEST = 9
 """Decades on either side of 1; what lies beyond is in the last."""
 LEAST = 2
 """Decades on either side that are shown in any case."""
+PLAIN = 2
+"""Decades on either side that are written without an exponent."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -64,5 +67,7 @@ class Histogram:
 
 
 def power(exponent: int) -> str:
-    """A power of ten for people: `0.01`, `1`, `1e-05`."""
-    return f"{10.0**exponent:g}"
+    """A power of ten for people: `0.01`, `1`, `10⁵`."""
+    if abs(exponent) <= PLAIN:
+        return f"{10.0**exponent:g}"
+    return "10" + str(exponent).translate(_RAISED)

@@ -51,7 +51,8 @@ def _cell(heading: str, cell: str, word: str, verb: str) -> Html:
     if heading == verb:
         mark = tag("span", MARKS[word], class_="mark", aria_hidden="true")
         return tag("td", tag("span", mark, " ", cell, class_=f"is {word}"), data_key=word)
-    return tag("td", cell, class_="n" if _kind(heading) == "number" else None)
+    kind = "n" if _kind(heading) == "number" else "long" if heading == "found" else None
+    return tag("td", cell, class_=kind)
 
 
 def of_variables(report: Findings) -> Html:
@@ -103,7 +104,7 @@ def found(result: CheckResult) -> str:
 
 
 def _expected(result: CheckResult) -> str:
-    return result.expected.value if result.expectedly else f"{result.expected.value}: not so"
+    return result.expected.value if result.expectedly else f"{result.expected.value} (not met)"
 
 
 def _worst(result: CheckResult) -> str:

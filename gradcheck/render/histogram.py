@@ -60,7 +60,8 @@ class Histogram:
     def bars(self) -> tuple[tuple[str, int, bool], ...]:
         """A label, the number of elements, and whether they pass, from left to right."""
         between = [
-            (f"≤ {power(decade)}", count, decade <= 0) for decade, count in enumerate(self.counts, self.lowest)
+            (f"≤ {power(decade)}", count, decade <= 0)
+            for decade, count in enumerate(self.counts, self.lowest)
         ]
         ends = [("0", self.zero, True)], [("not finite", self.infinite, False)]
         return (*ends[0], *between, *(ends[1] if self.infinite else []))

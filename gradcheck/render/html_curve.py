@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.histogram import power
-from gradcheck.render.html_markup import Html, number, tag
+from gradcheck.render.html_markup import Html, number, picture, tag
 from gradcheck.verdicts.sweep import Sweep
 
 WIDTH, HEIGHT, LEFT, TOP = 440, 220, 56, 22
@@ -17,6 +17,8 @@ WIDTH, HEIGHT, LEFT, TOP = 440, 220, 56, 22
 LOWEST = 1e-18
 """Least distance that is drawn, as a share of the gradient: what is below is rounding of float64."""
 TICKS = 6
+KEYS = -20, 86, 300
+"""Where the keys of the lines begin, from the plane's left end."""
 
 
 def curve(sweep: Sweep) -> Html:
@@ -35,19 +37,22 @@ def curve(sweep: Sweep) -> Html:
         tag("line", class_="one", x1=LEFT, x2=LEFT + WIDTH, y1=level, y2=level),
         tag("text", "tolerance", class_="tick end strong", x=LEFT + WIDTH - 4, y=float(level) - 5),
         tag("line", class_="taken", x1=taken, x2=taken, y1=TOP, y2=TOP + HEIGHT),
-        tag("text", f"▼ step taken, {sweep.step:.2g}", class_="tick mid strong", x=plane.inside(sweep.step), y=TOP - 7),
+        tag(
+            "text",
+            f"▼ step taken, {sweep.step:.2g}",
+            class_="tick mid strong",
+            x=plane.inside(sweep.step),
+            y=TOP - 7,
+        ),
     ]
     parts += [
         part
         for place, (name, said, _) in enumerate(lines)
-        for part in _key(LEFT + WIDTH + 14, TOP + 12 + 20 * place, name, said)
+        for part in _key(LEFT + KEYS[place], TOP + HEIGHT + 56, name, said)
     ]
-    size = LEFT + WIDTH + 210, TOP + HEIGHT + 42
+    size = LEFT + WIDTH + 14, TOP + HEIGHT + 64
     label = f"Distance of the difference of {sweep.element} by step; step taken {sweep.step:.2g}"
-    drawing = tag(
-        "svg", *parts, viewBox=f"0 0 {size[0]} {size[1]}", width=size[0], height=size[1], role="img",
-        aria_label=label,
-    )
+    drawing = picture(*size, label, *parts)
     said = f"Steps of {sweep.element}, tape {sweep.tape:.6g}, difference {sweep.difference:.6g}."
     return tag("figure", tag("figcaption", said), tag("div", drawing, class_="wide"), class_="chart")
 

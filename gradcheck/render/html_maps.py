@@ -5,16 +5,15 @@ A row of cells of one level is one stroke of a path, so that a cell takes some 7
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.grid import Grid
 from gradcheck.render.histogram import power
-from gradcheck.render.html_markup import Html, joined, number, tag
+from gradcheck.render.html_markup import Html, joined, number, picture, tag
 from gradcheck.render.numbers import UNKNOWN, ratio, significant
 from gradcheck.render.numbers import number as written
 from gradcheck.render.shades import (
@@ -55,7 +54,9 @@ def maps(variable: Variable, most: int) -> Html:
     pictures = [
         _picture(grid, variable, "tape", signed(grid, tape, end), tape),
         _picture(grid, variable, "finite difference", signed(grid, difference, end), difference),
-        _picture(grid, variable, "error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)),
+        _picture(
+            grid, variable, "error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)
+        ),
     ]
     return joined(
         tag("p", _explained(grid), class_="note"),
@@ -88,13 +89,15 @@ def _picture(grid: Grid, variable: Variable, what: str, levels: Array, values: A
         for level in np.unique(levels).tolist()
         if level != NOTHING
     ]
-    cells = tag("g", *paths, transform=f"translate({LEFT} {TOP}) scale({wide:.4g} {high:.4g})", class_="cells")
+    cells = tag(
+        "g", *paths, transform=f"translate({LEFT} {TOP}) scale({wide:.4g} {high:.4g})", class_="cells"
+    )
     if with_numbers:
         over = list(_numbers(grid, variable, what, levels, values, wide, high))
     else:
         over = [_marks(grid, variable, wide, high)] if letter == "r" and wide >= MARKED else []
     label = f"{what} of {variable.label}, {rows} × {columns} cells"
-    drawing = _drawing(
+    drawing = picture(
         LEFT + columns * wide + 8, TOP + rows * high + BOTTOM, label, cells, *over, *_axes(grid, wide, high)
     )
     return tag("figure", tag("figcaption", what), drawing)
@@ -123,7 +126,9 @@ def _numbers(
             text = f"{sign} {_compact(ratio(value))}".strip()
             strong = level >= BELOW + 2 or level in (BELOW - 1, BELOW - 2)
         else:
-            text = UNKNOWN if np.isnan(value) else _compact(written(value, min(4, significant(variable, index))))
+            text = (
+                UNKNOWN if np.isnan(value) else _compact(written(value, min(4, significant(variable, index))))
+            )
             strong = level >= 0 and abs(level - SIGNED // 2) > SIGNED // 3
         place = {"x": number(LEFT + (column + 0.5) * wide), "y": number(TOP + (row + 0.5) * high + 4)}
         yield tag("text", text, class_="on strong" if strong else "on", **place)
@@ -162,9 +167,7 @@ def _axes(grid: Grid, wide: float, high: float) -> Iterator[Html]:
         yield tag("text", height - 1, class_="tick end", x=LEFT - 4, y=number(max(below, TOP + 22)))
     yield tag("text", "0", class_="tick", x=LEFT, y=number(below + 13))
     if width > 1:
-        yield tag(
-            "text", width - 1, class_="tick end", x=number(LEFT + columns * wide), y=number(below + 13)
-        )
+        yield tag("text", width - 1, class_="tick end", x=number(LEFT + columns * wide), y=number(below + 13))
     yield tag("text", grid.axes[1], class_="tick", x=LEFT, y=number(below + 27))
 
 
@@ -177,7 +180,7 @@ def _scale(end: float) -> Html:
     ticks = [(0, f"−{end:.3g}", "tick"), (width / 2, "0", "tick mid"), (width, f"{end:.3g}", "tick end")]
     words = [tag("text", text, class_=name, x=at, y=30) for at, text, name in ticks]
     said = f"gradients from −{end:.3g}, blue, to {end:.3g}, orange"
-    drawing = _drawing(width, 34, said, *steps, *words)
+    drawing = picture(width, 34, said, *steps, *words)
     return tag("figure", tag("figcaption", "tape and difference: gradient"), drawing)
 
 
@@ -185,7 +188,9 @@ def _decades() -> Html:
     """The legend of error ÷ tolerance."""
     wide, levels = 22, [*range(BELOW + ABOVE)]
     end = wide * len(levels)
-    boxes = [tag("path", class_=f"r{level}", d=f"M{level * wide} 8h{wide}", stroke_width=14) for level in levels]
+    boxes = [
+        tag("path", class_=f"r{level}", d=f"M{level * wide} 8h{wide}", stroke_width=14) for level in levels
+    ]
     ticks = [
         tag("text", power(level - BELOW + 1), class_="tick mid", x=(level + 1) * wide, y=30)
         for level in levels[1:-1:2]
@@ -199,12 +204,5 @@ def _decades() -> Html:
         for name, text, at in (("w", "agrees, without a ratio", 18), ("u", "not judged", 190))
     ]
     said = "error ÷ tolerance: blue up to 1, orange above 1, grey not judged"
-    drawing = _drawing(end + 280, 34, said, *boxes, *ticks, line, *others)
+    drawing = picture(end + 280, 34, said, *boxes, *ticks, line, *others)
     return tag("figure", tag("figcaption", "error ÷ tolerance: up to 1 agrees, above 1 fails (✗)"), drawing)
-
-
-def _drawing(width: float, height: float, label: str, *parts: Html) -> Html:
-    """A picture with what it is for those who do not see it."""
-    size = {"width": number(width), "height": number(height)}
-    box = f"0 0 {size['width']} {size['height']}"
-    return tag("svg", *parts, viewBox=box, **size, role="img", aria_label=label)

@@ -5,30 +5,17 @@ A row of cells of one level is one stroke of a path, so that a cell takes some 7
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.render.cells import Map, Maps
 from gradcheck.render.grid import Grid
 from gradcheck.render.histogram import power
 from gradcheck.render.html_markup import Html, joined, number, picture, tag
-from gradcheck.render.numbers import UNKNOWN, ratio, significant
-from gradcheck.render.numbers import number as written
-from gradcheck.render.shades import (
-    ABOVE,
-    BELOW,
-    NOTHING,
-    SIGNED,
-    UNJUDGED,
-    WITHOUT,
-    largest,
-    ratios,
-    signed,
-)
+from gradcheck.render.shades import ABOVE, BELOW, NOTHING, SIGNED, UNJUDGED, WITHOUT
 from gradcheck.report.variable import Variable
-from gradcheck.verdicts.verdict import ElementVerdict
 
 WIDTH, HEIGHT = 280, 300
 """The most pixels that the cells of a map take."""
@@ -42,65 +29,43 @@ MARKED = 5
 """Pixels of a cell from which a sign in it can be seen."""
 LEFT, TOP, BOTTOM = 34, 6, 34
 NAMES = {UNJUDGED: "u", WITHOUT: "w"}
-SIGNS = {ElementVerdict.INCONCLUSIVE: "?", ElementVerdict.KINK: "∧"}
 
 
 def maps(variable: Variable, most: int) -> Html:
     """The three maps of a variable side by side, in at most `most` cells each, with legends."""
-    columns = max(1, int(math.sqrt(1.5 * most)))
-    grid = Grid.of(variable, max(1, most // columns), columns)
-    tape, difference = grid.cells(variable.tape), grid.cells(variable.difference)
-    end = largest(tape, difference)
-    pictures = [
-        _picture(grid, variable, "tape", signed(grid, tape, end), tape),
-        _picture(grid, variable, "finite difference", signed(grid, difference, end), difference),
-        _picture(
-            grid, variable, "error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)
-        ),
-    ]
+    found = Maps.of(variable, most)
     return joined(
-        tag("p", _explained(grid), class_="note"),
-        tag("div", *pictures, class_="maps"),
-        tag("div", _scale(end), _decades(), class_="legends"),
+        tag("p", found.explained, class_="note"),
+        tag("div", *(_picture(found, one) for one in found.three), class_="maps"),
+        tag("div", _scale(found.largest), _decades(), class_="legends"),
     )
 
 
-def _explained(grid: Grid) -> str:
-    rows, columns = grid.axes
-    said = f"Rows: {rows}; columns: {columns}." if rows else f"Columns: {columns}."
-    if grid.reduced:
-        high, wide = grid.block
-        said += f" Each cell is the worst of up to {high} × {wide} elements."
-    return said
-
-
-def _picture(grid: Grid, variable: Variable, what: str, levels: Array, values: Array) -> Html:
+def _picture(maps: Maps, shown: Map) -> Html:
     """One map with its axes."""
-    rows, columns = grid.shape
+    rows, columns = maps.grid.shape
     wide, high = (min(*ends) for ends in zip(MOST_CELL, (WIDTH / columns, HEIGHT / rows), strict=True))
     with_numbers = wide >= LEGIBLE[0] and high >= LEGIBLE[1]
     if not with_numbers:
         # A vector may be drawn higher than wide.
         wide = min(wide, BARE, max(high, WIDTH / columns / 2))
         high = min(high, max(wide, 14))
-    letter = "r" if what.startswith("error") else "s"
+    letter = "r" if shown.judges else "s"
     paths = [
-        tag("path", class_=NAMES.get(level, f"{letter}{level}"), d="".join(_strokes(levels, level)))
-        for level in np.unique(levels).tolist()
+        tag("path", class_=NAMES.get(level, f"{letter}{level}"), d="".join(_strokes(shown.levels, level)))
+        for level in np.unique(shown.levels).tolist()
         if level != NOTHING
     ]
     cells = tag(
         "g", *paths, transform=f"translate({LEFT} {TOP}) scale({wide:.4g} {high:.4g})", class_="cells"
     )
-    if with_numbers:
-        over = list(_numbers(grid, variable, what, levels, values, wide, high))
-    else:
-        over = [_marks(grid, variable, wide, high)] if letter == "r" and wide >= MARKED else []
-    label = f"{what} of {variable.label}, {rows} × {columns} cells"
-    drawing = picture(
-        LEFT + columns * wide + 8, TOP + rows * high + BOTTOM, label, cells, *over, *_axes(grid, wide, high)
-    )
-    return tag("figure", tag("figcaption", what), drawing)
+    over = list(_numbers(maps, shown, wide, high)) if with_numbers else []
+    if not with_numbers and shown.judges and wide >= MARKED:
+        over = [_marks(maps, wide, high)]
+    size = LEFT + columns * wide + 8, TOP + rows * high + BOTTOM
+    label = f"{shown.what} of {maps.variable.label}, {rows} × {columns} cells"
+    drawing = picture(*size, label, cells, *over, *_axes(maps.grid, wide, high))
+    return tag("figure", tag("figcaption", shown.what), drawing)
 
 
 def _strokes(levels: Array, level: int) -> Iterator[str]:
@@ -111,48 +76,19 @@ def _strokes(levels: Array, level: int) -> Iterator[str]:
             yield f"M{start} {row}.5h{end - start}"
 
 
-def _numbers(
-    grid: Grid, variable: Variable, what: str, levels: Array, values: Array, wide: float, high: float
-) -> Iterator[Html]:
-    """The value of each cell, with the sign of a verdict that is no match beside error ÷ tolerance."""
-    verdicts = grid.cells(variable.verdicts)
-    for (row, column), flat in np.ndenumerate(grid.chosen):
-        if flat < 0:
-            continue
-        value, level = float(values[row, column]), int(levels[row, column])
-        index = tuple(int(i) for i in np.unravel_index(flat, variable.shape))
-        if what.startswith("error"):
-            sign = _sign(int(verdicts[row, column]))
-            text = f"{sign} {_compact(ratio(value))}".strip()
-            strong = level >= BELOW + 2 or level in (BELOW - 1, BELOW - 2)
-        else:
-            text = (
-                UNKNOWN if np.isnan(value) else _compact(written(value, min(4, significant(variable, index))))
-            )
-            strong = level >= 0 and abs(level - SIGNED // 2) > SIGNED // 3
+def _numbers(maps: Maps, shown: Map, wide: float, high: float) -> Iterator[Html]:
+    for row, column in np.ndindex(maps.grid.shape):
         place = {"x": number(LEFT + (column + 0.5) * wide), "y": number(TOP + (row + 0.5) * high + 4)}
-        yield tag("text", text, class_="on strong" if strong else "on", **place)
+        name = "on strong" if shown.strong(row, column) else "on"
+        yield tag("text", maps.text(shown, row, column), class_=name, **place)
 
 
-def _compact(text: str) -> str:
-    """A number in at most five signs, or one that is longer with two digits."""
-    plain = text.replace(",", "")
-    if len(plain) <= 5 or plain.isalpha():
-        return plain
-    return f"{float(plain):.2g}".replace("e+0", "e").replace("e-0", "e-")
-
-
-def _sign(verdict: int) -> str:
-    return "✗" if verdict >= ElementVerdict.MISMATCH else SIGNS.get(ElementVerdict(verdict), "")
-
-
-def _marks(grid: Grid, variable: Variable, wide: float, high: float) -> Html:
+def _marks(maps: Maps, wide: float, high: float) -> Html:
     """A cross on each cell that fails."""
-    failing = grid.cells(variable.verdicts) >= ElementVerdict.MISMATCH
     lines = [
         f"M{number(LEFT + (column + 0.25) * wide)} {number(TOP + (row + 0.25) * high)}"
         f"l{wide / 2:.1f} {high / 2:.1f}m0-{high / 2:.1f}l-{wide / 2:.1f} {high / 2:.1f}"
-        for row, column in np.argwhere(failing).tolist()
+        for row, column in maps.failing.tolist()
     ]
     return tag("path", class_="cross", d="".join(lines)) if lines else Html()
 

@@ -1,6 +1,6 @@
 """The figures of a report, or of a suite, by matplotlib: one picture as PNG, SVG or PDF.
 
-Same report, same bytes: nothing of a user's own settings of matplotlib has a part in it, nor are those changed.
+Same report, same bytes: a user's own settings of matplotlib have no part in it, nor are they changed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def _figure(suite: SuiteReport) -> Figure:
 
     results = sorted(suite.results, key=lambda result: result.expectedly)
     single = results[0] if len(results) == 1 and not suite.not_run else None
-    reports = [result.outcome for result in results if isinstance(result.outcome, Findings)]
+    # Of a suite those alone that ended otherwise than expected.
+    drawn = [result.outcome for result in results if single or not result.expectedly]
+    reports = [outcome for outcome in drawn if isinstance(outcome, Findings)]
     shown = [(report, v) for report in reports for v in report.worst_variables][:VARIABLES]
     sheet = Sheet(_title(suite, single))
     if single is None:

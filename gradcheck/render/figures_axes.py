@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_rgba
+from matplotlib.ticker import NullFormatter
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
-from gradcheck.render.figures_sheet import Box, Sheet
+from gradcheck.render.figures_sheet import Sheet
 from gradcheck.render.histogram import Histogram, power
 from gradcheck.render.shades import ABOVE, BELOW, LIGHT, NOTHING, UNJUDGED, WITHOUT
 from gradcheck.render.words import shortened
@@ -22,14 +25,15 @@ from gradcheck.verdicts.sweep import Sweep
 
 CELLS = 64 * 96
 """Cells of a map."""
-MAPS: tuple[Box, ...] = tuple((left, 0.3, 2.4, 2.2) for left in (0.75, 3.85, 7.75))
-BARS: tuple[Box, ...] = ((6.4, 0.3, 0.12, 2.2), (10.3, 0.3, 0.16, 2.2))
-"""Where the legends of the maps are, in inches."""
+MAP_HIGH = 2.2
+"""Inches of the highest map."""
 GOOD, BAD, OPEN, GREY = LIGHT.ratios[BELOW - 1], "#c7681a", "#8a6d00", "#57606a"
 WITH_NUMBERS = 8, 6
 """Rows and columns up to which a map has numbers in its cells."""
-MARKED = 60
+MARKED = 100
 """Columns up to which a cross on a cell can be seen."""
+LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+"""Behind a word that may lie on a line."""
 FLOOR = 1e-9
 """Least error ÷ tolerance that has a bar of its own length in an overview."""
 
@@ -38,7 +42,11 @@ def maps(sheet: Sheet, report: Findings, variable: Variable) -> None:
     """The three maps of a variable."""
     found = Maps.of(variable, CELLS)
     title = f"∂{report.target}/∂{variable.label}: {variable.verdict.label}.  {found.explained}"
-    *axes, first, second = sheet.row(3.2, title, *MAPS, *BARS)
+    high = min(MAP_HIGH, max(0.5, 0.3 * found.grid.shape[0]))
+    legend = max(high, 1.6)
+    places = [(left, 0.3, 2.4, high) for left in (0.75, 3.85, 7.75)]
+    places += [(6.4, 0.3, 0.12, legend), (10.3, 0.3, 0.16, legend)]
+    *axes, first, second = sheet.row(legend + 1.0, title, *places)
     for ax, shown in zip(axes, found.three, strict=True):
         _map(ax, found, shown)
     gradient = ScalarMappable(Normalize(-found.largest, found.largest), ListedColormap(LIGHT.signed))
@@ -113,8 +121,16 @@ def _curve(ax: Axes, sweep: Sweep) -> None:
     ax.plot([sweep.step], [1], "v", color="black", transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_xlabel("step h, in the unit of x")
     ax.set_ylabel("distance, in the unit of the gradient")
+    _powers(ax.xaxis)
+    _powers(ax.yaxis)
     ax.grid(color="#dddddd")
     ax.legend(fontsize=8)
+
+
+def _powers(axis: Axis) -> None:
+    """Powers of ten as text, for formulas are not read."""
+    axis.set_major_formatter(lambda value, _: power(round(math.log10(value))))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _positive(values: Array) -> Array:
@@ -132,8 +148,9 @@ def overview(sheet: Sheet, shown: Sequence[CheckResult], size: int) -> None:
         length = float(np.clip(worst, FLOOR, 1 / FLOOR)) if worst is not None else FLOOR
         ax.barh(place, length, left=FLOOR / 10, color=colours[result.word])
         mark = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!"}[result.word]
-        ax.text(length * 1.5, place, f"{mark} {result.word}", va="center", fontsize=9)
+        ax.text(length * 1.5, place, f"{mark} {result.word}", va="center", fontsize=9, bbox=LABEL)
     ax.set_xscale("log")
+    _powers(ax.xaxis)
     ax.set_xlim(FLOOR / 10, 1e3 / FLOOR)
     ax.axvline(1, color="black", linestyle="--")
     ax.set_yticks(range(len(shown)), [shortened(result.name, 38) for result in shown])

@@ -14,17 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-pipe",
-]
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"),
+)
 
 
 def chromium() -> str | None:
@@ -49,7 +42,7 @@ class Browser:
         self._count = 0
         self._session: str | None = None
         self.logged: list[dict[str, Any]] = []
-        """What the page's console, its policy and its scripts complain of, and what it asks the network for."""
+        """What console, policy and scripts complain of, and what is asked of the network."""
 
     def __enter__(self) -> Self:
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]

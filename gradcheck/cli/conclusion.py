@@ -22,7 +22,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        report = report_of(ended, Stoppable(_progress(options)))
+        report = report_of(ended, watched(options))
         document.write(CheckResult(report.target, report), options.documents)
         return report.exit_code
 
@@ -34,6 +34,11 @@ def report_of(check: Check, progress: Progress) -> checking.Report:
     with aside():
         report = checking.check_target(check.target, options.settings, upstream, progress)
     return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
+
+
+def watched(options: Common) -> Progress:
+    """The observer of a check, which also lets signals stop it."""
+    return Stoppable(_progress(options))
 
 
 def _progress(options: Common) -> Progress:

@@ -1,8 +1,9 @@
 """What was found, as documents: each in its form, at its place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from gradcheck.cli.group import terminal
 from gradcheck.cli.outputs import Place
@@ -28,11 +29,16 @@ class Document:
 
 
 def write(found: CheckResult | SuiteReport, documents: Sequence[Document]) -> None:
+    """Write all documents of what was found."""
+    write_each(documents, partial(_rendered, found))
+
+
+def write_each(documents: Sequence[Document], rendered: Callable[[Document], str | bytes]) -> None:
     """Write all documents, also where there is no place for one of them, and then raise for that one."""
     failed: list[GradcheckError] = []
     for document in documents:
         try:
-            content = _rendered(found, document)
+            content = rendered(document)
             if isinstance(content, str):
                 content = content.encode(*document.place.encoding)
             document.place.write(content)

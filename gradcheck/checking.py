@@ -78,9 +78,14 @@ class Report(Findings):
 
 
 def check_target(
-    target: Target, settings: Settings, upstream: Array | None = None, progress: Progress | None = None
+    target: Target,
+    settings: Settings,
+    upstream: Array | None = None,
+    progress: Progress | None = None,
+    *,
+    curve: bool = False,
 ) -> Report:
-    """Check one target at one point.
+    """Check one target at one point; with `curve`, sweep the worst element over many steps as well.
 
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
     Raises `GradcheckError` where the check cannot run.
@@ -91,7 +96,7 @@ def check_target(
 
     started = time.perf_counter()
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
-        found = run(target, settings, names, upstream, watcher)
+        found = run(target, settings, names, upstream, watcher, curve=curve)
     return Report.of(found, seconds=time.perf_counter() - started)
 
 

@@ -13,6 +13,9 @@ FARTHEST = 9
 """Decades on either side of 1; what lies beyond is in the last."""
 LEAST = 2
 """Decades on either side that are shown in any case."""
+PLAIN = 2
+"""Decades on either side that are written without an exponent."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,15 @@ class Histogram:
     def bars(self) -> tuple[tuple[str, int, bool], ...]:
         """A label, the number of elements, and whether they pass, from left to right."""
         between = [
-            (f"≤ {power(decade)}", count, decade <= 0) for decade, count in enumerate(self.counts, self.lowest)
+            (f"≤ {power(decade)}", count, decade <= 0)
+            for decade, count in enumerate(self.counts, self.lowest)
         ]
         ends = [("0", self.zero, True)], [("not finite", self.infinite, False)]
         return (*ends[0], *between, *(ends[1] if self.infinite else []))
 
 
 def power(exponent: int) -> str:
-    """A power of ten for people: `0.01`, `1`, `1e-05`."""
-    return f"{10.0**exponent:g}"
+    """A power of ten for people: `0.01`, `1`, `10⁵`."""
+    if abs(exponent) <= PLAIN:
+        return f"{10.0**exponent:g}"
+    return "10" + str(exponent).translate(_RAISED)

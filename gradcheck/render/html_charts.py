@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 
 from gradcheck.render.histogram import Histogram
-from gradcheck.render.html_markup import Html, joined, number, tag
+from gradcheck.render.html_markup import Html, number, picture, tag
 
-BAR, HEIGHT, LEFT, TOP = 46, 150, 46, 20
+BAR, HEIGHT, LEFT, TOP = 44, 200, 58, 24
 """Pixels of a bar with its gap, of the highest bar, and of the margins."""
 
 
@@ -22,18 +22,22 @@ def histogram(found: Histogram) -> Html:
         *_scale(most, width),
         *(part for place, bar in enumerate(bars) for part in _bar(LEFT + place * BAR, bar, most)),
         tag("line", class_="axis", x1=LEFT, x2=width, y1=below, y2=below),
-        tag("line", class_="one", x1=one, x2=one, y1=TOP - 12, y2=below + 6),
-        tag("text", "agrees ◂", class_="tick end", x=one - 4, y=TOP - 6),
-        tag("text", "▸ fails", class_="tick", x=one + 4, y=TOP - 6),
+        tag("line", class_="one", x1=one, x2=one, y1=TOP - 22, y2=below + 6),
+        tag("text", "agrees ◂", class_="tick end", x=one - 4, y=TOP - 12),
+        tag("text", "▸ fails", class_="tick", x=one + 4, y=TOP - 12),
         tag("text", "error ÷ tolerance, by decade", class_="tick mid", x=(LEFT + width) / 2, y=below + 34),
-        tag("text", "elements (log scale)", class_="tick mid", transform=f"translate(12 {TOP + HEIGHT / 2}) rotate(-90)"),
+        tag(
+            "text",
+            "elements (log scale)",
+            class_="tick mid",
+            transform=f"translate(12 {TOP + HEIGHT / 2}) rotate(-90)",
+        ),
     ]
     label = "; ".join(f"{name}: {count:,}" for name, count, _ in bars if count)
-    drawing = tag(
-        "svg", *parts, viewBox=f"0 0 {width} {below + 42}", width=width, height=below + 42, role="img",
-        aria_label=f"Elements by error ÷ tolerance. {label}",
+    drawing = picture(width, below + 42, f"Elements by error ÷ tolerance. {label}", *parts)
+    said = f" {found.left_out:,} elements have no ratio or could not be judged, and are left out." * bool(
+        found.left_out
     )
-    said = f" {found.left_out:,} elements have no ratio or could not be judged, and are left out." * bool(found.left_out)
     caption = tag("figcaption", "Elements by error ÷ tolerance.", said)
     return tag("figure", caption, tag("div", drawing, class_="wide"), class_="chart")
 
@@ -53,7 +57,11 @@ def _bar(x: float, bar: tuple[str, int, bool], most: float) -> Iterator[Html]:
     y = TOP + HEIGHT - height
     if count:
         yield tag(
-            "rect", class_="below" if passes else "above", x=number(x + 4), y=number(y), width=BAR - 8,
+            "rect",
+            class_="below" if passes else "above",
+            x=number(x + 4),
+            y=number(y),
+            width=BAR - 8,
             height=number(height),
         )
         yield tag("text", f"{count:,}", class_="tick mid strong", x=x + BAR / 2, y=number(max(y - 3, 9)))

@@ -5,6 +5,7 @@ A row of cells of one level is one stroke of a path, so that a cell takes some 7
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.render.grid import Grid
 from gradcheck.render.histogram import power
-from gradcheck.render.html_markup import Html, joined, number, tag
+from gradcheck.render.html_markup import Html, joined, number, picture, tag
 from gradcheck.render.numbers import UNKNOWN, ratio, significant
 from gradcheck.render.numbers import number as written
 from gradcheck.render.shades import (
@@ -31,9 +32,12 @@ from gradcheck.verdicts.verdict import ElementVerdict
 
 WIDTH, HEIGHT = 280, 300
 """The most pixels that the cells of a map take."""
-MOST_CELL = 46
-LEGIBLE = 34, 18
-"""Width and height of a cell that a number fits into."""
+MOST_CELL = 56, 36
+"""Width and height of a cell with a number."""
+LEGIBLE = 50, 18
+"""The least that a number fits into."""
+BARE = 24
+"""The most of a cell without one."""
 MARKED = 5
 """Pixels of a cell from which a sign in it can be seen."""
 LEFT, TOP, BOTTOM = 34, 6, 34
@@ -43,14 +47,16 @@ SIGNS = {ElementVerdict.INCONCLUSIVE: "?", ElementVerdict.KINK: "∧"}
 
 def maps(variable: Variable, most: int) -> Html:
     """The three maps of a variable side by side, in at most `most` cells each, with legends."""
-    columns = min(variable.verdicts.size, max(1, min(64, most)))
-    grid = Grid.of(variable, max(1, min(48, most // columns)), columns)
+    columns = max(1, int(math.sqrt(1.5 * most)))
+    grid = Grid.of(variable, max(1, most // columns), columns)
     tape, difference = grid.cells(variable.tape), grid.cells(variable.difference)
     end = largest(tape, difference)
     pictures = [
         _picture(grid, variable, "tape", signed(grid, tape, end), tape),
         _picture(grid, variable, "finite difference", signed(grid, difference, end), difference),
-        _picture(grid, variable, "error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)),
+        _picture(
+            grid, variable, "error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)
+        ),
     ]
     return joined(
         tag("p", _explained(grid), class_="note"),
@@ -71,32 +77,28 @@ def _explained(grid: Grid) -> str:
 def _picture(grid: Grid, variable: Variable, what: str, levels: Array, values: Array) -> Html:
     """One map with its axes."""
     rows, columns = grid.shape
-    side = min(MOST_CELL, WIDTH / columns, HEIGHT / rows)
-    # A vector may be drawn higher than wide.
-    wide, high = side, min(max(side, 14), HEIGHT / rows)
+    wide, high = (min(*ends) for ends in zip(MOST_CELL, (WIDTH / columns, HEIGHT / rows), strict=True))
+    with_numbers = wide >= LEGIBLE[0] and high >= LEGIBLE[1]
+    if not with_numbers:
+        # A vector may be drawn higher than wide.
+        wide = min(wide, BARE, max(high, WIDTH / columns / 2))
+        high = min(high, max(wide, 14))
     letter = "r" if what.startswith("error") else "s"
     paths = [
         tag("path", class_=NAMES.get(level, f"{letter}{level}"), d="".join(_strokes(levels, level)))
         for level in np.unique(levels).tolist()
         if level != NOTHING
     ]
-    cells = tag("g", *paths, transform=f"translate({LEFT} {TOP}) scale({wide:.4g} {high:.4g})", class_="cells")
-    if wide >= LEGIBLE[0] and high >= LEGIBLE[1]:
+    cells = tag(
+        "g", *paths, transform=f"translate({LEFT} {TOP}) scale({wide:.4g} {high:.4g})", class_="cells"
+    )
+    if with_numbers:
         over = list(_numbers(grid, variable, what, levels, values, wide, high))
     else:
         over = [_marks(grid, variable, wide, high)] if letter == "r" and wide >= MARKED else []
-    size = f"{number(LEFT + columns * wide + 8)} {number(TOP + rows * high + BOTTOM)}"
     label = f"{what} of {variable.label}, {rows} × {columns} cells"
-    drawing = tag(
-        "svg",
-        cells,
-        *over,
-        *_axes(grid, wide, high),
-        viewBox=f"0 0 {size}",
-        width=size.split()[0],
-        height=size.split()[1],
-        role="img",
-        aria_label=label,
+    drawing = picture(
+        LEFT + columns * wide + 8, TOP + rows * high + BOTTOM, label, cells, *over, *_axes(grid, wide, high)
     )
     return tag("figure", tag("figcaption", what), drawing)
 
@@ -121,19 +123,21 @@ def _numbers(
         index = tuple(int(i) for i in np.unravel_index(flat, variable.shape))
         if what.startswith("error"):
             sign = _sign(int(verdicts[row, column]))
-            text = f"{sign}{_compact(ratio(value))}"
+            text = f"{sign} {_compact(ratio(value))}".strip()
             strong = level >= BELOW + 2 or level in (BELOW - 1, BELOW - 2)
         else:
-            text = UNKNOWN if np.isnan(value) else _compact(written(value, min(4, significant(variable, index))))
+            text = (
+                UNKNOWN if np.isnan(value) else _compact(written(value, min(4, significant(variable, index))))
+            )
             strong = level >= 0 and abs(level - SIGNED // 2) > SIGNED // 3
         place = {"x": number(LEFT + (column + 0.5) * wide), "y": number(TOP + (row + 0.5) * high + 4)}
         yield tag("text", text, class_="on strong" if strong else "on", **place)
 
 
 def _compact(text: str) -> str:
-    """A number in at most six signs, if it is longer with two digits."""
+    """A number in at most five signs, or one that is longer with two digits."""
     plain = text.replace(",", "")
-    if len(plain) <= 6:
+    if len(plain) <= 5 or plain.isalpha():
         return plain
     return f"{float(plain):.2g}".replace("e+0", "e").replace("e-0", "e-")
 
@@ -163,9 +167,7 @@ def _axes(grid: Grid, wide: float, high: float) -> Iterator[Html]:
         yield tag("text", height - 1, class_="tick end", x=LEFT - 4, y=number(max(below, TOP + 22)))
     yield tag("text", "0", class_="tick", x=LEFT, y=number(below + 13))
     if width > 1:
-        yield tag(
-            "text", width - 1, class_="tick end", x=number(LEFT + columns * wide), y=number(below + 13)
-        )
+        yield tag("text", width - 1, class_="tick end", x=number(LEFT + columns * wide), y=number(below + 13))
     yield tag("text", grid.axes[1], class_="tick", x=LEFT, y=number(below + 27))
 
 
@@ -177,33 +179,30 @@ def _scale(end: float) -> Html:
     width = SIGNED * 8
     ticks = [(0, f"−{end:.3g}", "tick"), (width / 2, "0", "tick mid"), (width, f"{end:.3g}", "tick end")]
     words = [tag("text", text, class_=name, x=at, y=30) for at, text, name in ticks]
-    drawing = tag(
-        "svg", *steps, *words, viewBox=f"0 0 {width} 34", width=width, height=34, role="img",
-        aria_label=f"gradients from −{end:.3g}, blue, to {end:.3g}, orange",
-    )
+    said = f"gradients from −{end:.3g}, blue, to {end:.3g}, orange"
+    drawing = picture(width, 34, said, *steps, *words)
     return tag("figure", tag("figcaption", "tape and difference: gradient"), drawing)
 
 
 def _decades() -> Html:
     """The legend of error ÷ tolerance."""
-    levels = [*range(BELOW + ABOVE)]
-    boxes = [tag("path", class_=f"r{level}", d=f"M{level * 24} 8h24", stroke_width=14) for level in levels]
-    ends = [
-        tag("text", power(level - BELOW + 1), class_="tick mid", x=(level + 1) * 24, y=30)
-        for level in levels[:-1:2]
+    wide, levels = 22, [*range(BELOW + ABOVE)]
+    end = wide * len(levels)
+    boxes = [
+        tag("path", class_=f"r{level}", d=f"M{level * wide} 8h{wide}", stroke_width=14) for level in levels
     ]
-    line = tag("line", class_="one", x1=BELOW * 24, x2=BELOW * 24, y1=0, y2=19)
-    width = len(levels) * 24
-    unknown = [
-        tag("path", class_=name, d=f"M{width + at} 8h14", stroke_width=14)
-        for name, at in (("w", 14), ("u", 104))
+    ticks = [
+        tag("text", power(level - BELOW + 1), class_="tick mid", x=(level + 1) * wide, y=30)
+        for level in levels[1:-1:2]
     ]
-    words = [
-        tag("text", text, class_="tick", x=width + at, y=12)
-        for text, at in (("agrees, no ratio", 30), ("not judged", 122))
+    line = tag("line", class_="one", x1=BELOW * wide, x2=BELOW * wide, y1=0, y2=19)
+    others = [
+        joined(
+            tag("path", class_=name, d=f"M{end + at} 8h14", stroke_width=14),
+            tag("text", text, class_="tick", x=end + at + 19, y=12),
+        )
+        for name, text, at in (("w", "agrees, without a ratio", 18), ("u", "not judged", 190))
     ]
-    drawing = tag(
-        "svg", *boxes, *ends, line, *unknown, *words, viewBox=f"0 0 {width + 190} 34", width=width + 190,
-        height=34, role="img", aria_label="error ÷ tolerance: blue up to 1, orange above 1, grey not judged",
-    )
-    return tag("figure", tag("figcaption", "error ÷ tolerance: up to 1 agrees, ✗ above 1 fails"), drawing)
+    said = "error ÷ tolerance: blue up to 1, orange above 1, grey not judged"
+    drawing = picture(end + 280, 34, said, *boxes, *ticks, line, *others)
+    return tag("figure", tag("figcaption", "error ÷ tolerance: up to 1 agrees, above 1 fails (✗)"), drawing)

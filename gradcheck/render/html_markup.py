@@ -47,3 +47,10 @@ _EMPTY = {"meta", "br", "input", "path", "rect", "line", "polyline", "circle", "
 def number(value: float) -> str:
     """A length in a drawing, in a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+def picture(width: float, height: float, label: str, *parts: Html) -> Html:
+    """A drawing with what it shows for those who do not see it."""
+    size = {"width": number(width), "height": number(height)}
+    box = f"0 0 {size['width']} {size['height']}"
+    return tag("svg", *parts, viewBox=box, **size, role="img", aria_label=label)

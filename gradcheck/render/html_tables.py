@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcheck.render import elements, summary
-from gradcheck.render.html_markup import Html, escaped, joined, tag
+from gradcheck.render.html_markup import Html, escaped, tag
 from gradcheck.render.layout import WORDS, Column
 from gradcheck.render.numbers import ratio
 from gradcheck.report.closing import conclusion
@@ -24,12 +24,16 @@ MARKS = {
 """Signs beside words, so that nothing rests on a colour."""
 KINDS = {"index": "index", "where": "index", "shape": "index", "verdict": "verdict", "ended": "verdict"}
 """How a column is sorted, by its heading; others by number where they are not `WORDS`."""
+WRAPPED = {"found": "long", "check": "name", "variable": "name", "compared": "name", "against": "name"}
+"""Columns whose cells may take several lines."""
 TEXT = WORDS | {"check", "expected", "found", "begins at"}
 
 
 def badge(word: str) -> Html:
     """A verdict as sign and word."""
-    return tag("span", tag("span", MARKS[word], class_="mark", aria_hidden="true"), " ", word, class_=f"is {word}")
+    return tag(
+        "span", tag("span", MARKS[word], class_="mark", aria_hidden="true"), " ", word, class_=f"is {word}"
+    )
 
 
 def table(caption: str, columns: Sequence[Column], words: Sequence[str], verb: str = "verdict") -> Html:
@@ -51,7 +55,7 @@ def _cell(heading: str, cell: str, word: str, verb: str) -> Html:
     if heading == verb:
         mark = tag("span", MARKS[word], class_="mark", aria_hidden="true")
         return tag("td", tag("span", mark, " ", cell, class_=f"is {word}"), data_key=word)
-    return tag("td", cell, class_="n" if _kind(heading) == "number" else None)
+    return tag("td", cell, class_="n" if _kind(heading) == "number" else WRAPPED.get(heading))
 
 
 def of_variables(report: Findings) -> Html:
@@ -63,7 +67,9 @@ def of_variables(report: Findings) -> Html:
 def of_comparisons(report: Findings) -> Html:
     """A row for each comparison."""
     _, columns = next(summary.forms_of_comparisons(report.comparisons))
-    return table("Other ways to the same gradients", columns, [one.verdict.label for one in report.comparisons])
+    return table(
+        "Other ways to the same gradients", columns, [one.verdict.label for one in report.comparisons]
+    )
 
 
 def of_elements(variable: Variable, most: int) -> tuple[Html, int]:
@@ -103,7 +109,7 @@ def found(result: CheckResult) -> str:
 
 
 def _expected(result: CheckResult) -> str:
-    return result.expected.value if result.expectedly else f"{result.expected.value}: not so"
+    return result.expected.value if result.expectedly else f"{result.expected.value} (not met)"
 
 
 def _worst(result: CheckResult) -> str:

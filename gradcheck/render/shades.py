@@ -40,7 +40,9 @@ def _between(stops: tuple[str, ...], count: int) -> tuple[str, ...]:
     known = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], float)
     places = np.linspace(0, len(stops) - 1, count)
     mixed = [np.interp(places, np.arange(len(stops)), known[:, channel]) for channel in range(3)]
-    return tuple("#" + "".join(f"{round(value):02x}" for value in colour) for colour in zip(*mixed, strict=True))
+    return tuple(
+        "#" + "".join(f"{round(value):02x}" for value in colour) for colour in zip(*mixed, strict=True)
+    )
 
 
 LIGHT = Palette(

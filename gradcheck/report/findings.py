@@ -10,6 +10,7 @@ from gradcheck.report.variable import Variable
 from gradcheck.settings import Settings
 from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.summary import Summary
+from gradcheck.verdicts.sweep import Sweep
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 from gradcheck.verdicts.widening import Applied
 
@@ -47,6 +48,8 @@ class Findings:
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
     tolerance: Applied | None = None
     """The tolerance that was applied; None where no element had one."""
+    sweep: Sweep | None = None
+    """The worst element at many steps; None where nobody asked for it."""
 
     def said(self, kind: Kind) -> tuple[str, ...]:
         """The notes of a kind, a line each."""

@@ -68,7 +68,7 @@
     const field = document.createElement("input");
     const found = document.createElement("output");
     field.type = "search";
-    field.placeholder = "mismatch";
+    field.placeholder = "any words";
     label.className = "filter";
     label.append("Rows with ", field, " ", found);
     table.parentNode.before(label);

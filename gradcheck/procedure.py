@@ -125,4 +125,5 @@ def _forward_alone(problem: Problem) -> Findings:
         f"forward mode and differences in {problem.precision_in_words()}",
         notes=(*problem.notes, Note(Kind.WARNING, ONLY)),
         comparisons=comparisons,
+        source=problem.target.source,
     )

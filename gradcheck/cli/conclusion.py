@@ -22,8 +22,9 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        report = report_of(ended, watched(options))
-        document.write(CheckResult(report.target, report), options.documents)
+        with document.telling(options.name, options.documents), guard(options.traceback):
+            report = report_of(ended, watched(options))
+        document.write(CheckResult(report.target, report, seconds=report.seconds), options.documents)
         return report.exit_code
 
 

@@ -6,21 +6,34 @@ from typing import Any
 
 import click
 
-from gradcheck.cli import own_code, ready
+from gradcheck.cli import document, own_code, ready
 from gradcheck.cli.conclusion import watched
-from gradcheck.cli.document import Document, Form, write_each
+from gradcheck.cli.document import Form
+from gradcheck.cli.ending import guard
 from gradcheck.cli.group import aside, main, note, terminal
 from gradcheck.cli.help import LaidGroup, Sectioned
-from gradcheck.cli.options import Check
+from gradcheck.cli.options import Check, Common
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode
 from gradcheck.option import Section
 from gradcheck.settings import DEFAULTS
 from gradcheck.targets.element import Element
-from gradcheck.verdicts.sweep import Sweep
 
+FORMS = (Form.TABLE, Form.JSON)
 LEFT_OUT = frozenset(
-    ("order", "mode", "execution", "check_pfor", "where", "strict", "limit", "save", "no_timing", "format")
+    (
+        "order",
+        "mode",
+        "execution",
+        "check_pfor",
+        "where",
+        "strict",
+        "limit",
+        "save",
+        "no_timing",
+        "heatmap",
+        "format",
+    )
 )
 """Options of a check that a sweep has no use for; it has a --format of its own."""
 SWEPT = (ready.dense, ready.maxpool1d, ready.avgpool1d, own_code.layer, own_code.function, own_code.model)
@@ -72,7 +85,7 @@ def _options() -> list[click.Parameter]:
         ),
         Sectioned(
             ["--format"],
-            type=click.Choice([Form.TABLE.value, Form.JSON.value]),
+            type=click.Choice([form.value for form in FORMS]),
             default=Form.TABLE.value,
             show_default=True,
             envvar="GRADCHECK_FORMAT",
@@ -108,26 +121,27 @@ def _run(
 ) -> ExitCode:
     made = check(**given, **unused)
     options = made.options
-    upstream = read_upstream(options, made.target.inputs)
-    from gradcheck.sweeping import sweep_target
+    for wanted in options.documents:
+        if wanted.form not in FORMS:
+            raise click.UsageError(f"A sweep is written as table or json, not as {wanted.form.value}.")
+    with document.telling(options.name, options.documents), guard(options.traceback):
+        upstream = read_upstream(options, made.target.inputs)
+        from gradcheck.sweeping import sweep_target
 
-    with aside():
-        found = sweep_target(made.target, options.settings, element, upstream, watched(options))
-    write_each(options.documents, partial(_rendered, found, options.quiet))
+        with aside():
+            found = sweep_target(made.target, options.settings, element, upstream, watched(options))
+    _advise(options)
+    document.write(found, options.documents)
     return ExitCode.PASS
 
 
-def _rendered(found: Sweep, quiet: bool, document: Document) -> str:
-    from gradcheck.render import sweep
+def _advise(options: Common) -> None:
+    """Say where a curve would be shown if plotille were there."""
+    from gradcheck.render.curve import INSTALLED
 
-    if document.form is Form.JSON:
-        return sweep.to_json(found)
-    if not document.place.standard_output:
-        return sweep.to_text(found)
-    width, color = terminal()
-    if width is not None and not sweep.drawable(document.place.encoding[0]):
-        note("pip install 'gradcheck[plot]' shows a curve here.", quiet)
-    return sweep.to_terminal(found, width, color, document.place.encoding[0])
+    shown = any(one.form is Form.TABLE and one.place.standard_output for one in options.documents)
+    if shown and terminal()[0] is not None and not INSTALLED:
+        note("pip install 'gradcheck[plot]' shows a curve here.", options.quiet)
 
 
 for _check in SWEPT:

@@ -16,6 +16,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gradcheck.arrays.types import Array
+from gradcheck.render.plain_ascii import encodable
 from gradcheck.render.words import wrapped
 from gradcheck.verdicts.sweep import Sweep
 
@@ -29,6 +30,8 @@ MOST = 18
 """Decades of the vertical axis at most; what is smaller is drawn at its lower edge."""
 CHANCE = 1e-3
 """Share of what rounding can do below which an error is small by chance: of 100 errors some two are."""
+INSTALLED = importlib.util.find_spec("plotille") is not None
+"""Whether there is a plotille to draw with."""
 THINNED = 2
 """Of so many steps the rounding of one is drawn."""
 HAIR = 0.3
@@ -53,11 +56,7 @@ class Series:
 
 def drawable(encoding: str) -> bool:
     """Whether there is a plotille to draw with, and an encoding for what it draws."""
-    try:
-        (BLANK + CHOSEN + DASHED).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return importlib.util.find_spec("plotille") is not None
+    return INSTALLED and encodable(BLANK + CHOSEN + DASHED, encoding)
 
 
 def curve(sweep: Sweep, width: int) -> RenderableType:

@@ -11,8 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gradcheck.arrays.types import number_or_word
-from gradcheck.render.curve import curve
-from gradcheck.render.curve import drawable as drawable
+from gradcheck.render.curve import curve, drawable
 from gradcheck.render.layout import Column, Form, labelled, table
 from gradcheck.render.numbers import UNKNOWN, interval, number, ratio, small
 from gradcheck.render.plain import SCHEMA

@@ -61,6 +61,8 @@ def assemble(
         directions=next((outcome.directions for outcome in outcomes if outcome.directions), None),
         parts=tuple(parts),
         tolerance=applied(outcomes),
+        source=next(((part.file, part.line) for part in parts if part.wrong and part.line), None)
+        or first.target.source,
     )
 
 

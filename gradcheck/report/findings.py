@@ -50,6 +50,9 @@ class Findings:
     """The tolerance that was applied; None where no element had one."""
     sweep: Sweep | None = None
     """The worst element at many steps; None where nobody asked for it."""
+    source: tuple[str, int] | None = None
+    """File and line of the part that is wrong by itself, else where the function begins; None where that is
+    no code of the user's own."""
 
     def said(self, kind: Kind) -> tuple[str, ...]:
         """The notes of a kind, a line each."""

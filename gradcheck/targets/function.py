@@ -7,11 +7,12 @@ given.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError, did_you_mean
+from gradcheck.targets.defined import defined
 from gradcheck.targets.structure import Template, filled, paths
 
 ClosedForm = Callable[[Mapping[str, Array], Array], dict[str, Array]]
@@ -69,6 +70,8 @@ class Target:
     """Floating inputs that are not differentiated."""
     said: tuple[str, ...] = ()
     """What a user should know of how the function is differentiated, a sentence each."""
+    source: tuple[str, int] | None = None
+    """File and line where the user's own code of it begins; None where there is none."""
 
     @property
     def compiles(self) -> bool:
@@ -130,7 +133,8 @@ def target(
     Raises `TargetError` if a name is no parameter, or a parameter without a default gets nothing.
     """
     given = {key: key for key in inputs} if nested is None else nested
-    return place(function, given, constants, name=name, names_must_match=names_must_match).target(inputs)
+    placed = place(function, given, constants, name=name, names_must_match=names_must_match)
+    return replace(placed.target(inputs), source=defined(function))
 
 
 def place(

@@ -12,6 +12,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array
 from gradcheck.errors import GradcheckError
 from gradcheck.targets.binding import Binding, as_it_was
+from gradcheck.targets.defined import defined
 from gradcheck.targets.function import Target
 from gradcheck.targets.layer_call import call_of, model_inputs, rounded, title
 from gradcheck.targets.layer_class import at_float64
@@ -58,6 +59,7 @@ def target(
         tape_only=in_place is not None,
         in_place=in_place,
         assigns=function.binding is Binding.ASSIGNMENT,
+        source=defined(layer),
     )
 
 

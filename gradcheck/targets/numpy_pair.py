@@ -14,6 +14,7 @@ from gradcheck.errors import GradcheckError
 from gradcheck.targets import function
 from gradcheck.targets.arguments import Kept, Named, Upstream
 from gradcheck.targets.backward import Backward
+from gradcheck.targets.defined import defined
 from gradcheck.targets.forward import Forward, Output, Returns, name_of, starts_with_loss
 from gradcheck.targets.function import Target
 from gradcheck.targets.gradients import Gradients
@@ -64,7 +65,9 @@ def target(
     exact = {
         key: array.astype(np.float64) if is_floating(array.dtype) else array for key, array in inputs.items()
     }
-    alone = replace(placed.target(exact), traceable=False, undefined=UNDEFINED)
+    # The gradient is what is checked.
+    source = defined(gradient)
+    alone = replace(placed.target(exact), traceable=False, undefined=UNDEFINED, source=source)
     parameters = placed.parameters if len(placed.parameters) == len(placed.parts) else placed.parts
     parts = dict(zip(parameters, placed.parts.values(), strict=True))
     own = gradient is forward or (isinstance(gradient, MethodType) and gradient == forward)

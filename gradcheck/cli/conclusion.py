@@ -34,7 +34,13 @@ def report_of(check: Check, progress: Progress) -> checking.Report:
     upstream = read_upstream(options, check.target.inputs)
     with aside():
         report = checking.check_target(check.target, options.settings, upstream, progress)
-    return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
+    return replace(
+        report,
+        limit=options.limit,
+        timing=not options.no_timing,
+        only_failing=check.only_failing,
+        heatmap=options.heatmap,
+    )
 
 
 def watched(options: Common) -> Progress:

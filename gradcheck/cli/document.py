@@ -106,7 +106,7 @@ def _of_check(found: CheckResult, document: Document) -> str | bytes:
         case _:
             from gradcheck.render.table import to_terminal
 
-            return to_terminal(found.outcome, *_shape(document))
+            return to_terminal(found.outcome, *_shape(document), document.place.encoding[0])
 
 
 def _of_suite(found: SuiteReport, document: Document) -> str | bytes:

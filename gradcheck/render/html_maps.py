@@ -59,19 +59,10 @@ def maps(variable: Variable, most: int) -> Html:
         ),
     ]
     return joined(
-        tag("p", _explained(grid), class_="note"),
+        tag("p", grid.explained, class_="note"),
         tag("div", *pictures, class_="maps"),
         tag("div", _scale(end), _decades(), class_="legends"),
     )
-
-
-def _explained(grid: Grid) -> str:
-    rows, columns = grid.axes
-    said = f"Rows: {rows}; columns: {columns}." if rows else f"Columns: {columns}."
-    if grid.reduced:
-        high, wide = grid.block
-        said += f" Each cell is the worst of up to {high} × {wide} elements."
-    return said
 
 
 def _picture(grid: Grid, variable: Variable, what: str, levels: Array, values: Array) -> Html:

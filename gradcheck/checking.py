@@ -90,11 +90,7 @@ def check_target(
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
     Raises `GradcheckError` where the check cannot run.
     """
-    names = _differentiated(target, settings)
-    for name in names:
-        refuse_unusable(target.inputs[name], f"The input `{name}`")
-    if upstream is not None:
-        refuse_unusable(upstream, "The upstream gradient")
+    names = usable(target, settings, upstream)
     load_tensorflow()
     from gradcheck.procedure import run
 
@@ -102,6 +98,16 @@ def check_target(
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
         found = run(target, settings, names, upstream, watcher, curve=curve)
     return Report.of(found, seconds=time.perf_counter() - started)
+
+
+def usable(target: Target, settings: Settings, upstream: Array | None) -> tuple[str, ...]:
+    """Names of the variables; `GradcheckError` where a tensor cannot be differentiated."""
+    names = _differentiated(target, settings)
+    for name in names:
+        refuse_unusable(target.inputs[name], f"The input `{name}`")
+    if upstream is not None:
+        refuse_unusable(upstream, "The upstream gradient")
+    return names
 
 
 def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:

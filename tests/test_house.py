@@ -62,15 +62,25 @@ FLOORS = {
     "verdicts": 5,
     **dict.fromkeys(("checks", "report"), 6),
     "render": 7,
-    **dict.fromkeys(("__init__", "checking", "procedure", "suite"), 8),
+    **dict.fromkeys(("__init__", "checking", "procedure", "suite", "sweeping"), 8),
     **dict.fromkeys(("cli", "__main__"), 9),
 }
 """Every folder, and every module that lies beside the folders."""
 MOST_FLOORS = 10
 LONGEST_CHAIN = 16
 """Modules of which each imports the next."""
-DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes", "scipy"}
-"""What a process may import besides Python's own library; scipy where gradcheck[files] is installed."""
+DEPENDENCIES = {
+    "tensorflow",
+    "keras",
+    "numpy",
+    "click",
+    "rich",
+    "gradcheck",
+    "ml_dtypes",
+    "scipy",
+    "plotille",
+}
+"""What a process may import besides Python's own library; scipy and plotille where an extra is installed."""
 
 
 def floor(name: str) -> int:

@@ -46,7 +46,7 @@ def sweep(problem: Problem, number: int, flat: int) -> Sweep:
         float(judged.difference[0]),
         float(judged.bound[0]),
         float(judged.tolerance[0]),
-        bool(judged.corner[0]),
+        float(judged.half[0]),
         problem.precision_in_words(),
         problem.meter.count,
     )

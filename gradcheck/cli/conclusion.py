@@ -23,7 +23,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
     options = ended.options
     with guard(options.traceback):
         with document.telling(options.name, options.documents), guard(options.traceback):
-            report = report_of(ended, Stoppable(_progress(options)))
+            report = report_of(ended, watched(options))
         document.write(CheckResult(report.target, report, seconds=report.seconds), options.documents)
         return report.exit_code
 
@@ -34,7 +34,18 @@ def report_of(check: Check, progress: Progress) -> checking.Report:
     upstream = read_upstream(options, check.target.inputs)
     with aside():
         report = checking.check_target(check.target, options.settings, upstream, progress)
-    return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
+    return replace(
+        report,
+        limit=options.limit,
+        timing=not options.no_timing,
+        only_failing=check.only_failing,
+        heatmap=options.heatmap,
+    )
+
+
+def watched(options: Common) -> Progress:
+    """The observer of a check, which also lets signals stop it."""
+    return Stoppable(_progress(options))
 
 
 def _progress(options: Common) -> Progress:

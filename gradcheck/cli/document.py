@@ -14,6 +14,7 @@ from gradcheck.cli.group import terminal
 from gradcheck.cli.outputs import Place
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, SuiteReport
+from gradcheck.verdicts.sweep import Sweep
 
 
 class Form(Enum):
@@ -45,7 +46,7 @@ class Document:
     place: Place
 
 
-def write(found: CheckResult | SuiteReport, documents: Sequence[Document]) -> None:
+def write(found: CheckResult | SuiteReport | Sweep, documents: Sequence[Document]) -> None:
     """Write all documents, also where there is no place for one of them, and then raise for that one."""
     failed: list[Exception] = []
     for document in documents:
@@ -75,7 +76,13 @@ def telling(name: str, documents: Sequence[Document]) -> Iterator[None]:
         raise Ended(ending, told=written) from error
 
 
-def _rendered(found: CheckResult | SuiteReport, document: Document) -> str | bytes:
+def _rendered(found: CheckResult | SuiteReport | Sweep, document: Document) -> str | bytes:
+    if isinstance(found, Sweep):
+        from gradcheck.render import sweep
+
+        if document.form is Form.JSON:
+            return sweep.to_json(found)
+        return sweep.to_terminal(found, *_shape(document), document.place.encoding[0])
     if isinstance(found, SuiteReport):
         return _of_suite(found, document)
     if document.form in (Form.TABLE, Form.JSON, Form.JSONL, Form.ARRAYS):
@@ -99,7 +106,7 @@ def _of_check(found: CheckResult, document: Document) -> str | bytes:
         case _:
             from gradcheck.render.table import to_terminal
 
-            return to_terminal(found.outcome, *_shape(document))
+            return to_terminal(found.outcome, *_shape(document), document.place.encoding[0])
 
 
 def _of_suite(found: SuiteReport, document: Document) -> str | bytes:

@@ -40,6 +40,7 @@ class Common:
     """Gradients of the user's own as NAME=TENSOR."""
     dtype: str
     limit: int | None
+    heatmap: bool
     no_timing: bool
     quiet: bool
     traceback: bool
@@ -212,6 +213,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="N",
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
+    _reported("--heatmap", is_flag=True, help="Also draw error/tolerance of the variables as maps."),
     _reported(
         "--format",
         type=click.Choice(list(FORMATS)),

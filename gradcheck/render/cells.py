@@ -73,16 +73,6 @@ class Maps:
         return Maps(variable, grid, end, three)
 
     @property
-    def explained(self) -> str:
-        """What rows, columns and cells are."""
-        rows, columns = self.grid.axes
-        said = f"Rows: {rows}; columns: {columns}." if rows else f"Columns: {columns}."
-        if self.grid.reduced:
-            high, wide = self.grid.block
-            said += f" Each cell is the worst of up to {high} × {wide} elements."
-        return said
-
-    @property
     def failing(self) -> Array:
         """Rows and columns of the cells that fail, [n, 2]."""
         return np.argwhere(self.grid.cells(self.variable.verdicts) >= ElementVerdict.MISMATCH)

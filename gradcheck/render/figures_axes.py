@@ -41,7 +41,7 @@ FLOOR = 1e-9
 def maps(sheet: Sheet, report: Findings, variable: Variable) -> None:
     """The three maps of a variable."""
     found = Maps.of(variable, CELLS)
-    title = f"∂{report.target}/∂{variable.label}: {variable.verdict.label}.  {found.explained}"
+    title = f"∂{report.target}/∂{variable.label}: {variable.verdict.label}.  {found.grid.explained}"
     high = min(MAP_HIGH, max(0.5, 0.3 * found.grid.shape[0]))
     legend = max(high, 1.6)
     places = [(left, 0.3, 2.4, high) for left in (0.75, 3.85, 7.75)]

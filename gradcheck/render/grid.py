@@ -63,6 +63,21 @@ class Grid:
         (height, width), (rows, columns) = self.whole, self.shape
         return -(-height // rows), -(-width // columns)
 
+    @property
+    def starts(self) -> list[int]:
+        """The rows that the blocks begin with."""
+        return [int(start) for start in _starts(self.whole[0], self.shape[0])]
+
+    @property
+    def explained(self) -> str:
+        """What rows and columns are, and the blocks if there are any."""
+        rows, columns = self.axes
+        said = f"Rows: {rows}; columns: {columns}." if rows else f"Columns: {columns}."
+        if self.reduced:
+            high, wide = self.block
+            said += f" Each cell is the worst of up to {high} × {wide} elements."
+        return said
+
     def cells(self, array: Array) -> Array:
         """The values of an array of the variable's shape, [rows, columns]; NaN where there is no element."""
         values = np.asarray(array, np.float64).reshape(-1)[self.chosen]

@@ -35,7 +35,7 @@ def maps(variable: Variable, most: int) -> Html:
     """The three maps of a variable side by side, in at most `most` cells each, with legends."""
     found = Maps.of(variable, most)
     return joined(
-        tag("p", found.explained, class_="note"),
+        tag("p", found.grid.explained, class_="note"),
         tag("div", *(_picture(found, one) for one in found.three), class_="maps"),
         tag("div", _scale(found.largest), _decades(), class_="legends"),
     )

@@ -46,6 +46,8 @@ class Findings:
     """Show the time that the check took; without it, equal checks have equal reports."""
     only_failing: bool = False
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
+    heatmap: bool = False
+    """Draw error ÷ tolerance of the variables as maps."""
     tolerance: Applied | None = None
     """The tolerance that was applied; None where no element had one."""
     sweep: Sweep | None = None

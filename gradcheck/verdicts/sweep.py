@@ -43,8 +43,8 @@ class Sweep:
     """How far that can be off."""
     tolerance: float
     """How far apart the check lets tape and difference be."""
-    corner: bool
-    """Whether the check takes the element to be at a corner, where D⁺ and D⁻ stay apart."""
+    half: float
+    """Half the distance of the slopes of the two sides at a corner; 0 where the check finds none."""
     precision: str
     """The dtype that shows in differences."""
     evaluations: int
@@ -69,6 +69,11 @@ class Sweep:
     def one_sided(self) -> bool:
         """Whether the differences are slopes of one side."""
         return not np.isfinite(self.up + self.down).any()
+
+    @property
+    def slopes(self) -> tuple[float, float] | None:
+        """The slopes of the two sides at a corner, the smaller first; None where the check finds none."""
+        return (self.difference - self.half, self.difference + self.half) if self.half > 0 else None
 
     @property
     def errors(self) -> Array:

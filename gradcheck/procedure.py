@@ -58,8 +58,8 @@ def run(
             comparisons += found
             notes += said
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    found = assemble(outcomes, comparisons, [*notes, *left_out], _parts(outcomes, settings))
-    return replace(found, sweep=_worst_swept(first.problem, found)) if curve else found
+    whole = assemble(outcomes, comparisons, [*notes, *left_out], _parts(outcomes, settings))
+    return replace(whole, sweep=_worst_swept(first.problem, whole)) if curve else whole
 
 
 def _worst_swept(problem: Problem, found: Findings) -> Sweep | None:

@@ -79,8 +79,9 @@ DEPENDENCIES = {
     "ml_dtypes",
     "scipy",
     "plotille",
+    "matplotlib",
 }
-"""What a process may import besides Python's own library; scipy and plotille where an extra is installed."""
+"""What a process may import besides Python's own library; the last three where an extra is installed."""
 
 
 def floor(name: str) -> int:

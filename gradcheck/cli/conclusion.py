@@ -33,7 +33,9 @@ def report_of(check: Check, progress: Progress) -> checking.Report:
     options = check.options
     upstream = read_upstream(options, check.target.inputs)
     with aside():
-        report = checking.check_target(check.target, options.settings, upstream, progress)
+        report = checking.check_target(
+            check.target, options.settings, upstream, progress, curve=options.drawn
+        )
     return replace(
         report,
         limit=options.limit,

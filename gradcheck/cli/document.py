@@ -30,10 +30,17 @@ class Form(Enum):
     SUMMARY = "summary"
     """Markdown at the end of $GITHUB_STEP_SUMMARY."""
     ARRAYS = "npz"
+    HTML = "html"
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
 
 
 SUCCEEDS = (Form.TABLE, Form.ARRAYS)
 """Forms without a word for a check that could not run: what such a document was it stays."""
+PICTURES = (Form.PNG, Form.SVG, Form.PDF)
+DRAWN = (Form.HTML, *PICTURES)
+"""Forms that show the step curve of the worst element, which takes a sweep."""
 SUMMARY_SIZE = 2**20 - 1
 """Bytes that GitHub takes of the summary of a step."""
 
@@ -131,6 +138,14 @@ def _of_suite(found: SuiteReport, document: Document) -> str | bytes:
             from gradcheck.render.csv import to_csv
 
             return to_csv(found)
+        case Form.HTML:
+            from gradcheck.render.html import to_html
+
+            return to_html(found)
+        case Form.PNG | Form.SVG | Form.PDF:
+            from gradcheck.render.figures import to_picture
+
+            return to_picture(found, document.form.value)
         case Form.GITHUB:
             from gradcheck.render.github import to_github
 

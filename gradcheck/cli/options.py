@@ -11,22 +11,27 @@ import click
 from click.core import ParameterSource
 
 from gradcheck.cli.completion import files, objects
-from gradcheck.cli.document import Document, Form, telling
+from gradcheck.cli.document import DRAWN, Document, Form, telling
 from gradcheck.cli.ending import guard
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
 from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
+from gradcheck.render.pictures import picture_of
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.function import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NAMED = "NAME=TENSOR"
-FORMATS = {form.value: form for form in Form if form not in (Form.SUMMARY, Form.ARRAYS)}
+FORMATS = {form.value: form for form in Form if form not in (Form.SUMMARY, Form.ARRAYS, *DRAWN)}
 """The forms that --format and --output name."""
-OF_THEIR_OWN = {"save": Form.ARRAYS}
-"""Options that name the file of a document, by the form of that."""
+OF_THEIR_OWN: dict[str, Callable[[str], Form]] = {
+    "save": lambda _: Form.ARRAYS,
+    "html": lambda _: Form.HTML,
+    "plot": lambda file: Form(picture_of(file)),
+}
+"""Options that name the file of a document, and the form of that."""
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
 
 
@@ -57,6 +62,11 @@ class Common:
         values["name"] = _name(click.get_current_context())
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
+    @property
+    def drawn(self) -> bool:
+        """Whether a document shows the step curve of the worst element."""
+        return any(document.form in DRAWN for document in self.documents)
+
     def refuse_overwriting(self, context: click.Context) -> None:
         """Raise unless every document has a place of its own that is no input."""
         places = [document.place for document in self.documents]
@@ -78,7 +88,7 @@ def documents(values: dict[str, Any]) -> tuple[Document, ...]:
         found.insert(0, Document(form, STANDARD_OUTPUT.usable()))
     for name, own in OF_THEIR_OWN.items():
         if (text := values.pop(name, None)) is not None:
-            found.append(Document(own, Place.of(f"--{name}", text)))
+            found.append(Document(own(text), Place.of(f"--{name}", text)))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and any(one.form is Form.GITHUB for one in found):
         found.append(Document(Form.SUMMARY, Place.of("$GITHUB_STEP_SUMMARY", summary, grows=True)))
@@ -230,6 +240,8 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         help="Write the report to this file, not to standard output (-); repeat it for several forms.",
     ),
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
+    _reported("--html", metavar="FILE", help="Also write a page with tables and maps of all variables."),
+    _reported("--plot", metavar="FILE", help="Also draw the maps: FILE.png, .svg or .pdf."),
     _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
     *section(Section.LIMITS),
     TRACEBACK,

@@ -5,13 +5,10 @@ Same report, same bytes: a user's own settings of matplotlib have no part in it,
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import warnings
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.errors import GradcheckError, did_you_mean
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
@@ -27,49 +24,19 @@ DPI = 110
 """Pixels an inch."""
 
 
-class Picture(Enum):
-    """Forms of a picture, by the end of the file's name."""
-
-    PNG = "png"
-    SVG = "svg"
-    PDF = "pdf"
-
-    @staticmethod
-    def of(path: str) -> Picture:
-        """The form that a file's name asks for; raises `GradcheckError` where there is none, or no
-        matplotlib."""
-        end = path.rpartition(".")[2].lower() if "." in path else ""
-        known = [form.value for form in Picture]
-        if end not in known:
-            raise GradcheckError(
-                f"--plot {path} names no kind of picture.",
-                f"{did_you_mean(end, known)}Let the file end in .png, .svg or .pdf.",
-            )
-        if importlib.util.find_spec("matplotlib") is None:
-            raise GradcheckError(
-                "--plot needs the package matplotlib, which is not installed.",
-                "Run pip install 'gradcheck[plot]'.",
-            )
-        return Picture(end)
-
-
-def to_picture(suite: SuiteReport, form: Picture) -> bytes:
-    """The picture; of a suite of one check that of its report."""
+def to_picture(suite: SuiteReport, form: str) -> bytes:
+    """The picture as `png`, `svg` or `pdf`; of a suite of one check that of its report."""
     import matplotlib
 
     # Without these two, SVG and PDF hold the time.
-    metadata: dict[str, Any] = {
-        Picture.PNG: {"Software": None},
-        Picture.SVG: {"Date": None},
-        Picture.PDF: {"CreationDate": None},
-    }[form]
+    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})
     written = io.BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a name in signs that the font has not
         matplotlib.rcdefaults()
         # A $ in a name is no formula, and the ids in SVG follow from the salt.
         matplotlib.rcParams.update({"text.parse_math": False, "svg.hashsalt": "gradcheck", "font.size": 10})
-        _figure(suite).savefig(written, format=form.value, metadata=metadata, dpi=DPI)
+        _figure(suite).savefig(written, format=form, metadata=metadata, dpi=DPI)
     return written.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ from gradcheck.render.cells import Map, Maps
 from gradcheck.render.figures_sheet import Sheet
 from gradcheck.render.histogram import Histogram, power
 from gradcheck.render.shades import ABOVE, BELOW, LIGHT, NOTHING, UNJUDGED, WITHOUT
+from gradcheck.render.step_curve import StepCurve
 from gradcheck.render.words import shortened
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure
@@ -32,7 +34,13 @@ WITH_NUMBERS = 8, 6
 """Rows and columns up to which a map has numbers in its cells."""
 MARKED = 100
 """Columns up to which a cross on a cell can be seen."""
-LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+STROKES: dict[str, dict[str, Any]] = {
+    "noise": {"color": GREY, "linestyle": ":"},
+    "best": {"color": GOOD, "linestyle": "--"},
+    "off": {"color": BAD, "linewidth": 2},
+}
+"""How lines of a step curve are drawn, by their kind."""
+LABEL: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 """Behind a word that may lie on a line."""
 FLOOR = 1e-9
 """Least error ÷ tolerance that has a bar of its own length in an overview."""
@@ -53,7 +61,7 @@ def maps(sheet: Sheet, report: Findings, variable: Variable) -> None:
     sheet.figure.colorbar(gradient, cax=first, label="gradient")
     edges = np.arange(BELOW + ABOVE + 1)
     levels = ScalarMappable(BoundaryNorm(edges, BELOW + ABOVE), ListedColormap(LIGHT.ratios))
-    bar = sheet.figure.colorbar(levels, cax=second, label="error ÷ tolerance, above 1 fails")
+    bar = sheet.figure.colorbar(levels, cax=second, label="above 1 fails")
     bar.set_ticks(edges[1:-1].tolist(), labels=[power(int(edge) - BELOW) for edge in edges[1:-1]])
     second.axhline(BELOW, color="black", linewidth=2)
 
@@ -112,17 +120,24 @@ def _histogram(ax: Axes, found: Histogram) -> None:
 
 
 def _curve(ax: Axes, sweep: Sweep) -> None:
-    ax.loglog(sweep.steps, sweep.noise, ":", color=GREY, label="rounding")
-    ax.loglog(sweep.steps, _positive(sweep.distances), "--", color=GOOD, label="|difference − best estimate|")
-    ax.loglog(sweep.steps, _positive(sweep.errors), "-", color=BAD, label="|difference − tape|", linewidth=2)
-    ax.axhline(sweep.tolerance, color="black", linestyle=(0, (6, 3)), linewidth=1, label="tolerance")
+    found = StepCurve.of(sweep)
+    for line in found.lines:
+        values = np.where(np.isfinite(line.values), np.clip(line.values, *found.ends), np.nan)
+        ax.plot(sweep.steps, values, label=line.said, **STROKES[line.kind])
+    word, level = found.level
+    ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
     ax.axvline(sweep.step, color="black", linewidth=1)
-    ax.set_title(f"{sweep.element}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
+    corner = ", at a corner" if sweep.slopes is not None else ""
+    ax.set_title(f"{sweep.element}{corner}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
     ax.plot([sweep.step], [1], "v", color="black", transform=ax.get_xaxis_transform(), clip_on=False)
-    ax.set_xlabel("step h, in the unit of x")
-    ax.set_ylabel("distance, in the unit of the gradient")
+    ax.set_xscale("log")
     _powers(ax.xaxis)
-    _powers(ax.yaxis)
+    if found.logarithmic:
+        ax.set_yscale("log")
+        _powers(ax.yaxis)
+    ax.set_ylim(found.ends)
+    ax.set_xlabel(f"step h, in the unit of {sweep.variable}")
+    ax.set_ylabel(found.unit)
     ax.grid(color="#dddddd")
     ax.legend(fontsize=8)
 
@@ -131,11 +146,6 @@ def _powers(axis: Axis) -> None:
     """Powers of ten as text, for formulas are not read."""
     axis.set_major_formatter(lambda value, _: power(round(math.log10(value))))
     axis.set_minor_formatter(NullFormatter())
-
-
-def _positive(values: Array) -> Array:
-    """Values, of which a logarithmic axis shows none that is 0."""
-    return np.where(values > 0, values, np.nan)
 
 
 def overview(sheet: Sheet, shown: Sequence[CheckResult], size: int) -> None:

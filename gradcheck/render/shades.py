@@ -79,7 +79,8 @@ def ratio_levels(ratio: Array) -> Array:
     """Levels of error ÷ tolerance by decade; a ratio of exactly 1 belongs below."""
     with np.errstate(divide="ignore", invalid="ignore"):
         decade = np.ceil(np.log10(ratio))
-    return np.clip(np.nan_to_num(decade, nan=ABOVE), 1 - BELOW, ABOVE).astype(int) + BELOW - 1
+    levels = np.clip(np.nan_to_num(decade, nan=ABOVE), 1 - BELOW, ABOVE) + (BELOW - 1)
+    return np.asarray(levels.astype(int))
 
 
 def ratios(grid: Grid, variable: Variable) -> Array:

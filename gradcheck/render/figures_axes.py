@@ -72,7 +72,7 @@ def _map(ax: Axes, maps: Maps, shown: Map) -> None:
     ax.imshow(_coloured(shown.levels, palette), interpolation="nearest", aspect="auto")
     ax.set_title(shown.what, fontsize=10)
     ax.set_xlabel(f"index of {maps.grid.axes[1]}")
-    ax.set_ylabel(f"index of {maps.grid.axes[0]}" if maps.grid.axes[0] else "")
+    ax.set_ylabel(f"index of {maps.grid.axes[0]}" if maps.grid.axes[0] else "", fontsize=8)
     for axis, count, whole in ((ax.xaxis, columns, maps.grid.whole[1]), (ax.yaxis, rows, maps.grid.whole[0])):
         axis.set_ticks([0, count - 1] if count > 1 else [0], ["0", str(whole - 1)][: min(2, count)])
     if rows <= WITH_NUMBERS[0] and columns <= WITH_NUMBERS[1]:
@@ -108,6 +108,7 @@ def _histogram(ax: Axes, found: Histogram) -> None:
     heights = [np.log10(1 + count) for count in counts]
     bars = ax.bar(range(len(names)), heights, color=[GOOD if passes else BAD for passes in passing])
     ax.bar_label(bars, [f"{count:,}" if count else "" for count in counts], fontsize=8)
+    ax.margins(y=0.1)
     one = sum(passing) - 0.5
     ax.axvline(one, color="black", linestyle="--")
     ax.text(one, 1.01, "agrees ◂ ▸ fails", ha="center", transform=ax.get_xaxis_transform(), fontsize=8)

@@ -53,4 +53,6 @@ def picture(width: float, height: float, label: str, *parts: Html) -> Html:
     """A drawing with what it shows for those who do not see it."""
     size = {"width": number(width), "height": number(height)}
     box = f"0 0 {size['width']} {size['height']}"
-    return tag("svg", *parts, viewBox=box, **size, role="img", aria_label=label)
+    # On a narrow screen a picture shrinks until its letters are about to be too small.
+    name = "broad" if width > 600 else "middling" if width > 400 else None
+    return tag("svg", *parts, viewBox=box, **size, class_=name, role="img", aria_label=label)

@@ -15,6 +15,7 @@ from matplotlib.ticker import NullFormatter
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
+from gradcheck.render.characters import one_line
 from gradcheck.render.figures_sheet import Sheet
 from gradcheck.render.histogram import Histogram, power
 from gradcheck.render.shades import ABOVE, BELOW, LIGHT, NOTHING, UNJUDGED, WITHOUT
@@ -129,7 +130,7 @@ def _curve(ax: Axes, sweep: Sweep) -> None:
     ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
     ax.axvline(sweep.step, color="black", linewidth=1)
     corner = ", at a corner" if sweep.slopes is not None else ""
-    ax.set_title(f"{sweep.element}{corner}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
+    ax.set_title(f"{one_line(sweep.element)}{corner}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
     ax.plot([sweep.step], [1], "v", color="black", transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_xscale("log")
     _powers(ax.xaxis)
@@ -137,7 +138,7 @@ def _curve(ax: Axes, sweep: Sweep) -> None:
         ax.set_yscale("log")
         _powers(ax.yaxis)
     ax.set_ylim(found.ends)
-    ax.set_xlabel(f"step h, in the unit of {sweep.variable}")
+    ax.set_xlabel(f"step h, in the unit of {one_line(sweep.variable)}")
     ax.set_ylabel(found.unit)
     ax.grid(color="#dddddd")
     ax.legend(fontsize=8)
@@ -164,7 +165,7 @@ def overview(sheet: Sheet, shown: Sequence[CheckResult], size: int) -> None:
     _powers(ax.xaxis)
     ax.set_xlim(FLOOR / 10, 1e3 / FLOOR)
     ax.axvline(1, color="black", linestyle="--")
-    ax.set_yticks(range(len(shown)), [shortened(result.name, 38) for result in shown])
+    ax.set_yticks(range(len(shown)), [shortened(one_line(result.name), 38) for result in shown])
     ax.invert_yaxis()
     more = f" ({len(shown)} of {size:,} checks)" if len(shown) < size else ""
     ax.set_xlabel(f"error ÷ tolerance of the worst element{more}; above 1 fails")

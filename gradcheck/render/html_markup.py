@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-import re
 
-_UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML does not allow, such as NUL and lone surrogates, and the control characters that HTML does not."""
+from gradcheck.render.characters import legible
 
 
 class Html(str):
@@ -19,7 +17,7 @@ def escaped(text: object) -> Html:
     """Markup that shows the text as it is, with � for what no page can hold."""
     if isinstance(text, Html):
         return text
-    return Html(html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text)), quote=True))
+    return Html(html.escape(legible(str(text)), quote=True))
 
 
 def joined(*parts: object) -> Html:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -86,13 +85,13 @@ def test_a_picture_of_a_suite_has_a_bar_for_each_check() -> None:
 
 
 @pytest.mark.full
-def test_names_are_no_formulas_and_settings_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_no_formulas_and_settings_stay() -> None:
     import matplotlib
 
-    before: dict[str, Any] = dict(matplotlib.rcParams)
+    before = str(matplotlib.rcParams)
     drawn = words(to_picture(hostile(), "svg"))
     assert "<!-- $x^2$ \\frac{1}{2} -->" in drawn
-    assert dict(matplotlib.rcParams) == before
+    assert str(matplotlib.rcParams) == before
 
 
 def test_gradients_keep_their_colours() -> None:

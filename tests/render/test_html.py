@@ -157,9 +157,9 @@ def test_each_cell_of_a_map_is_the_worst_of_its_block(shape: tuple[int, ...]) ->
     assert 0 <= height * width - difference.size < width
     kept = grid.chosen[grid.chosen >= 0]
     assert len({*kept.tolist()}) == kept.size
-    whole = np.full(height * width, -1.0)
-    whole[: difference.size] = np.abs(difference.reshape(-1))
-    whole = whole.reshape(height, width)
+    flat_errors = np.full(height * width, -1.0)
+    flat_errors[: difference.size] = np.abs(difference.reshape(-1))
+    whole = flat_errors.reshape(height, width)
     blocks = [
         np.unique(np.linspace(0, n, m, endpoint=False).astype(int))
         for n, m in ((height, rows), (width, columns))

@@ -78,25 +78,36 @@ class Report(Findings):
 
 
 def check_target(
-    target: Target, settings: Settings, upstream: Array | None = None, progress: Progress | None = None
+    target: Target,
+    settings: Settings,
+    upstream: Array | None = None,
+    progress: Progress | None = None,
+    *,
+    curve: bool = False,
 ) -> Report:
-    """Check one target at one point.
+    """Check one target at one point; with `curve`, sweep the worst element over many steps as well.
 
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
     Raises `GradcheckError` where the check cannot run.
     """
-    names = _differentiated(target, settings)
-    for name in names:
-        refuse_unusable(target.inputs[name], f"The input `{name}`")
-    if upstream is not None:
-        refuse_unusable(upstream, "The upstream gradient")
+    names = usable(target, settings, upstream)
     load_tensorflow()
     from gradcheck.procedure import run
 
     started = time.perf_counter()
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
-        found = run(target, settings, names, upstream, watcher)
+        found = run(target, settings, names, upstream, watcher, curve=curve)
     return Report.of(found, seconds=time.perf_counter() - started)
+
+
+def usable(target: Target, settings: Settings, upstream: Array | None) -> tuple[str, ...]:
+    """Names of the variables; `GradcheckError` where a tensor cannot be differentiated."""
+    names = _differentiated(target, settings)
+    for name in names:
+        refuse_unusable(target.inputs[name], f"The input `{name}`")
+    if upstream is not None:
+        refuse_unusable(upstream, "The upstream gradient")
+    return names
 
 
 def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:

@@ -21,9 +21,14 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
     options = ended.options
     with guard(options.traceback):
         with document.telling(options.name, options.documents), guard(options.traceback):
-            report = report_of(ended, Stoppable(_progress(options)))
+            report = report_of(ended, watched(options), curve=options.drawn)
         document.write(CheckResult(report.target, report, seconds=report.seconds), options.documents)
         return report.exit_code
+
+
+def watched(options: Common) -> Progress:
+    """The observer of a check, which also lets signals stop it."""
+    return Stoppable(_progress(options))
 
 
 def _progress(options: Common) -> Progress:

@@ -77,10 +77,12 @@ def test_half_blocks_hold_two_rows() -> None:
 
 
 def test_an_odd_row_leaves_the_lower_half_alone() -> None:
-    """60 columns, each cell one: the third row has no background."""
-    lines = maps(report(drawn(np.full((3, 70), 0.5), np.full((3, 70), M))), color=True)
-    last = [cell for cell in cells(lines[3]) if cell[0] == "▀"]
+    """70 columns, each cell one: the third row has no background."""
+    values = np.repeat([[0.5], [0.05], [0.5]], 70, axis=1)
+    lines = maps(report(drawn(values, np.full((3, 70), M))), color=True)
+    first, last = ([cell for cell in cells(line) if cell[0] == "▀"] for line in lines[2:4])
 
+    assert first == [("▀", DARK.ratios[5], DARK.ratios[4])] * 70
     assert last == [("▀", DARK.ratios[5], None)] * 70
 
 

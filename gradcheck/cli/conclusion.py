@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 
 from gradcheck import checking
 from gradcheck.cli import document
@@ -27,22 +28,23 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         with document.telling(options.name, options.documents), guard(options.traceback):
             progress = Stoppable(_progress(options))
             if isinstance(ended, Sweeping):
-                swept = sweep_of(ended, progress)
-                document.write(swept, options.documents)
+                document.write(sweep_of(ended, progress), options.documents)
                 return ExitCode.PASS
-            report = report_of(ended, progress)
+            report = report_of(ended, progress, curve=options.drawn)
         document.write(CheckResult(report.target, report, seconds=report.seconds), options.documents)
         return report.exit_code
 
 
-def report_of(check: Check, progress: Progress) -> checking.Report:
-    """The report of a check as it is to be shown; what cannot be checked raises `GradcheckError`."""
+def report_of(check: Check, progress: Progress, *, curve: bool = False) -> checking.Report:
+    """The report of a check as it is to be shown, with the `curve` of its worst element where one is drawn.
+
+    What cannot be checked raises `GradcheckError`.
+    """
     options = check.options
     upstream = read_upstream(options, check.target.inputs)
+    made = partial(checking.check_target, curve=True) if curve else checking.check_target
     with aside():
-        report = checking.check_target(
-            check.target, options.settings, upstream, progress, curve=options.drawn
-        )
+        report = made(check.target, options.settings, upstream, progress)
     return replace(
         report,
         limit=options.limit,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gradcheck.cli import own_code, ready
-from gradcheck.cli.document import Form
+from gradcheck.cli.document import PICTURES, Form
 from gradcheck.cli.group import main, note, terminal
 from gradcheck.cli.help import LaidGroup, Sectioned
 from gradcheck.cli.options import Check, Common, Sweeping
@@ -27,6 +27,7 @@ LEFT_OUT = frozenset(
         "strict",
         "limit",
         "save",
+        "html",
         "no_timing",
         "heatmap",
         "format",
@@ -118,7 +119,7 @@ def _run(
 ) -> Sweeping:
     made = check(**given, **unused)
     for wanted in made.options.documents:
-        if wanted.form not in FORMS:
+        if wanted.form not in (*FORMS, *PICTURES):
             raise click.UsageError(f"A sweep is written as table or json, not as {wanted.form.value}.")
     _advise(made.options)
     return Sweeping(made.target, made.options, element=element)

@@ -15,6 +15,7 @@ from matplotlib.ticker import NullFormatter
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
+from gradcheck.render.characters import one_line
 from gradcheck.render.figures_sheet import Sheet
 from gradcheck.render.histogram import Histogram, power
 from gradcheck.render.shades import ABOVE, BELOW, LIGHT, NOTHING, UNJUDGED, WITHOUT
@@ -72,7 +73,7 @@ def _map(ax: Axes, maps: Maps, shown: Map) -> None:
     ax.imshow(_coloured(shown.levels, palette), interpolation="nearest", aspect="auto")
     ax.set_title(shown.what, fontsize=10)
     ax.set_xlabel(f"index of {maps.grid.axes[1]}")
-    ax.set_ylabel(f"index of {maps.grid.axes[0]}" if maps.grid.axes[0] else "")
+    ax.set_ylabel(f"index of {maps.grid.axes[0]}" if maps.grid.axes[0] else "", fontsize=8)
     for axis, count, whole in ((ax.xaxis, columns, maps.grid.whole[1]), (ax.yaxis, rows, maps.grid.whole[0])):
         axis.set_ticks([0, count - 1] if count > 1 else [0], ["0", str(whole - 1)][: min(2, count)])
     if rows <= WITH_NUMBERS[0] and columns <= WITH_NUMBERS[1]:
@@ -100,7 +101,7 @@ def charts(sheet: Sheet, report: Findings) -> None:
     _histogram(first, Histogram.of(report))
     for ax in others:
         assert report.sweep is not None
-        _curve(ax, report.sweep)
+        curve(ax, report.sweep)
 
 
 def _histogram(ax: Axes, found: Histogram) -> None:
@@ -108,6 +109,7 @@ def _histogram(ax: Axes, found: Histogram) -> None:
     heights = [np.log10(1 + count) for count in counts]
     bars = ax.bar(range(len(names)), heights, color=[GOOD if passes else BAD for passes in passing])
     ax.bar_label(bars, [f"{count:,}" if count else "" for count in counts], fontsize=8)
+    ax.margins(y=0.1)
     one = sum(passing) - 0.5
     ax.axvline(one, color="black", linestyle="--")
     ax.text(one, 1.01, "agrees ◂ ▸ fails", ha="center", transform=ax.get_xaxis_transform(), fontsize=8)
@@ -119,7 +121,8 @@ def _histogram(ax: Axes, found: Histogram) -> None:
     ax.set_ylabel(f"elements (log scale{said})")
 
 
-def _curve(ax: Axes, sweep: Sweep) -> None:
+def curve(ax: Axes, sweep: Sweep) -> None:
+    """The step curve of an element."""
     found = StepCurve.of(sweep)
     for line in found.lines:
         values = np.where(np.isfinite(line.values), np.clip(line.values, *found.ends), np.nan)
@@ -128,7 +131,7 @@ def _curve(ax: Axes, sweep: Sweep) -> None:
     ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
     ax.axvline(sweep.step, color="black", linewidth=1)
     corner = ", at a corner" if sweep.slopes is not None else ""
-    ax.set_title(f"{sweep.element}{corner}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
+    ax.set_title(f"{one_line(sweep.element)}{corner}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
     ax.plot([sweep.step], [1], "v", color="black", transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_xscale("log")
     _powers(ax.xaxis)
@@ -136,7 +139,7 @@ def _curve(ax: Axes, sweep: Sweep) -> None:
         ax.set_yscale("log")
         _powers(ax.yaxis)
     ax.set_ylim(found.ends)
-    ax.set_xlabel(f"step h, in the unit of {sweep.variable}")
+    ax.set_xlabel(f"step h, in the unit of {one_line(sweep.variable)}")
     ax.set_ylabel(found.unit)
     ax.grid(color="#dddddd")
     ax.legend(fontsize=8)
@@ -163,7 +166,7 @@ def overview(sheet: Sheet, shown: Sequence[CheckResult], size: int) -> None:
     _powers(ax.xaxis)
     ax.set_xlim(FLOOR / 10, 1e3 / FLOOR)
     ax.axvline(1, color="black", linestyle="--")
-    ax.set_yticks(range(len(shown)), [shortened(result.name, 38) for result in shown])
+    ax.set_yticks(range(len(shown)), [shortened(one_line(result.name), 38) for result in shown])
     ax.invert_yaxis()
     more = f" ({len(shown)} of {size:,} checks)" if len(shown) < size else ""
     ax.set_xlabel(f"error ÷ tolerance of the worst element{more}; above 1 fails")

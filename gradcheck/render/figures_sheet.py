@@ -10,6 +10,7 @@ from itertools import chain
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gradcheck.render.characters import legible
 from gradcheck.render.words import wrapped
 
 WIDTH, LINE, MARGIN = 12.0, 0.22, 0.15
@@ -42,7 +43,7 @@ class Sheet:
         return placed
 
     def _write(self, text: str, weight: str) -> None:
-        for line in chain.from_iterable(wrapped(part, LETTERS) for part in text.split("\n") if part):
+        for line in chain.from_iterable(wrapped(part, LETTERS) for part in legible(text).split("\n") if part):
             self._texts.append((self._below, line, weight))
             self._below += LINE
 

@@ -2,7 +2,8 @@
 
 Size: at most 60,000 cells of maps, three maps of some 8 bytes a cell (1.5 MB), 5,000 rows of elements of 400
 bytes (2 MB), and 300 checks with more than a row (10 kB each); besides 400 bytes for each variable of these
-and for each check.
+and for each check. Measured: 0.14 MB for 1.2 million weights (0.4 MB with --limit 0), 3.3 MB for 500
+variables, 5.2 MB for 2,000 checks that fail.
 """
 
 from __future__ import annotations

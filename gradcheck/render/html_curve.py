@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.histogram import power
 from gradcheck.render.html_markup import Html, number, picture, tag
-from gradcheck.render.step_curve import StepCurve
+from gradcheck.render.step_curve import Line, StepCurve
 from gradcheck.verdicts.sweep import Sweep
 
 WIDTH, HEIGHT, LEFT, TOP = 440, 220, 56, 22
 """Pixels of the plane, and of the margins left of it and above."""
 TICKS = 6
 """The most labels of an axis, but one."""
-KEYS = -20, 86, 300
-"""Where the keys of the lines begin, from the plane's left end."""
+STROKE, LETTER, APART = 32, 6.2, 18
+"""Pixels of a key's line, of a letter beside it, and between two keys."""
 
 
 def curve(sweep: Sweep) -> Html:
@@ -32,11 +32,6 @@ def curve(sweep: Sweep) -> Html:
         tag("path", class_=f"curve {line.kind}", d=plane.path(sweep.steps, line.values))
         for line in found.lines
     ]
-    keys = [
-        part
-        for left, line in zip(KEYS, found.lines, strict=False)
-        for part in _key(LEFT + left, TOP + HEIGHT + 56, line.kind, line.said)
-    ]
     ends = {"x1": LEFT, "x2": LEFT + WIDTH}
     drawing = picture(
         LEFT + WIDTH + 14,
@@ -48,7 +43,7 @@ def curve(sweep: Sweep) -> Html:
         tag("text", word, class_="tick end strong", x=LEFT + WIDTH - 4, y=number(high - 5)),
         tag("line", class_="taken", x1=number(taken), x2=number(taken), y1=TOP, y2=TOP + HEIGHT),
         tag("text", f"▼ step taken, {sweep.step:.2g}", class_="tick mid strong", x=middle, y=TOP - 7),
-        *keys,
+        *_keys(found.lines),
     )
     corner = ", at a corner" if sweep.slopes is not None else ""
     said = f"Steps of {sweep.element}{corner}: tape {sweep.tape:.6g}, difference {sweep.difference:.6g}."
@@ -117,6 +112,10 @@ def _some(low: int, high: int) -> range:
     return range(low, high + 1, max(1, -(-(high - low) // TICKS)))
 
 
-def _key(x: float, y: float, kind: str, said: str) -> Iterator[Html]:
-    yield tag("path", class_=f"curve {kind}", d=f"M{number(x)} {number(y - 4)}h26")
-    yield tag("text", said, class_="tick", x=number(x + 32), y=number(y))
+def _keys(lines: Sequence[Line]) -> Iterator[Html]:
+    """What the lines are, below the axis."""
+    left, below = LEFT - 20.0, TOP + HEIGHT + 56
+    for line in lines:
+        yield tag("path", class_=f"curve {line.kind}", d=f"M{number(left)} {below - 4}h26")
+        yield tag("text", line.said, class_="tick", x=number(left + STROKE), y=below)
+        left += STROKE + LETTER * len(line.said) + APART

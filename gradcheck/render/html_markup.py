@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-import re
 
-_UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML does not allow, such as NUL and lone surrogates, and the control characters that HTML does not."""
+from gradcheck.render.characters import legible
 
 
 class Html(str):
@@ -19,7 +17,7 @@ def escaped(text: object) -> Html:
     """Markup that shows the text as it is, with � for what no page can hold."""
     if isinstance(text, Html):
         return text
-    return Html(html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text)), quote=True))
+    return Html(html.escape(legible(str(text)), quote=True))
 
 
 def joined(*parts: object) -> Html:
@@ -53,4 +51,6 @@ def picture(width: float, height: float, label: str, *parts: Html) -> Html:
     """A drawing with what it shows for those who do not see it."""
     size = {"width": number(width), "height": number(height)}
     box = f"0 0 {size['width']} {size['height']}"
-    return tag("svg", *parts, viewBox=box, **size, role="img", aria_label=label)
+    # On a narrow screen a picture shrinks until its letters are about to be too small.
+    name = "broad" if width > 600 else "middling" if width > 400 else None
+    return tag("svg", *parts, viewBox=box, **size, class_=name, role="img", aria_label=label)

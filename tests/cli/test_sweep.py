@@ -92,3 +92,14 @@ def test_help_tells_the_exit_codes_of_a_sweep() -> None:
         said = run(*arguments).stdout
         assert "the sweep was made, whatever it shows" in said
         assert "at least one gradient disagrees" not in said
+
+
+def test_a_sweep_is_drawn_to_a_file_too(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="gradcheck[plot] is not installed")
+    files = [tmp_path / name for name in ("a.svg", "b.svg")]
+    for file in files:
+        run(*DENSE, "--element", "w[0,0]", "--quiet", "--plot", str(file))
+    drawn = [file.read_text(encoding="utf-8") for file in files]
+
+    assert drawn[0].startswith("<?xml")
+    assert drawn[0] == drawn[1]

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,14 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"),
 )
+START = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads from descriptor 3 and writes to descriptor 4."""
 
 
 def chromium() -> str | None:
@@ -31,8 +40,7 @@ class Browser:
     def __init__(self, folder: Path) -> None:
         """`folder` holds its profile."""
         (hear, self._to), (self._from, say) = os.pipe(), os.pipe()
-        # The browser reads from descriptor 3 and writes to descriptor 4.
-        command = ["sh", "-c", f'exec "$@" 3<&{hear} 4>&{say}', "sh", str(chromium()), *FLAGS]
+        command = [sys.executable, "-c", START, str(hear), str(say), str(chromium()), *FLAGS]
         self._process = subprocess.Popen(
             [*command, f"--user-data-dir={folder}"], pass_fds=(hear, say), stderr=subprocess.DEVNULL
         )

@@ -215,6 +215,24 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
+WRITTEN: tuple[Callable[[Any], Any], ...] = (
+    _reported(
+        "--format",
+        type=click.Choice(list(FORMATS)),
+        default=Form.TABLE.value,
+        help="Form of the report.",
+    ),
+    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
+    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
+    _reported(
+        "--output",
+        metavar="[FORMAT=]FILE",
+        multiple=True,
+        type=click.Path(readable=False),
+        help="Write the report to this file, not to standard output (-); repeat it for several forms.",
+    ),
+)
+"""What `documents` takes, besides --quiet."""
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
     option(
@@ -233,21 +251,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
     _reported("--heatmap", is_flag=True, help="Also draw error/tolerance of the variables as maps."),
-    _reported(
-        "--format",
-        type=click.Choice(list(FORMATS)),
-        default=Form.TABLE.value,
-        help="Form of the report.",
-    ),
-    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
-    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
-    _reported(
-        "--output",
-        metavar="[FORMAT=]FILE",
-        multiple=True,
-        type=click.Path(readable=False),
-        help="Write the report to this file, not to standard output (-); repeat it for several forms.",
-    ),
+    *WRITTEN,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     _reported("--html", metavar="FILE", help="Also write a page with tables and maps of all variables."),
     _reported("--plot", metavar="FILE", help="Also draw the maps: FILE.png, .svg or .pdf."),

@@ -19,6 +19,7 @@ from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.render.pictures import picture_of
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
+from gradcheck.targets.element import Element
 from gradcheck.targets.function import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -126,6 +127,14 @@ class Check:
     options: Common
     only_failing: bool = False
     """Whether elements are shown only for variables that do not pass."""
+
+
+@dataclass(frozen=True)
+class Sweeping(Check):
+    """What the command `sweep` hands on."""
+
+    element: Element | None = None
+    """None for the worst, which a check finds."""
 
 
 def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:

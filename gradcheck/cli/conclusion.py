@@ -1,13 +1,12 @@
 """What every check ends with: the check itself, its report in the documents that are wanted, an exit code."""
 
-import sys
 from dataclasses import replace
 
 from gradcheck import checking
 from gradcheck.cli import document
 from gradcheck.cli.ending import guard
 from gradcheck.cli.group import aside, main
-from gradcheck.cli.options import Check, Common
+from gradcheck.cli.options import Check
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode
@@ -22,7 +21,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        report = report_of(ended, Stoppable(_progress(options)))
+        report = report_of(ended, Stoppable(options.progress))
         document.write(CheckResult(report.target, report), options.documents)
         return report.exit_code
 
@@ -34,12 +33,3 @@ def report_of(check: Check, progress: Progress) -> checking.Report:
     with aside():
         report = checking.check_target(check.target, options.settings, upstream, progress)
     return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
-
-
-def _progress(options: Common) -> Progress:
-    """A bar where somebody sits at the terminal and has not asked for silence."""
-    if sys.stderr is None or not sys.stderr.isatty() or options.quiet:
-        return Progress()
-    from gradcheck.render.progress import Bar
-
-    return Bar()

@@ -14,7 +14,9 @@ from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
 from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
+from gradcheck.cli.watching import watching
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
+from gradcheck.progress import Progress
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.function import Target
 
@@ -44,6 +46,8 @@ class Common:
     traceback: bool
     documents: tuple[Document, ...]
     """What is written of the report, and where."""
+    progress: Progress
+    """Who is told how far the check is."""
 
     @classmethod
     def take(cls, values: dict[str, Any]) -> Self:
@@ -51,6 +55,7 @@ class Common:
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
         values["format"] = _format(values["format"], values.pop("json"))
         values["documents"] = documents(values)
+        values["progress"] = watching(quiet=values["quiet"], verbose=values.pop("verbose"))
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
     def refuse_overwriting(self, context: click.Context) -> None:
@@ -200,7 +205,10 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
     _reported("--output", metavar="FILE", help="Write the report to this file, not to standard output (-)."),
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
-    _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
+    _reported(
+        "-v", "--verbose", is_flag=True, help="Tell on standard error what is done, and how long it takes."
+    ),
+    _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code, also with --verbose."),
     *section(Section.LIMITS),
     TRACEBACK,
 )

@@ -116,7 +116,7 @@ def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) ->
         name: read_tensor(text, option=f"--gradient {name}", seed=options.settings.seed)
         for name, text in texts.items()
     }
-    _done_reading(own, options)
+    _done_reading({f"gradient {name}": reading for name, reading in own.items()}, options)
     try:
         with aside():
             built = spec.build()

@@ -13,8 +13,8 @@ from gradcheck.progress import Forecast, Progress, Stage
 from gradcheck.render.numbers import UNKNOWN
 from gradcheck.runtime import seconds_of_loading
 
-SHORT = 0.005
-"""Seconds that are shown as 0.00: a stage that took less and had nothing to do gets no line of its own."""
+SHORT = 0.05
+"""Seconds up to which a stage that had nothing to do, and evaluated nothing, gets no line of its own."""
 WIDTH = max(len(stage.value) for stage in Stage)
 HEADS = f"{'time':>9}  evaluations  stage"
 SINGULAR = {"mismatches": "mismatch"}
@@ -29,7 +29,7 @@ class Stages(Progress):
         self._began = self._last = time.perf_counter()
         self._loading = seconds_of_loading()
         self._evaluations = 0
-        self._write(HEADS)
+        self._heads = HEADS + "\n"
 
     def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
         """Write a line, and one before it where TensorFlow was imported meanwhile."""
@@ -61,11 +61,13 @@ class Stages(Progress):
         self._shown.__exit__(kind, error, trace)
         now = time.perf_counter()
         if error is not None:
-            self._write(f"{now - self._last:7.2f} s  {UNKNOWN:>11}  broken off")
+            self._line(now - self._last, None, "broken off")
         self._line(now - self._began, self._evaluations, "in all")
 
-    def _line(self, seconds: float, evaluations: int, name: str, told: str = "") -> None:
-        self._write(f"{seconds:7.2f} s  {evaluations:11,}  {name:{WIDTH}}  {told}".rstrip())
+    def _line(self, seconds: float, evaluations: int | None, name: str, told: str = "") -> None:
+        spent = UNKNOWN if evaluations is None else f"{evaluations:,}"
+        self._write(f"{self._heads}{seconds:7.2f} s  {spent:>11}  {name:{WIDTH}}  {told}".rstrip())
+        self._heads = ""
 
 
 def _told(of: str, counts: Mapping[str, int]) -> str:

@@ -13,8 +13,8 @@ from gradcheck.cli.completion import files, objects
 from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
+from gradcheck.cli.observing import observer
 from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
-from gradcheck.cli.watching import watching
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.progress import Progress
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
@@ -55,7 +55,7 @@ class Common:
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
         values["format"] = _format(values["format"], values.pop("json"))
         values["documents"] = documents(values)
-        values["progress"] = watching(quiet=values["quiet"], verbose=values.pop("verbose"))
+        values["progress"] = observer(quiet=values["quiet"], verbose=values.pop("verbose"))
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
     def refuse_overwriting(self, context: click.Context) -> None:
@@ -206,9 +206,12 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _reported("--output", metavar="FILE", help="Write the report to this file, not to standard output (-)."),
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     _reported(
-        "-v", "--verbose", is_flag=True, help="Tell on standard error what is done, and how long it takes."
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Tell on standard error what is done, and how long it takes, unless --quiet.",
     ),
-    _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code, also with --verbose."),
+    _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
     *section(Section.LIMITS),
     TRACEBACK,
 )

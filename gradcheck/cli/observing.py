@@ -7,7 +7,7 @@ from functools import partial
 from gradcheck.progress import Progress
 
 
-def watching(*, quiet: bool, verbose: bool) -> Progress:
+def observer(*, quiet: bool, verbose: bool) -> Progress:
     """A bar where somebody sits at the terminal, lines where they are asked for, nothing where silence is."""
     if sys.stderr is None or quiet:
         return Progress()

@@ -26,8 +26,8 @@ A folder imports folders of lower floors only.
 0  arrays/       what holds for any array: dtypes, spans, memory, columns, random streams → arrays
 0  settings.py, option.py, signature.py: a field for each setting, from which follow options, JSON and the
    signature of `check` → `Settings`
-0  errors.py, notes.py, progress.py, runtime.py, amounts.py: exit codes, sentences, the observer, TensorFlow
-   loaded late, budget and memory
+0  errors.py, notes.py, progress.py, runtime.py, amounts.py, replacing.py: exit codes, sentences, the
+   observer, TensorFlow loaded late, budget and memory, files replaced in one move
 1  inputs/       the TENSOR of a command line: files, standard input, literals, random numbers → array
 1  targets/      what can be checked: functions, pairs, layers, models, closed forms; `TargetSpec` → `Target`
 2  function/     f at the point: outputs joined, tapes, forward mode, noise level, points nearby → `Problem`

@@ -67,6 +67,10 @@ class SettingError(GradcheckError):
     """A setting of the check has a value that cannot be."""
 
 
+class SuiteError(GradcheckError):
+    """A suite file cannot be read, or says what cannot be: a line for each error; or no check is named so."""
+
+
 class NondeterministicError(GradcheckError):
     """The function gave two different outputs at one point."""
 

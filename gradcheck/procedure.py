@@ -14,6 +14,7 @@ from gradcheck.progress import Progress, Stage
 from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
 from gradcheck.settings import Execution, Mode, Settings
+from gradcheck.targets.defined import defined
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.part import Part
@@ -114,4 +115,5 @@ def _forward_alone(problem: Problem) -> Findings:
         f"forward mode and differences in {problem.precision_in_words()}",
         notes=(*problem.notes, Note(Kind.WARNING, ONLY)),
         comparisons=comparisons,
+        source=defined(problem.target.origin),
     )

@@ -54,7 +54,7 @@ FLOORS = {
     **dict.fromkeys(
         ("amounts", "errors", "notes", "option", "progress", "runtime", "settings", "signature"), 0
     ),
-    **dict.fromkeys(("version", "arrays"), 0),
+    **dict.fromkeys(("version", "replacing", "arrays"), 0),
     **dict.fromkeys(("inputs", "targets"), 1),
     "function": 2,
     "sparsity": 3,
@@ -69,8 +69,9 @@ FLOORS = {
 MOST_FLOORS = 10
 LONGEST_CHAIN = 16
 """Modules of which each imports the next."""
-DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes", "scipy"}
-"""What a process may import besides Python's own library; scipy where gradcheck[files] is installed."""
+OF_AN_EXTRA = {"scipy", "distributed"}
+DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes", *OF_AN_EXTRA}
+"""What a process may import besides Python's own library; some of it where an extra is installed."""
 
 
 def floor(name: str) -> int:
@@ -199,6 +200,7 @@ ASSIGNED = {
     ("gradcheck.cli.process", "sys.stdin"): "what the shell has closed is opened, before anything runs",
     ("gradcheck.cli.process", "sys.stdout"): "the same",
     ("gradcheck.cli.process", "sys.stderr"): "what nobody can read fails nothing",
+    ("gradcheck.suite.remote", "multiprocessing.current_process().daemon"): "only so may it start a process",
     ("gradcheck.targets.layer_class", "other.trainable"): "a copy that nobody else has yet",
 }
 """Assignments to what is not `self`, and why each edits no value that somebody else holds."""

@@ -11,7 +11,7 @@ import click
 from gradcheck.cli.group import Guarded
 from gradcheck.errors import did_you_mean
 
-_FILE = re.compile(r".*\.(npy|npz|csv|tsv|txt|safetensors|mat)(\.gz)?(:.+)?", re.DOTALL | re.IGNORECASE)
+TENSOR_FILE = re.compile(r".*\.(npy|npz|csv|tsv|txt|safetensors|mat)(\.gz)?(:.+)?", re.DOTALL | re.IGNORECASE)
 """Names of files with a tensor; what is called .json could be any value."""
 
 
@@ -33,7 +33,7 @@ def named_constant(text: str) -> tuple[str, Any]:
     try:
         return name, json.loads(value)
     except ValueError as error:
-        if _FILE.fullmatch(value):
+        if TENSOR_FILE.fullmatch(value):
             return name, TensorFile(value)
         raise click.BadParameter(
             f"{value!r} is no JSON ({error}): write numbers as 3, lists as [1, 2], true, false or null, "

@@ -1,7 +1,6 @@
 """How a command ends that cannot do what it is asked to: a sentence, JSON, and an exit code."""
 
 import contextlib
-import json
 import os
 import traceback as tracebacks
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,7 @@ from typing import Self
 import click
 
 from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.render.plain import SCHEMA
-from gradcheck.version import __version__
+from gradcheck.report.suite import Failure
 
 
 @dataclass(frozen=True)
@@ -50,24 +48,19 @@ class Ending:
         return cls(kind, found, "--traceback shows where; please report it.", ExitCode.BUG, trace)
 
     @property
-    def sentence(self) -> str:
-        """What was found, and what to do."""
-        return f"{self.found}{'' if self.remedy.startswith(chr(10)) else ' '}{self.remedy}".strip()
-
-    def to_json(self) -> str:
-        """The document in the place of a report."""
-        error = {"type": self.kind, "message": self.found, "remedy": self.remedy.strip()}
-        whole = {"schema": SCHEMA, "version": __version__, "error": error, "exit_code": int(self.code)}
-        return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    def failure(self) -> Failure:
+        """The same as the outcome of a check."""
+        return Failure(self.kind, self.found, self.remedy, self.code)
 
 
 class Ended(Exception):
-    """A command has ended, as its only argument says, and nobody has been told."""
+    """A command has ended, as its first argument says, and nobody has been told."""
 
-    def __init__(self, ending: Ending) -> None:
-        """Keep the ending."""
+    def __init__(self, ending: Ending, *, told: bool = False) -> None:
+        """Keep the ending, and whether it is on standard output already, as JSON."""
         super().__init__(ending)
         self.ending = ending
+        self.told = told
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from gradcheck.cli.ending import Ended, Ending, asks_for_json, guard
 from gradcheck.cli.help import WIDEST, Laid, LaidGroup
 from gradcheck.cli.process import Stopped
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.render.plain import failure_to_json
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
 from gradcheck.version import __version__
@@ -153,12 +154,13 @@ def _told(error: Exception, arguments: Sequence[str]) -> ExitCode:
     if ending.found.startswith("Usage:"):  # gradcheck alone: its --help
         say(error.format_message() if isinstance(error, click.ClickException) else ending.found)
         return ending.code
-    say(f"error: {ending.sentence}")
+    say(f"error: {ending.failure}")
     if ending.trace:
         say(ending.trace.rstrip())
-    if asks_for_json(arguments):
+    told = isinstance(error, Ended) and error.told
+    if asks_for_json(arguments) and not told:
         with contextlib.suppress(GradcheckError):
-            write_out(ending.to_json())
+            write_out(failure_to_json(ending.failure))
     return ending.code
 
 

@@ -1,6 +1,7 @@
 """The options that commands share, each also an environment variable GRADCHECK_…."""
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import chain
@@ -10,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from gradcheck.cli.completion import files, objects
-from gradcheck.cli.document import Document, Form
+from gradcheck.cli.document import Document, Form, telling
+from gradcheck.cli.ending import guard
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
 from gradcheck.cli.observing import observer
@@ -23,8 +25,8 @@ from gradcheck.targets.function import Target
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NAMED = "NAME=TENSOR"
-FORMATS = (Form.TABLE, Form.JSON)
-"""The forms that --format names."""
+FORMATS = {form.value: form for form in Form if form not in (Form.SUMMARY, Form.ARRAYS)}
+"""The forms that --format and --output name."""
 OF_THEIR_OWN = {"save": Form.ARRAYS}
 """Options that name the file of a document, by the form of that."""
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
@@ -40,7 +42,6 @@ class Common:
     """Gradients of the user's own as NAME=TENSOR."""
     dtype: str
     limit: int | None
-    format: str
     no_timing: bool
     quiet: bool
     traceback: bool
@@ -48,14 +49,16 @@ class Common:
     """What is written of the report, and where."""
     progress: Progress
     """Who is told how far the check is."""
+    name: str
+    """What a check that could not run is called: its command, or the object or file of its argument."""
 
     @classmethod
     def take(cls, values: dict[str, Any]) -> Self:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
-        values["format"] = _format(values["format"], values.pop("json"))
         values["documents"] = documents(values)
         values["progress"] = observer(quiet=values["quiet"], verbose=values.pop("verbose"))
+        values["name"] = _name(click.get_current_context())
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
     def refuse_overwriting(self, context: click.Context) -> None:
@@ -71,23 +74,42 @@ class Common:
 def documents(values: dict[str, Any]) -> tuple[Document, ...]:
     """Take the options that name documents out of the arguments; what cannot be written raises
     `GradcheckError`."""
-    given = values.pop("output")
-    found = [] if given is None else [Document(Form(values["format"]), Place.of("--output", given))]
-    if not found and not values["quiet"]:
-        found.append(Document(Form(values["format"]), STANDARD_OUTPUT.usable()))
-    for name, form in OF_THEIR_OWN.items():
-        if (text := values.pop(name)) is not None:
-            found.append(Document(form, Place.of(f"--{name}", text)))
+    form = _format(FORMATS[values.pop("format")], values.pop("json"))
+    named = [_named(text) for text in values.pop("output")]
+    found = [Document(chosen or form, Place.of("--output", text)) for chosen, text in named]
+    plain = any(chosen is None for chosen, _ in named) or any(one.place.standard_output for one in found)
+    if not plain and not values["quiet"]:
+        found.insert(0, Document(form, STANDARD_OUTPUT.usable()))
+    for name, own in OF_THEIR_OWN.items():
+        if (text := values.pop(name, None)) is not None:
+            found.append(Document(own, Place.of(f"--{name}", text)))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary and any(one.form is Form.GITHUB for one in found):
+        found.append(Document(Form.SUMMARY, Place.of("$GITHUB_STEP_SUMMARY", summary, grows=True)))
     return tuple(found)
 
 
-def _format(form: str, json: bool) -> str:
+def _named(text: str) -> tuple[Form | None, str]:
+    """The form of FORMAT=FILE, and the file; a name that begins with no form is all of it the file."""
+    word, equals, file = text.partition("=")
+    return (FORMATS[word], file) if equals and word in FORMATS else (None, text)
+
+
+def _name(context: click.Context) -> str:
+    for parameter in context.command.params:
+        if isinstance(parameter, click.Argument):
+            text = context.meta.get(TEXTS, {}).get(parameter.human_readable_name, "")
+            return os.path.basename(str(text).rpartition(":")[2]) or str(context.info_name)
+    return str(context.info_name)
+
+
+def _format(form: Form, json: bool) -> Form:
     """The form of the report; --json and --format json are the same."""
-    if not json or form == Form.JSON.value:
+    if not json or form is Form.JSON:
         return form
     if click.get_current_context().get_parameter_source("format") is ParameterSource.COMMANDLINE:
-        raise click.UsageError(f"--json and --format {form} contradict each other: give one of them.")
-    return Form.JSON.value
+        raise click.UsageError(f"--json and --format {form.value} contradict each other: give one of them.")
+    return Form.JSON
 
 
 @dataclass(frozen=True)
@@ -178,6 +200,25 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
+QUIET = _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code.")
+DOCUMENTED: tuple[Callable[[Any], Any], ...] = (
+    _reported(
+        "--format",
+        type=click.Choice(list(FORMATS)),
+        default=Form.TABLE.value,
+        help="Form of the report.",
+    ),
+    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
+    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
+    _reported(
+        "--output",
+        metavar="[FORMAT=]FILE",
+        multiple=True,
+        type=click.Path(readable=False),
+        help="Write the report to this file, not to standard output (-); repeat it for several forms.",
+    ),
+)
+"""What `documents` reads, but for QUIET: in which form the report is written, and where."""
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
     option(
@@ -195,15 +236,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="N",
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
-    _reported(
-        "--format",
-        type=click.Choice([form.value for form in FORMATS]),
-        default=Form.TABLE.value,
-        help="Form of the report.",
-    ),
-    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
-    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
-    _reported("--output", metavar="FILE", help="Write the report to this file, not to standard output (-)."),
+    *DOCUMENTED,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     _reported(
         "-v",
@@ -211,7 +244,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         is_flag=True,
         help="Tell on standard error what is done, and how long it takes, unless --quiet.",
     ),
-    _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
+    QUIET,
     *section(Section.LIMITS),
     TRACEBACK,
 )
@@ -241,6 +274,7 @@ def common_but(command: Callable[..., Check], gradient: Callable[[Any], Any]) ->
     def run(**values: Any) -> Check:
         options = Common.take(values)
         options.refuse_overwriting(click.get_current_context())
-        return command(options=options, **values)
+        with telling(options.name, options.documents), guard(options.traceback):
+            return command(options=options, **values)
 
     return with_options(run, gradient, *_COMMON)

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from gradcheck.cli.group import document, unwritable
 from gradcheck.cli.process import writable
-from gradcheck.cli.replacing import pour, replace_file
 from gradcheck.errors import GradcheckError
 from gradcheck.render.plain_ascii import PLAIN
+from gradcheck.replacing import pour, replace_file
 
 _DESCRIPTOR = re.compile(rf"/dev/fd/(\d+)|/proc/(?:self|{os.getpid()})/fd/(\d+)")
 MOST_LINKS = 40
@@ -38,14 +38,16 @@ class Place:
     """The file or device, symbolic links not followed."""
     descriptor: int | None = None
     """The number of an open stream, 1 for standard output; None for what is opened by its path."""
+    grows: bool = False
+    """Whether what is written there comes after what there is."""
 
     @classmethod
-    def of(cls, option: str, text: str) -> Self:
+    def of(cls, option: str, text: str, *, grows: bool = False) -> Self:
         """The place that a text names, if it can be written; raises `GradcheckError`."""
         if not text.strip():
             raise GradcheckError(f"{option} is empty text.", "Name a file, or - for standard output.")
         name = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-        place = cls(f"{option} {name}", os.path.expanduser(text))
+        place = cls(f"{option} {name}", os.path.expanduser(text), grows=grows)
         number = 1 if text == "-" else _descriptor(place.path)
         if number is not None:
             place = cls(place.name, "", number)
@@ -106,7 +108,7 @@ class Place:
     @property
     def encoding(self) -> tuple[str, str]:
         """Encoding of text, and what becomes of what it has no sign for."""
-        return (sys.stdout.encoding, PLAIN) if self.standard_output else ("utf-8", "strict")
+        return (sys.stdout.encoding, PLAIN) if self.standard_output else ("utf-8", PLAIN)
 
     def write(self, content: bytes) -> None:
         """Write a document; a reader that has gone away is no error.
@@ -121,15 +123,22 @@ class Place:
                     sys.stdout.flush()
             elif self.descriptor is not None:
                 pour(self.descriptor, content)
-            elif not os.path.exists(self.path) or os.path.isfile(self.path):
+            elif not self.grows and (not os.path.exists(self.path) or os.path.isfile(self.path)):
                 replace_file(Path(os.path.realpath(self.path)), content)
             else:
-                with open(self.path, "wb", buffering=0) as stream:
+                with open(self.path, "ab" if self.grows else "wb", buffering=0) as stream:
                     pour(stream.fileno(), content)
         except BrokenPipeError:
             return
         except OSError as error:
             raise self._refusal(error.strerror or str(error)) from error
+
+    def size(self) -> int:
+        """Bytes of the file that there is."""
+        try:
+            return os.stat(self.path).st_size
+        except OSError:
+            return 0
 
     @property
     def identity(self) -> tuple[object, ...] | None:

@@ -39,6 +39,7 @@ WORDS = {
     "verdict",
     "example",
     "gradient",
+    "check",
 }
 """Headings of columns that are aligned to the left; every other column holds numbers."""
 GAP = 2

@@ -1,4 +1,4 @@
-"""Findings as strict JSON, and as an .npz file."""
+"""Findings, or why there are none, as strict JSON, and findings as an .npz file."""
 
 import io
 import json
@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck.arrays.types import Array, number_or_word
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
+from gradcheck.report.suite import Failure
 from gradcheck.report.variable import Variable, quantiles
 from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
@@ -19,14 +20,31 @@ from gradcheck.version import __version__
 SCHEMA = 1
 
 
-def to_json(findings: Findings) -> str:
-    """Indented JSON with a newline at its end; numbers that are not finite are strings."""
-    return json.dumps(to_dict(findings), allow_nan=False, indent=2, ensure_ascii=False) + "\n"
+def to_json(findings: Findings, *, indent: int | None = 2) -> str:
+    """JSON with a newline at its end, on one line without `indent`; numbers that are not finite are
+    strings."""
+    return in_json(to_dict(findings), indent)
+
+
+def failure_to_json(failure: Failure, *, indent: int | None = 2) -> str:
+    """The document in the place of a report."""
+    error, code = of_failure(failure), int(failure.exit_code)
+    return in_json({"schema": SCHEMA, "version": __version__, "error": error, "exit_code": code}, indent)
+
+
+def in_json(values: object, indent: int | None) -> str:
+    """Strict JSON with a newline at its end."""
+    return json.dumps(values, allow_nan=False, indent=indent, ensure_ascii=False) + "\n"
+
+
+def of_failure(failure: Failure) -> dict[str, object]:
+    """What was found, and what to do."""
+    return {"type": failure.kind, "message": failure.found, "remedy": failure.remedy.strip()}
 
 
 def to_dict(findings: Findings) -> dict[str, object]:
     """Findings as JSON values."""
-    directions = findings.directions
+    directions, source = findings.directions, findings.source
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -40,6 +58,7 @@ def to_dict(findings: Findings) -> dict[str, object]:
         "sensitivity": _named(findings.sensitivity, ("median", "worst")),
         "directions": None if directions is None else {**asdict(directions), "chance": directions.chance},
         "where": [_of_part(part) for part in findings.parts],
+        "source": None if source is None else dict(zip(("file", "line"), source, strict=True)),
         "diagnosis": list(findings.diagnosis),
         "involved": list(findings.involved),
         "warnings": list(findings.warnings),

@@ -18,6 +18,7 @@ from gradcheck.report.probe import Probe
 from gradcheck.report.suggestion import suggest
 from gradcheck.report.swapped import swapped
 from gradcheck.report.variable import Variable, labelled
+from gradcheck.targets.defined import defined
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.outcome import Outcome, VariableOutcome
 from gradcheck.verdicts.part import Part
@@ -61,6 +62,8 @@ def assemble(
         directions=next((outcome.directions for outcome in outcomes if outcome.directions), None),
         parts=tuple(parts),
         tolerance=applied(outcomes),
+        source=next(((part.file, part.line) for part in parts if part.wrong and part.line), None)
+        or defined(first.target.origin),
     )
 
 

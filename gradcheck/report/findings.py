@@ -47,6 +47,9 @@ class Findings:
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
     tolerance: Applied | None = None
     """The tolerance that was applied; None where no element had one."""
+    source: tuple[str, int] | None = None
+    """File and line of the part that is wrong by itself, else where the function begins; None where that is
+    no code of the user's own."""
 
     def said(self, kind: Kind) -> tuple[str, ...]:
         """The notes of a kind, a line each."""

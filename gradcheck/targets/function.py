@@ -7,7 +7,7 @@ given.
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck.arrays.types import Array, is_floating
@@ -69,6 +69,8 @@ class Target:
     """Floating inputs that are not differentiated."""
     said: tuple[str, ...] = ()
     """What a user should know of how the function is differentiated, a sentence each."""
+    origin: Any = None
+    """What the user has named, such as a function or a layer, for where it is defined."""
 
     @property
     def compiles(self) -> bool:
@@ -130,7 +132,8 @@ def target(
     Raises `TargetError` if a name is no parameter, or a parameter without a default gets nothing.
     """
     given = {key: key for key in inputs} if nested is None else nested
-    return place(function, given, constants, name=name, names_must_match=names_must_match).target(inputs)
+    placed = place(function, given, constants, name=name, names_must_match=names_must_match)
+    return replace(placed.target(inputs), origin=function)
 
 
 def place(

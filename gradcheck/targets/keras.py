@@ -58,6 +58,7 @@ def target(
         tape_only=in_place is not None,
         in_place=in_place,
         assigns=function.binding is Binding.ASSIGNMENT,
+        origin=layer,
     )
 
 

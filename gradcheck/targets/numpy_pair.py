@@ -64,7 +64,8 @@ def target(
     exact = {
         key: array.astype(np.float64) if is_floating(array.dtype) else array for key, array in inputs.items()
     }
-    alone = replace(placed.target(exact), traceable=False, undefined=UNDEFINED)
+    # The gradient is what is checked.
+    alone = replace(placed.target(exact), traceable=False, undefined=UNDEFINED, origin=gradient)
     parameters = placed.parameters if len(placed.parameters) == len(placed.parts) else placed.parts
     parts = dict(zip(parameters, placed.parts.values(), strict=True))
     own = gradient is forward or (isinstance(gradient, MethodType) and gradient == forward)

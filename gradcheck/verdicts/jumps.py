@@ -6,9 +6,10 @@ A difference there grows as 1 / h and is no number to show; there is no derivati
 import numpy as np
 
 from gradcheck.arrays.types import Array
+from gradcheck.differences.compressed import Differences
 from gradcheck.differences.stencils import ROUNDINGS
+from gradcheck.differences.steps import Steps
 from gradcheck.sparsity.colouring import elementwise
-from gradcheck.verdicts.candidate import Candidate
 from gradcheck.verdicts.judgement import Judgement
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -21,18 +22,17 @@ ASKED = 32
 """Elements of a variable that are asked for, at six evaluations each."""
 
 
-def jumps(candidate: Candidate, judged: Judgement) -> Array:
+def jumps(differences: Differences, steps: Steps, judged: Judgement) -> Array:
     """Flat indices of elements that could not be judged since the function jumps there."""
     untold = judged.having(ElementVerdict.INCONCLUSIVE)
     untold = untold[~judged.along[untold]][:ASKED]
     if not untold.size:
         return untold
-    differences, point = candidate.differences, candidate.steps.point
-    alone = elementwise(candidate.shape, len(differences.primal.outputs))
+    alone = elementwise(judged.verdicts.shape, len(differences.primal.outputs))
     rises = []
     for share in STEPS:
-        steps = (share * candidate.steps.scale(untold)).astype(point.dtype)
-        sums = differences.of_elements(alone, untold, steps, plain=True)
+        moves = (share * steps.scale(untold)).astype(steps.point.dtype)
+        sums = differences.of_elements(alone, untold, moves, plain=True)
         # One side after the other: a value of its own at the point lies off both.
         sides = np.maximum(np.abs(sums.up), np.abs(sums.down)).max(axis=0)
         rises.append(sides - ROUNDINGS * sums.noise)

@@ -118,7 +118,7 @@ def conclude(problem: Problem, number: int, examined: Examined) -> VariableOutco
         reason(judgement, opinions),
         candidate.rule.limit,
         tuple(notes),
-        tuple(int(flat) for flat in jumps(candidate, judgement)),
+        tuple(int(flat) for flat in jumps(candidate.differences, candidate.steps, judgement)),
         refuted_by(base, [*examined.opinions, *opinions]),
         Intervals.of(confirmed.judgement, examined.opinions, judgement.verdicts),
     )

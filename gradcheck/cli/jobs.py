@@ -1,0 +1,80 @@
+"""A job of a suite in this process: its command line parsed and checked, and nothing written."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import click
+
+from gradcheck import checking
+from gradcheck.cli.ending import Ended, Ending
+from gradcheck.cli.group import aside, main
+from gradcheck.cli.options import Check
+from gradcheck.cli.tensors import read_upstream
+from gradcheck.errors import SuiteError
+from gradcheck.option import Section
+from gradcheck.progress import Progress
+from gradcheck.report.findings import Findings
+from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.suite.job import Job
+
+
+def run(job: Job) -> CheckResult:
+    """Check what a job says; what goes wrong is part of the result.
+
+    The process is left as the code under check leaves it, and without GRADCHECK_OUTPUT and the like: a suite
+    says where reports go.
+    """
+    began = time.perf_counter()
+    outcome: Findings | Failure
+    for option in main.commands[job.arguments[0]].params:
+        if getattr(option, "section", None) is Section.REPORT and isinstance(option.envvar, str):
+            os.environ.pop(option.envvar, None)
+    try:
+        with _context(job) as (command, context):
+            ended = command.invoke(context)
+            assert isinstance(ended, Check)
+            outcome = report_of(ended, Progress())
+    except (Exception, SystemExit) as error:
+        outcome = (error.ending if isinstance(error, Ended) else Ending.of(error)).failure
+    seconds = time.perf_counter() - began
+    return CheckResult(job.name, outcome, job.expected, seconds, job.place, job.command)
+
+
+def report_of(check: Check, progress: Progress) -> checking.Report:
+    """The report of a check as it is to be shown; what cannot be checked raises `GradcheckError`."""
+    options = check.options
+    upstream = read_upstream(options, check.target.inputs)
+    with aside():
+        report = checking.check_target(check.target, options.settings, upstream, progress)
+    return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
+
+
+def refuse_unparsable(jobs: Sequence[Job]) -> None:
+    """Raise `SuiteError`, a line for each with its place, unless all command lines can be parsed."""
+    wrong = [line for job in jobs if (line := _unparsable(job))]
+    if wrong:
+        raise SuiteError("\n".join(wrong))
+
+
+def _unparsable(job: Job) -> str:
+    """What is wrong with the command line of a job; empty for nothing."""
+    try:
+        with contextlib.chdir(job.folder), _context(job):
+            return ""
+    except click.ClickException as error:
+        place = "{}:{}: ".format(*job.place) if job.place else ""
+        return f"{place}{job.name}: {' '.join(error.format_message().split())}"
+
+
+@contextmanager
+def _context(job: Job) -> Iterator[tuple[click.Command, click.Context]]:
+    """The command of a job with its arguments parsed."""
+    top = click.Context(main, info_name="gradcheck")
+    name, command, rest = main.resolve_command(top, list(job.arguments))
+    assert command is not None
+    with top, command.make_context(name, rest, parent=top) as context:
+        yield command, context

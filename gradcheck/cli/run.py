@@ -1,0 +1,165 @@
+"""The command run: the checks of a suite, each in a process of its own, and one report of all."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradcheck.cli import document, jobs
+from gradcheck.cli.document import Document
+from gradcheck.cli.group import main, say, write_out
+from gradcheck.cli.options import DOCUMENTED, QUIET, TRACEBACK, Command, documents, option, with_options
+from gradcheck.cli.process import Stoppable
+from gradcheck.cli.vocabulary import vocabulary
+from gradcheck.cli.watching import streams, watching
+from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.option import Section
+from gradcheck.progress import Progress
+from gradcheck.report.suite import SuiteReport
+from gradcheck.suite.executor import Executor
+from gradcheck.suite.job import Job
+from gradcheck.suite.processes import Processes, cores
+from gradcheck.suite.reading import Suite, read_suite
+from gradcheck.suite.record import Record
+from gradcheck.suite.running import run
+from gradcheck.suite.selection import Shard, select
+
+EXAMPLES = (
+    "gradcheck run",
+    "gradcheck run gradcheck.toml --jobs 4 --output junit=report.xml",
+    "gradcheck run --only 'gelu*' --list",
+)
+AUTO = "auto"
+
+
+class Slots(click.ParamType[int | str]):
+    """A number of processes, or auto."""
+
+    name = "slots"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or auto."""
+        if value == AUTO or isinstance(value, int):
+            return value
+        if not value.isdecimal() or int(value) < 1:
+            self.fail(f"{value!r} is no number of processes: give one ≥ 1, or auto.", param, ctx)
+        return int(value)
+
+
+def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shard | None:
+    try:
+        return None if text is None else Shard.read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def documented(command: Command) -> Command:
+    """Add what says in which form and where the report is written."""
+    return with_options(command, *DOCUMENTED, QUIET, TRACEBACK)
+
+
+@main.command("run", examples=EXAMPLES)
+@click.argument("file", metavar="[FILE.toml]", required=False, type=click.Path(path_type=Path))
+@option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    section=Section.CHECKS,
+    help="Checks whose name holds this, or matches it with * and ?; repeat it for more.",
+)
+@option("--last-failed", is_flag=True, section=Section.CHECKS, help="Those that failed the last time.")
+@option(
+    "--shard",
+    metavar="K/N",
+    callback=_shard,
+    section=Section.CHECKS,
+    help="Part K of N, of about the same time each if all N have the same record of the last run.",
+)
+@option("--list", "listed", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
+@option(
+    "--jobs",
+    type=Slots(),
+    default=AUTO,
+    metavar="N|auto",
+    section=Section.LIMITS,
+    help="Checks at a time, each in a process of its own; auto: one for each processor.",
+)
+@option(
+    "--dask", metavar="ADDRESS", section=Section.LIMITS, help="Run on the Dask cluster of this scheduler."
+)
+@option(
+    "--max-failures",
+    type=click.IntRange(1),
+    metavar="N",
+    section=Section.LIMITS,
+    help="Begin no check once N have failed.",
+)
+@option(
+    "--durations",
+    type=click.IntRange(1),
+    metavar="N",
+    section=Section.REPORT,
+    help="Also tell the N slowest checks.",
+)
+@documented
+def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> ExitCode:
+    """Run the checks of a suite.
+
+    FILE.toml has a table [[check]] for each, with the options of the command line as keys (pool_size = 3),
+    and [defaults] for all; without it gradcheck.toml is taken, or [tool.gradcheck] in pyproject.toml. Paths
+    are relative to the file.
+    """
+    suite = read_suite(file, vocabulary())
+    record = Record.read(suite.file)
+    chosen = select(
+        suite.jobs,
+        only=given["only"],
+        shard=given["shard"],
+        last_failed=given["last_failed"],
+        record=record,
+    )
+    jobs.refuse_unparsable(chosen)
+    if listed:
+        write_out("".join(f"{job.name}\n" for job in chosen))
+        return ExitCode.PASS
+    if not chosen:
+        raise GradcheckError(
+            f"No check of {suite.file} is left to run.", "Leave out --shard or --last-failed."
+        )
+    return _run(suite, chosen, record, given)
+
+
+def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, Any]) -> ExitCode:
+    """Run the checks, write what is wanted, and keep how each ended."""
+    quiet, timing, wanted = given["quiet"], not given["no_timing"], documents(given)
+    began = time.perf_counter()
+    with Stoppable(Progress()):
+        watch = watching(chosen, wanted, quiet=quiet, timing=timing)
+        results, not_run = run(chosen, _executor(given, len(chosen)), watch, given["max_failures"])
+    report = SuiteReport(suite.file.name, results, not_run, time.perf_counter() - began, timing)
+    record.updated(results, suite.jobs).write()
+    _write(report, wanted)
+    slowest = sorted(results, key=lambda result: -result.seconds)[: given["durations"] or 0]
+    for result in slowest:
+        say(f"{result.seconds:8.2f} s  {result.name}")
+    return report.exit_code
+
+
+def _write(report: SuiteReport, wanted: Sequence[Document]) -> None:
+    """Write all documents; of the table in a pipe the lines are written already."""
+    from gradcheck.render.suite_table import to_closing
+
+    if any(map(streams, wanted)):
+        write_out(to_closing(report, None, False))
+    document.write(report, [one for one in wanted if not streams(one)])
+
+
+def _executor(given: dict[str, Any], checks: int) -> Executor:
+    if given["dask"] is not None:
+        from gradcheck.suite.cluster import Cluster
+
+        return Cluster(jobs.run, given["dask"])
+    slots = cores() if given["jobs"] == AUTO else given["jobs"]
+    return Processes(jobs.run, min(slots, checks))

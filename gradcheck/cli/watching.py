@@ -1,0 +1,67 @@
+"""Who sees a suite run: a board in a terminal, one line a check in a pipe, or nobody."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from gradcheck.cli.document import Document, Form
+from gradcheck.cli.group import write_out
+from gradcheck.report.suite import CheckResult
+from gradcheck.suite.job import Job
+from gradcheck.suite.running import Watch
+
+
+class Nobody:
+    """Shows nothing."""
+
+    def begin(self, name: str) -> None:
+        """A check begins."""
+
+    def end(self, result: CheckResult) -> None:
+        """A check has ended."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        """Take away what was shown."""
+
+
+class Lines(Nobody):
+    """One line a check on standard output, in the order of the suite, each as soon as those before have
+    ended."""
+
+    def __init__(self, jobs: Sequence[Job], *, timing: bool) -> None:
+        self._order = [job.name for job in jobs]
+        self._longest, self._timing = max(map(len, self._order), default=0), timing
+        self._ended: dict[str, CheckResult] = {}
+
+    def end(self, result: CheckResult) -> None:
+        """Write the lines that are due."""
+        from gradcheck.render.suite_table import line
+
+        self._ended[result.name] = result
+        while self._order and self._order[0] in self._ended:
+            due = self._ended.pop(self._order.pop(0))
+            write_out(line(due, self._longest, timing=self._timing) + "\n")
+
+
+def watching(jobs: Sequence[Job], documents: Sequence[Document], *, quiet: bool, timing: bool) -> Watch:
+    """Whoever sees it: lines stand for the table in a pipe, where there is one; a board comes on top."""
+    if any(streams(document) for document in documents):
+        return Lines(jobs, timing=timing)
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        return Nobody()
+    from gradcheck.render.board import Board
+
+    return Board(len(jobs))
+
+
+def streams(document: Document) -> bool:
+    """Whether the lines of a table are written as checks end."""
+    table = document.form is Form.TABLE and document.place.standard_output
+    with contextlib.suppress(ValueError):  # closed
+        return table and not sys.stdout.isatty()
+    return False

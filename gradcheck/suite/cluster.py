@@ -1,0 +1,154 @@
+"""Checks on a Dask cluster: each is a task, and runs in a process beside the worker that has taken it."""
+
+import uuid
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gradcheck.errors import GradcheckError
+from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.suite.executor import Executor, Run
+from gradcheck.suite.job import Job
+from gradcheck.suite.parcel import Parcel
+from gradcheck.suite.remote import run_parcel, versions
+
+PATIENCE = 10
+"""Seconds to reach the scheduler."""
+PAUSE = 1.0
+"""Seconds between two looks at which workers there are."""
+TRIES = 2
+"""How often a check begins whose worker is lost."""
+DESERTED = 60
+"""Pauses without any worker after which the checks that are left are given up; a nanny takes some 5 s to
+start one."""
+
+
+class Cluster(Executor):
+    """The workers of a cluster, as many checks at a time as they have threads."""
+
+    def __init__(self, run: Run, address: str) -> None:
+        """`address` is that of the scheduler, such as `tcp://10.0.0.1:8786`."""
+        self._run, self._address = run, address
+
+    def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
+        """How each job ended."""
+        with connected(self._address) as client:
+            tasks = _Tasks(client, self._run)
+            waiting = iter(jobs)
+            try:
+                while True:
+                    while tasks.free > 0 and (job := next(waiting, None)) is not None:
+                        tasks.begin(Parcel.of(job))
+                    if not tasks.running:
+                        return
+                    yield from tasks.ended()
+            finally:
+                client.cancel(list(tasks.running))
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of a cluster whose workers have the versions that are here; raises `GradcheckError`."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise GradcheckError(
+            "--dask needs Dask, which is not installed.", "Install it: pip install 'gradcheck[dask]'"
+        ) from error
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise GradcheckError(
+            f"No Dask scheduler answers at {address} ({said}).", "Give its address, such as tcp://host:8786."
+        ) from error
+    with client:
+        _refuse_unlike(client, address)
+        yield client
+
+
+def _refuse_unlike(client: Any, address: str) -> None:
+    """Raise unless there are workers, and all of them have the packages that are here."""
+    try:
+        found = client.run(versions)
+    except Exception as error:  # whatever a worker raises that has no gradcheck, or another one
+        raise GradcheckError(
+            f"A worker at {address} cannot run gradcheck ({type(error).__name__}: {error}).",
+            "Install the same gradcheck there.",
+        ) from error
+    if not found:
+        raise GradcheckError(f"The Dask cluster at {address} has no workers.", "Start some: dask worker.")
+    own = versions()
+    for worker, theirs in sorted(found.items()):
+        other = [
+            f"{name} {theirs.get(name)} (here {own[name]})" for name in own if theirs.get(name) != own[name]
+        ]
+        if other:
+            raise GradcheckError(
+                f"The worker {worker} has {', '.join(other)}.",
+                "Install the same versions: a report must not depend on who made it.",
+            )
+
+
+class _Tasks:
+    """The checks that have begun and not ended."""
+
+    def __init__(self, client: Any, run: Run) -> None:
+        self.running: dict[Any, Parcel] = {}
+        self._client, self._run, self._topic = client, run, f"gradcheck-{uuid.uuid4().hex}"
+        self._begun: Counter[str] = Counter()
+        self._deserted = 0
+        # A worker says when it begins, also when Dask has given it the task of one that is lost.
+        client.subscribe_topic(self._topic, lambda event: self._begun.update([event[1]]))
+
+    @property
+    def free(self) -> int:
+        """How many more checks the workers have threads for."""
+        threads: int = sum(self._client.nthreads().values())
+        return threads - len(self.running)
+
+    def begin(self, parcel: Parcel) -> None:
+        """Hand a check to the cluster."""
+        key = f"{self._topic}-{uuid.uuid4().hex[:8]}-{parcel.job.name}"
+        task = self._client.submit(run_parcel, parcel, self._run, 1, self._topic, key=key, pure=False)
+        self.running[task] = parcel
+
+    def ended(self) -> Iterator[CheckResult]:
+        """The results of the checks that have ended within a pause."""
+        from distributed import wait
+
+        try:
+            with self._client.as_current():
+                done, _ = wait(list(self.running), timeout=PAUSE, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            done = set()
+        self._deserted = 0 if self._client.nthreads() else self._deserted + 1
+        for task in [task for task in done if task.done()]:  # a result may be lost with its worker
+            if (result := self._result(task, self.running.pop(task))) is not None:
+                yield result
+        for task in [task for task in self.running if self._begun[task.key] > TRIES]:
+            task.cancel()
+            yield _lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times")
+        if self._deserted > DESERTED:
+            for task in list(self.running):
+                yield _lost(self.running.pop(task).job, f"the cluster has no worker for {DESERTED} s")
+
+    def _result(self, task: Any, parcel: Parcel) -> CheckResult | None:
+        """How a check ended; None where it has begun once more, with its files."""
+        from distributed import KilledWorker
+
+        error = task.exception()
+        if error is None:
+            result: CheckResult | None = task.result()
+            if result is None:
+                self.begin(parcel.packed())
+            return result
+        if isinstance(error, KilledWorker):
+            return _lost(parcel.job, "its worker was lost more often than the cluster allows")
+        raise error
+
+
+def _lost(job: Job, why: str) -> CheckResult:
+    failure = Failure("Lost", f"the check did not end: {why}.", "See the log of the worker.")
+    return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)

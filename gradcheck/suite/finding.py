@@ -1,0 +1,48 @@
+"""Where a suite is: the file that is named, or the nearest one above the working directory."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from gradcheck.errors import SuiteError
+
+OWN = "gradcheck.toml"
+PROJECT = "pyproject.toml"
+WITHIN = ("tool", "gradcheck")
+"""The table of pyproject.toml."""
+
+
+def find_suite(folder: Path) -> Path | None:
+    """The nearest gradcheck.toml, or pyproject.toml with [tool.gradcheck], in a folder and those above it."""
+    for place in (folder, *folder.absolute().parents):
+        if os.path.isfile(place / OWN):
+            return place / OWN
+        if _mentions(place / PROJECT):
+            return place / PROJECT
+    return None
+
+
+def found_suite(folder: Path) -> Path:
+    """The same; raises `SuiteError` where there is none."""
+    if (found := find_suite(folder)) is not None:
+        return found
+    raise SuiteError(
+        f"There is no {OWN}, and no {PROJECT} with [tool.gradcheck], in {folder.absolute()} or a folder "
+        "above it.",
+        "Name the file of the suite.",
+    )
+
+
+def _mentions(path: Path) -> bool:
+    """Whether a pyproject.toml has the table; where it cannot be read as TOML, whether it could."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return False
+    if WITHIN[1] not in text:
+        return False
+    try:
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return WITHIN[1] in found.get(WITHIN[0], {})

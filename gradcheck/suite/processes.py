@@ -1,0 +1,52 @@
+"""Checks in worker processes of this machine, one a slot, kept for many checks and replaced when it dies."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from gradcheck.report.suite import CheckResult
+from gradcheck.suite.executor import Executor, Run
+from gradcheck.suite.job import Job
+from gradcheck.suite.slot import Slot
+
+
+class Processes(Executor):
+    """So many slots, each a process."""
+
+    def __init__(self, run: Run, slots: int) -> None:
+        """`run` runs one job in a worker."""
+        self._run, self._slots = run, slots
+
+    def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
+        """How each job ended."""
+        waiting = iter(jobs)
+        with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder, contextlib.ExitStack() as stack:
+            slots = [
+                Slot(self._run, str(Path(folder, f"{number}.log")), max(1, cores() // self._slots))
+                for number in range(self._slots)
+            ]
+            for slot in slots:
+                stack.callback(slot.end)
+            while True:
+                for slot in slots:
+                    if slot.job is None and (job := next(waiting, None)) is not None:
+                        slot.give(job)
+                busy = [slot for slot in slots if slot.job is not None]
+                if not busy:
+                    return
+                for slot in _ready(busy):
+                    yield slot.take()
+
+
+def cores() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ready(busy: Sequence[Slot]) -> Iterator[Slot]:
+    """The slots whose job has ended; waits for one."""
+    found = set(wait([part for slot in busy for part in slot.waited_for]))
+    return (slot for slot in busy if found & set(slot.waited_for))

@@ -1,0 +1,70 @@
+"""What happens in a worker of a Dask cluster: each job runs in a process of its own, so that a crash takes no
+worker of the cluster down, and several threads of one are several slots."""
+
+import contextlib
+import multiprocessing
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gradcheck.report.suite import CheckResult
+from gradcheck.suite.executor import Run
+from gradcheck.suite.parcel import Parcel
+from gradcheck.suite.slot import Slot
+
+PAUSE = 1.0
+"""Seconds between two looks at whether a job is still wanted."""
+_idle: list[Slot] = []
+"""The processes that have no job."""
+
+
+def run_parcel(parcel: Parcel, run: Run, threads: int, topic: str) -> CheckResult | None:
+    """How the job ended; None where its files are not here, or where nobody waits for it any more.
+
+    The driver counts by `topic` how often a job has begun.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+    worker.log_event(topic, key)
+    if parcel.contents is None and not parcel.here:
+        return None
+    slot = _idle.pop() if _idle else _slot(run, threads)
+    with parcel.unpacked() as job:
+        slot.give(job)
+        while not slot.wait(PAUSE):
+            if _cancelled(worker, key):
+                slot.end()
+                return None
+        result = slot.take()
+    _idle.append(slot)
+    return result
+
+
+def _slot(run: Run, threads: int) -> Slot:
+    # The nanny of a Dask worker makes a daemon of it, which may start no process otherwise.
+    with contextlib.suppress(AssertionError):
+        multiprocessing.current_process().daemon = False
+    return Slot(run, str(Path(tempfile.mkdtemp(prefix="gradcheck-"), "log")), threads)
+
+
+def _cancelled(worker: Any, key: str) -> bool:
+    """Whether whoever has asked for the job has gone."""
+    task = worker.state.tasks.get(key)
+    return task is None or task.state == "cancelled"
+
+
+def versions() -> dict[str, str]:
+    """What two machines must agree on for one report to mean the same."""
+    import importlib.metadata as metadata
+    import platform
+
+    packages = {name: metadata.version(name) for name in ("numpy", "keras")}
+    for name in ("tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            packages["tensorflow"] = metadata.version(name)
+    from gradcheck.version import __version__
+
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"gradcheck": __version__, "python": python, **packages}

@@ -1,0 +1,50 @@
+"""The checks of a suite run by an executor, each begun at most once."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from gradcheck.report.suite import CheckResult
+from gradcheck.suite.executor import Executor
+from gradcheck.suite.job import Job
+
+
+class Watch(Protocol):
+    """Whoever is told of checks that begin and end."""
+
+    def begin(self, name: str) -> None:
+        """A check begins."""
+
+    def end(self, result: CheckResult) -> None:
+        """A check has ended."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None: ...
+
+
+def run(
+    jobs: Sequence[Job], executor: Executor, watch: Watch, most: int | None = None
+) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
+    """The results in the order of the jobs, and the names of those that were not begun.
+
+    None begins once `most` have ended otherwise than expected; those that run then still end.
+    """
+    found: dict[str, CheckResult] = {}
+    begun: set[str] = set()
+
+    def due() -> Iterator[Job]:
+        for job in jobs:
+            if most is not None and sum(not result.expectedly for result in found.values()) >= most:
+                return
+            begun.add(job.name)
+            watch.begin(job.name)
+            yield job
+
+    with watch, contextlib.closing(executor.results(due())) as results:
+        for result in results:
+            found[result.name] = result
+            watch.end(result)
+    ended = tuple(found[job.name] for job in jobs if job.name in found)
+    return ended, tuple(job.name for job in jobs if job.name not in begun)

@@ -1,0 +1,104 @@
+"""A worker process of this machine and the job that it has; a crash is told by how the process ended."""
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.suite import worker
+from gradcheck.suite.executor import Run
+from gradcheck.suite.job import Job
+
+KEPT_FOR = 200
+"""Checks that one process runs: TensorFlow keeps some 0.5 MB for each."""
+LAST = 5
+"""Lines of what a process wrote that are shown where it crashed."""
+
+
+class Slot:
+    """A worker process, replaced when it dies, and the job that it has."""
+
+    def __init__(self, run: Run, log: str, threads: int) -> None:
+        self.job: Job | None = None
+        self._settings = run, log, threads
+        self._log, self._begin, self._started, self._done = log, 0, 0.0, 0
+        self._process: Any = None
+        self._pipe: Any = None
+
+    def give(self, job: Job) -> None:
+        """Hand a job to the process, or to a new one."""
+        if self._process is None or not self._process.is_alive() or self._done >= KEPT_FOR:
+            self.end()
+            self._start()
+        self._begin = Path(self._log).stat().st_size if Path(self._log).exists() else 0
+        self.job, self._started, self._done = job, time.perf_counter(), self._done + 1
+        with contextlib.suppress(OSError):  # it died meanwhile, which shows when its result is taken
+            self._pipe.send(job)
+
+    def _start(self) -> None:
+        context = _context()
+        self._pipe, theirs = context.Pipe()
+        run, *others = self._settings
+        self._process = context.Process(target=worker.serve, args=(theirs, run, *others), daemon=False)
+        self._process.start()
+        theirs.close()
+        self._done = 0
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end of the job, not longer than this; whether it has ended."""
+        return bool(wait(self.waited_for, seconds))
+
+    @property
+    def waited_for(self) -> Sequence[Any]:
+        """What becomes ready when the job has ended."""
+        return self._pipe, self._process.sentinel
+
+    def take(self) -> CheckResult:
+        """How the job ended; the process may be gone."""
+        job, self.job = self.job, None
+        assert job is not None
+        try:
+            # A process that died may have sent its result before.
+            if self._pipe.poll():
+                result: CheckResult = self._pipe.recv()
+                return result
+        except (EOFError, OSError):
+            pass
+        self._process.join()
+        seconds = time.perf_counter() - self._started
+        said = worker.printed(self._log, self._begin)
+        return crashed(job, self._process.exitcode, said, seconds)
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._pipe.close()
+            if self.job is not None:
+                self._process.kill()
+            self._process.join()
+
+
+def _context() -> Any:
+    """Worker processes are forks of a server that has imported TensorFlow, where the system has forks."""
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if forks else "spawn")
+    if forks:
+        context.set_forkserver_preload(["gradcheck.suite.preload"])
+    return context
+
+
+def crashed(job: Job, code: int | None, said: str, seconds: float) -> CheckResult:
+    """A job that took its process down."""
+    if code is not None and code < 0:
+        how = f"was ended by the signal {signal.Signals(-code).name}"
+    else:
+        how = f"ended with the code {code}"
+    last = "\n".join(f"  {line}" for line in said.strip().splitlines()[-LAST:])
+    remedy = f"\nIt wrote last:\n{last}" if last else "It wrote nothing before."
+    failure = Failure("Crashed", f"the process of this check {how} in the middle of the check.", remedy)
+    return CheckResult(job.name, failure, job.expected, seconds, job.place, job.command, said)

@@ -1,0 +1,97 @@
+"""A worker process: takes jobs from its pipe, one after the other, and sends back how each ended."""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.runtime import load_tensorflow
+from gradcheck.suite.executor import Run
+from gradcheck.suite.isolation import isolated
+from gradcheck.suite.job import Job
+
+
+def serve(pipe: Connection, run: Run, log: str, threads: int) -> None:
+    """Run every job that comes until the pipe is closed.
+
+    What is written to the standard streams goes to the file `log`; TensorFlow gets so many `threads`.
+    """
+    _end_with_parent()
+    # The terminal sends Ctrl-C to every process that it runs; the one that started this one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _write_to(log)
+    load_tensorflow()
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # only what runs nothing yet can be told
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    for job in _received(pipe):
+        begin = os.path.getsize(log)
+        result = _ran(run, job)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _send(pipe, replace(result, printed=printed(log, begin)))
+
+
+def _received(pipe: Connection) -> Iterator[Job]:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            yield pipe.recv()
+
+
+def _ran(run: Run, job: Job) -> CheckResult:
+    try:
+        with isolated(job.folder):
+            return run(job)
+    except BaseException as error:  # KeyboardInterrupt too: whatever the code under check raises
+        said = " ".join(str(error).split())
+        failure = Failure(type(error).__name__, f"{type(error).__name__} was raised: {said}.")
+        return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)
+
+
+def _send(pipe: Connection, result: CheckResult) -> None:
+    try:
+        pipe.send(result)
+    except (BrokenPipeError, ConnectionResetError):
+        sys.exit()
+
+
+def printed(log: str, begin: int) -> str:
+    """What was written to a log from a byte on."""
+    with Path(log).open("rb") as file:
+        file.seek(begin)
+        return file.read().decode(errors="replace")
+
+
+def _write_to(log: str) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a crash would lose otherwise
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+
+
+def _end_with_parent() -> None:
+    """Nobody else ends a worker in the middle of a check when its parent is killed."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(parent: Any) -> None:
+    wait([parent])
+    os._exit(1)

@@ -1,0 +1,137 @@
+"""Jobs that do what their arguments say, for tests of who runs them: no gradient is checked."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.suite.job import Job
+
+
+def job(name: str, *arguments: str, folder: Path | str = "/") -> Job:
+    """A job for `act`."""
+    return Job(name, arguments, str(folder))
+
+
+def act(job: Job) -> CheckResult:
+    """Do what a job says; what it tells is in the sentence of a failure, which stands for any result."""
+    what, *more = job.arguments
+    return CheckResult(job.name, Failure("Told", ACTIONS[what](*more)), command=job.command)
+
+
+def told(result: CheckResult) -> str:
+    """What a job told."""
+    assert isinstance(result.outcome, Failure), result
+    assert result.outcome.kind == "Told", result
+    return result.outcome.found
+
+
+def _kill() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+    return "still there"
+
+
+def _kill_the_worker() -> str:
+    """The Dask worker whose process this one was started by."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None and parent.pid is not None
+    os.kill(parent.pid, signal.SIGKILL)
+    time.sleep(60)
+    return "still there"
+
+
+def _raise(name: str) -> str:
+    raise {"KeyboardInterrupt": KeyboardInterrupt, "MemoryError": MemoryError}[name]("on purpose")
+
+
+def _print(text: str) -> str:
+    print(text)
+    os.write(2, f"{text} again\n".encode())
+    return ""
+
+
+def _print_and_abort(text: str) -> str:
+    _print(text)
+    os.abort()
+
+
+def _sleep(seconds: str, file: str = "") -> str:
+    if file:
+        Path(file).write_text(str(os.getpid()), encoding="utf-8")
+    time.sleep(float(seconds))
+    return ""
+
+
+def _pollute() -> str:
+    import keras
+    import tensorflow as tf
+
+    keras.config.set_floatx("float16")
+    keras.config.set_dtype_policy("mixed_float16")
+    keras.layers.Dense(1)
+    keras.saving.register_keras_serializable("polluted")(type("Mine", (), {}))
+    tf.config.run_functions_eagerly(True)
+    os.environ["GRADCHECK_RTOL"] = "1"
+    os.environ.pop("PATH", None)
+    os.chdir("/")
+    sys.path.insert(0, "/nowhere")
+    random.seed(1)
+    np.random.seed(1)
+    return ""
+
+
+def _state() -> str:
+    import keras
+    import tensorflow as tf
+
+    found: dict[str, Any] = {
+        "floatx": keras.config.floatx(),
+        "policy": keras.config.dtype_policy().name,
+        "name": keras.layers.Dense(1).name,
+        "registered": sorted(keras.saving.get_custom_objects()),
+        "eager": tf.config.functions_run_eagerly(),
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+        "path": sys.path,
+        "random": random.random(),
+        "numpy": float(np.random.random()),
+    }
+    return json.dumps(found, sort_keys=True)
+
+
+def _module(name: str) -> str:
+    """What the module of this name in the job's folder holds."""
+    sys.path.insert(0, os.getcwd())
+    value: str = importlib.import_module(name).VALUE
+    return value
+
+
+ACTIONS: dict[str, Any] = {
+    "tell": lambda text: text,
+    "pid": lambda: str(os.getpid()),
+    "abort": os.abort,
+    "exit": lambda code: os._exit(int(code)),
+    "kill": _kill,
+    "kill the worker": _kill_the_worker,
+    "raise": _raise,
+    "print": _print,
+    "print and abort": _print_and_abort,
+    "sleep": _sleep,
+    "pollute": _pollute,
+    "state": _state,
+    "module": _module,
+    "read": lambda name: Path(name).read_text(encoding="utf-8"),
+    "where": os.getcwd,
+}

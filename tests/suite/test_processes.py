@@ -1,0 +1,136 @@
+"""Worker processes: every job ends once, one that takes its process down is told by name, none sees another.
+
+The oracle is what each job is told to do to its process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.suite.job import Job
+from gradcheck.suite.processes import Processes
+from tests.suite.acting import act, job, told
+
+
+def results(jobs: list[Job], slots: int = 1) -> dict[str, CheckResult]:
+    """By name."""
+    found = list(Processes(act, slots).results(jobs))
+    assert sorted(result.name for result in found) == sorted(job.name for job in jobs)
+    return {result.name: result for result in found}
+
+
+def sentence(result: CheckResult) -> str:
+    """Of a failure."""
+    assert isinstance(result.outcome, Failure)
+    return str(result.outcome)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_job_that_takes_its_process_down_is_told_by_name_and_stops_no_other(slots: int) -> None:
+    deadly = {
+        "aborts": (("abort",), "was ended by the signal SIGABRT"),
+        "leaves": (("exit", "7"), "ended with the code 7"),
+        "leaves with 0": (("exit", "0"), "ended with the code 0"),
+        "is killed": (("kill",), "was ended by the signal SIGKILL"),
+    }
+    harmless = [job(f"harmless {number}", "tell", str(number)) for number in range(6)]
+    jobs = [job(name, *arguments) for name, (arguments, _) in deadly.items()]
+    mixed = [one for pair in itertools.zip_longest(jobs, harmless) for one in pair if one]
+
+    found = results(mixed, slots)
+
+    for name, (_, says) in deadly.items():
+        assert says in sentence(found[name])
+        assert found[name].exit_code == 2
+    assert [told(found[one.name]) for one in harmless] == [str(number) for number in range(6)]
+
+
+def test_a_process_is_kept_for_many_jobs_and_replaced_when_it_dies() -> None:
+    jobs = [job("a", "pid"), job("b", "pid"), job("dies", "abort"), job("c", "pid"), job("d", "pid")]
+
+    found = results(jobs)
+
+    assert told(found["a"]) == told(found["b"])
+    assert told(found["c"]) == told(found["d"])
+    assert told(found["a"]) != told(found["c"])
+
+
+@pytest.mark.parametrize("name", ["KeyboardInterrupt", "MemoryError"])
+def test_what_a_job_raises_is_its_own_matter(name: str) -> None:
+    found = results([job("raises", "raise", name), job("after", "tell", "me")])
+
+    assert name in sentence(found["raises"])
+    assert "on purpose" in sentence(found["raises"])
+    assert told(found["after"]) == "me"
+
+
+def test_what_a_job_writes_belongs_to_it_also_where_it_crashes() -> None:
+    jobs = [job("one", "print", "first"), job("dies", "print and abort", "second"), job("silent", "tell", "")]
+
+    found = results(jobs)
+
+    assert found["one"].printed == "first\nfirst again\n"
+    assert found["dies"].printed == "second\nsecond again\n"
+    assert sentence(found["dies"]).endswith("It wrote last:\n  second\n  second again")
+    assert found["silent"].printed == ""
+
+
+def test_a_job_finds_what_the_first_one_found() -> None:
+    """Environment, folder, paths, seeds, the settings and the names of Keras: none of it is left changed."""
+    found = results([job("before", "state"), job("pollutes", "pollute"), job("after", "state")])
+
+    assert told(found["after"]) == told(found["before"])
+    assert '"name": "dense"' in told(found["before"])
+
+
+def test_modules_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(f"VALUE = {name!r}\n", encoding="utf-8")
+
+    found = results([job(name, "module", "mine", folder=tmp_path / name) for name in ("one", "two")])
+
+    assert [told(found[name]) for name in ("one", "two")] == ["one", "two"]
+
+
+def test_a_job_is_taken_when_there_is_a_place_for_it() -> None:
+    taken: list[str] = []
+
+    def jobs() -> Iterator[Job]:
+        for number in range(4):
+            taken.append(str(number))
+            yield job(str(number), "tell", "")
+
+    for count, _ in enumerate(Processes(act, 1).results(jobs()), start=1):
+        assert len(taken) <= count + 1
+
+
+def test_closing_ends_what_runs(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    running = Processes(act, 2).results([job("quick", "tell", ""), job("slow", "sleep", "600", str(file))])
+
+    with contextlib.closing(running):
+        assert next(running).name == "quick"
+        while not file.exists() or not file.read_text(encoding="utf-8"):
+            time.sleep(0.01)
+
+    assert gone(int(file.read_text(encoding="utf-8")))
+
+
+def gone(process: int) -> bool:
+    """Whether a process has ended, within some seconds."""
+    for _ in range(1000):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False

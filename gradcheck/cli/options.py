@@ -201,7 +201,7 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
 QUIET = _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code.")
-DOCUMENTED: tuple[Callable[[Any], Any], ...] = (
+WRITTEN: tuple[Callable[[Any], Any], ...] = (
     _reported(
         "--format",
         type=click.Choice(list(FORMATS)),
@@ -218,7 +218,7 @@ DOCUMENTED: tuple[Callable[[Any], Any], ...] = (
         help="Write the report to this file, not to standard output (-); repeat it for several forms.",
     ),
 )
-"""What `documents` reads, but for QUIET: in which form the report is written, and where."""
+"""What `documents` takes, besides --quiet."""
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
     option(
@@ -236,7 +236,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="N",
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
-    *DOCUMENTED,
+    *WRITTEN,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     _reported(
         "-v",

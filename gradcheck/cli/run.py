@@ -10,7 +10,7 @@ import click
 from gradcheck.cli import document, jobs
 from gradcheck.cli.document import Document
 from gradcheck.cli.group import main, say, write_out
-from gradcheck.cli.options import DOCUMENTED, QUIET, TRACEBACK, Command, documents, option, with_options
+from gradcheck.cli.options import QUIET, TRACEBACK, WRITTEN, Command, documents, option, with_options
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.vocabulary import vocabulary
 from gradcheck.cli.watching import streams, watching
@@ -57,7 +57,7 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shar
 
 def documented(command: Command) -> Command:
     """Add what says in which form and where the report is written."""
-    return with_options(command, *DOCUMENTED, QUIET, TRACEBACK)
+    return with_options(command, *WRITTEN, QUIET, TRACEBACK)
 
 
 @main.command("run", examples=EXAMPLES)
@@ -138,7 +138,8 @@ def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, A
     with Stoppable(Progress()):
         watch = watching(chosen, wanted, quiet=quiet, timing=timing)
         results, not_run = run(chosen, _executor(given, len(chosen)), watch, given["max_failures"])
-    report = SuiteReport(suite.file.name, results, not_run, time.perf_counter() - began, timing)
+    shown = tuple(result.shown(timing=timing) for result in results)
+    report = SuiteReport(suite.file.name, shown, not_run, time.perf_counter() - began, timing)
     record.updated(results, suite.jobs).write()
     _write(report, wanted)
     slowest = sorted(results, key=lambda result: -result.seconds)[: given["durations"] or 0]

@@ -30,10 +30,9 @@ class Board:
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._running: dict[str, float] = {}
         self._failing: list[CheckResult] = []
-        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._live = Live(
-            get_renderable=self._drawn, console=console, transient=True, refresh_per_second=PER_SECOND
-        )
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        settings: dict[str, Any] = {"transient": True, "refresh_per_second": PER_SECOND}
+        self._live = Live(get_renderable=self._drawn, console=self._console, **settings)
 
     def begin(self, name: str) -> None:
         """A check begins."""
@@ -54,14 +53,15 @@ class Board:
         self._live.stop()
 
     def _drawn(self) -> RenderableType:
-        now, width = time.monotonic(), self._live.console.width
+        now, width = time.monotonic(), self._console.width
         # The thread that draws sees what the other one changes.
         running, failing = list(self._running.items()), list(self._failing)
         counts = f"{self._done:,} of {self._total:,} checks done, {len(failing):,} failing, "
         counts += f"{len(running):,} running, {_clock(now - self._began)}"
+        bar = Table.grid(padding=(0, 2, 0, 0))
+        bar.add_row(ProgressBar(total=self._total, completed=self._done, width=width // 4), Text(counts))
         return Group(
-            ProgressBar(total=self._total, completed=self._done, width=min(40, width)),
-            Text(counts),
+            bar,
             *self._lines([(result.word, result.name) for result in failing[-FAILING:]], "red", width),
             *self._lines([(_clock(now - began), name) for name, began in running[:RUNNING]], "dim", width),
         )

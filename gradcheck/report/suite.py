@@ -1,7 +1,7 @@
 """The checks of a suite as values: how each of them ended, and what the process ends with."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradcheck.errors import ExitCode
 from gradcheck.report.findings import Findings
@@ -55,6 +55,12 @@ class CheckResult:
     def word(self) -> str:
         """`pass`, `fail`, `inconclusive` or `error`."""
         return UNRUN if isinstance(self.outcome, Failure) else self.outcome.verdict.value
+
+    def shown(self, *, timing: bool) -> "CheckResult":
+        """The same, with or without times in its report."""
+        if isinstance(self.outcome, Failure):
+            return self
+        return replace(self, outcome=replace(self.outcome, timing=timing))
 
     @property
     def expectedly(self) -> bool:

@@ -51,7 +51,7 @@ def read_matrix(tables: Tables, check: Path, table: Mapping[str, Any]) -> dict[s
             tables.wrong((*path, key), twice, "Leave one of them out.")
         elif not isinstance(values, list) or not values:
             what = "an empty array" if values == [] else described(values)
-            remedy = f"Write an array of values, {key} = [… , …]."
+            remedy = "Write an array of values, such as seed = [0, 1]."
             tables.wrong((*path, key), f"{key!r} in a matrix is {what}", remedy)
         else:
             found[key] = values

@@ -31,22 +31,25 @@ class Keys:
     def unknown(self, path: Path, key: str, command: Command | None) -> None:
         """Say that a table holds no such key; `command` is that of the check, if it has one."""
         owners = [owner.name for owner in self.vocabulary.owners(key)]
+        name, where = (command.name, f"for {command.name}") if command else ("COMMAND", "for a check")
+        remedy = f"`gradcheck {name} --help` lists the options."
         if key in self.vocabulary.of_the_run:
             found = f"{key!r} is how reports are shown or written, which no check of a suite decides"
             remedy = "Leave it out; `gradcheck run --help` lists what a whole run can be told."
+        elif path[0] == DEFAULTS and key in self.own:
+            found = f"{key!r} belongs to one check, and [defaults] holds options of all"
+            remedy = "Move it to a [[check]]."
         elif command is not None and owners:
             found = f"{key!r} is an option of {' and '.join(owners)}, not of {command.name}"
-            remedy = f"`gradcheck {command.name} --help` lists the options."
         else:
-            where = (
-                "in [defaults]" if path[0] == DEFAULTS else f"for {command.name if command else 'a check'}"
-            )
             every = [command] if command else self.vocabulary.commands.values()
             known = {known for each in every for known in each.entries}
-            known |= set() if path[0] == DEFAULTS else self.own
+            if path[0] == DEFAULTS:
+                where = "in [defaults]"
+            else:
+                known |= self.own
             found = f"There is no key {key!r} {where}"
-            remedy = did_you_mean(key, sorted(known))
-            remedy += f"`gradcheck {command.name if command else 'COMMAND'} --help` lists the options."
+            remedy = did_you_mean(key, sorted(known)) + remedy
         self._tables.wrong(path, found, remedy)
 
     @property

@@ -73,7 +73,7 @@ class Record:
 
 def _entries(content: Any) -> dict[str, Entry]:
     """The entries of a file; raises where they are not what `write` writes."""
-    entries = {name: Entry(**entry) for name, entry in content["checks"].items()}
+    entries = {name: Entry(**entry) for name, entry in dict(content["checks"]).items()}
     for entry in entries.values():
         number = isinstance(entry.seconds, int | float) and math.isfinite(entry.seconds)
         if not (number and entry.seconds >= 0 and isinstance(entry.expectedly, bool)):

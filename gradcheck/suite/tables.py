@@ -55,7 +55,7 @@ class Tables:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SuiteError(f"{file} cannot be read: {error.strerror}.", "Name a TOML file.") from error
     except UnicodeDecodeError as error:

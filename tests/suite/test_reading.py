@@ -187,7 +187,10 @@ matrix.function = ["a:f", "b:f"]
 
 
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(read: Read) -> None:
-    assert commands(read("\ufeff" + WHOLE.replace("\n", "\r\n"))) == COMMANDS
+    suite = read("\ufeff" + WHOLE.replace("\n", "\r\n"))
+
+    assert commands(suite) == COMMANDS
+    assert [job.place for job in suite.jobs] == [job.place for job in read(WHOLE).jobs]
 
 
 def test_the_nearest_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

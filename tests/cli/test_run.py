@@ -1,0 +1,183 @@
+"""gradcheck run: a suite in worker processes, against each of its checks by itself in this process."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from gradcheck.cli import main
+
+OPS = """\
+import os
+import tensorflow as tf
+
+
+def right(x):
+    print("says something")
+    return tf.tanh(x)
+
+
+@tf.custom_gradient
+def wrong(x):
+    return tf.tanh(x), lambda dy: dy * 1.5
+
+
+def aborts(x):
+    os.abort()
+"""
+SUITE = """\
+[defaults]
+seed = 3
+
+[[check]]
+layer = "avgpool1d"
+x = "x.npy"
+matrix = {padding = ["valid", "same"]}
+
+[[check]]
+function = "ops.py:right"
+args = {x = "normal:3"}
+
+[[check]]
+name = "known"
+function = "ops.py:wrong"
+args = {x = "normal:3"}
+expect = "fail"
+"""
+FAILING = """
+[[check]]
+function = "ops.py:aborts"
+args = {x = "normal:3"}
+
+[[check]]
+function = "ops.py:wrong"
+args = {x = "normal:3"}
+
+[[check]]
+layer = "dense"
+x = "none.npy"
+w = "normal:3x2"
+"""
+ALONE = {
+    "avgpool1d[padding=valid]": ["avgpool1d", "--x", "x.npy", "--padding", "valid", "--seed", "3"],
+    "avgpool1d[padding=same]": ["avgpool1d", "--x", "x.npy", "--padding", "same", "--seed", "3"],
+    "right": ["function", "ops.py:right", "--arg", "x=normal:3", "--seed", "3"],
+    "known": ["function", "ops.py:wrong", "--arg", "x=normal:3", "--seed", "3"],
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a suite."""
+    np.save(tmp_path / "x.npy", np.arange(8, dtype=np.float32).reshape(1, 4, 2))
+    (tmp_path / "ops.py").write_text(OPS, encoding="utf-8")
+    (tmp_path / "gradcheck.toml").write_text(SUITE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    """Run in this process; the message of a wrong exit code is all that was said."""
+    result = CliRunner().invoke(main, ["run", *arguments], prog_name="gradcheck")
+    assert result.exit_code == code, f"{arguments}\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def documents(*arguments: str, code: int = 0) -> Any:
+    """The JSON that a suite prints."""
+    return json.loads(run(*arguments, "--json", "--no-timing", code=code).stdout)
+
+
+def add(folder: Path, text: str) -> None:
+    """Write more at the end of the suite."""
+    with (folder / "gradcheck.toml").open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.full), "2"])
+def test_each_check_has_the_report_that_it_has_alone(jobs: str) -> None:
+    found = {check["name"]: check for check in documents("--jobs", jobs)["checks"]}
+
+    assert list(found) == list(ALONE)
+    for name, arguments in ALONE.items():
+        alone = CliRunner().invoke(main, [*arguments, "--json", "--no-timing"], prog_name="gradcheck")
+        assert found[name]["report"] == json.loads(alone.stdout)
+
+
+def test_in_a_pipe_each_check_has_a_line_and_files_have_every_form(folder: Path) -> None:
+    """Lines are in the order of the file, whatever ends first."""
+    also = ("--output", "junit=r.xml", "--output", "json=r.json")
+    lines = run("--no-timing", "--output", "-", *also).stdout.splitlines()
+
+    names = [*ALONE]
+    assert [line.partition("  ")[0] for line in lines[: len(names)]] == names
+    assert "fail (expected fail)" in lines[3]
+    assert re.search(r"PASS +gradcheck.toml: 4 checks: 3 pass, 1 fail", lines[-1])
+    assert (folder / "r.xml").read_text(encoding="utf-8").startswith("<?xml")
+    assert len(json.loads((folder / "r.json").read_text(encoding="utf-8"))["checks"]) == 4
+
+
+def test_one_that_crashes_and_one_that_cannot_run_stop_no_other(folder: Path) -> None:
+    add(folder, FAILING)
+
+    found = documents(code=1)
+
+    words = {check["name"]: check["verdict"] for check in found["checks"]}
+    assert words == {
+        **dict.fromkeys(ALONE, "pass"),
+        "known": "fail",
+        "aborts": "error",
+        "wrong": "fail",
+        "dense": "error",
+    }
+    crashed, missing = (check for check in found["checks"] if check["verdict"] == "error")
+    assert "SIGABRT" in crashed["error"]["message"]
+    assert "none.npy" in missing["error"]["message"]
+    assert found["exit_code"] == 1
+
+
+def test_no_more_begin_after_too_many_failures(folder: Path) -> None:
+    add(folder, FAILING)
+
+    found = documents("--jobs", "1", "--max-failures", "1", code=2)
+
+    assert found["checks"][-1]["name"] == "aborts"
+    assert found["not_run"] == ["wrong", "dense"]
+
+
+def test_those_that_failed_the_last_time(folder: Path) -> None:
+    add(folder, FAILING)
+    run("--only", "wrong", "--only", "right", "--quiet", code=1)
+
+    assert run("--last-failed", "--list").stdout.splitlines() == ["wrong"]
+    assert run("--shard", "1/2", "--only", "avg*", "--list").stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('x = "x.npy"\npool_size = "three"', "gradcheck.toml:19: .*'three' is not a valid integer"),
+        ('x = "x.npy"\npool_sizes = 3', r"gradcheck.toml:22: .*pool_sizes.*Did you mean pool_size\?"),
+        ("", "gradcheck.toml:19: maxpool1d: Missing option '--x'"),
+    ],
+)
+def test_what_cannot_be_parsed_is_told_before_anything_runs(folder: Path, text: str, says: str) -> None:
+    add(folder, f'\n[[check]]\nlayer = "maxpool1d"\n{text}\n')
+
+    result = run(code=2)
+
+    assert result.stdout == ""
+    assert re.search(says, result.stderr), result.stderr
+
+
+def test_a_suite_of_which_nothing_is_left_is_no_success(folder: Path) -> None:
+    assert "is left to run" in run("--shard", "5/5", code=2).stderr
+    (folder / "gradcheck.toml").write_text("", encoding="utf-8")
+    run(code=2)

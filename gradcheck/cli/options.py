@@ -200,6 +200,12 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
+VERBOSE = _reported(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Tell on standard error what is done, and how long it takes, unless --quiet.",
+)
 QUIET = _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code.")
 WRITTEN: tuple[Callable[[Any], Any], ...] = (
     _reported(
@@ -238,12 +244,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     ),
     *WRITTEN,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
-    _reported(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        help="Tell on standard error what is done, and how long it takes, unless --quiet.",
-    ),
+    VERBOSE,
     QUIET,
     *section(Section.LIMITS),
     TRACEBACK,

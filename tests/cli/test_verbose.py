@@ -11,15 +11,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gradcheck.cli import main
+from gradcheck.cli.vocabulary import COMMANDS
 from gradcheck.render.stages import HEADS
 
 DENSE = ("dense", "--x", "x.npy", "--w", "[[2.0],[3.0]]")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a tensor."""
     np.save(tmp_path / "x.npy", np.array([[1, 1], [2, 2]], np.float32))
     monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def run(*arguments: str, code: int = 0) -> Result:
@@ -50,6 +53,14 @@ def test_every_tensor_that_is_read_is_told() -> None:
     ]
 
 
+def test_a_suite_tells_of_each_check(folder: Path) -> None:
+    (folder / "gradcheck.toml").write_text('[[check]]\nlayer = "dense"\nx = "x.npy"\nw = "[[2.0],[3.0]]"\n')
+    told = run("run", "--jobs", "1", "--verbose").stderr
+    assert re.search(rf"^dense\n{HEADS}\n", told, re.MULTILINE)
+    assert len(re.findall(r"  inputs +x float32 \(2, 2\), w float32 \(2, 1\)$", told, re.MULTILINE)) == 1
+    assert len(re.findall(r"  in all$", told, re.MULTILINE)) == 1
+
+
 def test_quiet_wins() -> None:
     assert run(*DENSE, "--verbose", "--quiet").output == ""
 
@@ -61,11 +72,7 @@ def test_what_cannot_be_read_is_one_line() -> None:
 
 
 def test_every_command_that_checks_has_it() -> None:
-    checking = [
-        command for command in main.commands.values() if any(p.name == "no_timing" for p in command.params)
-    ]
-    assert len(checking) >= 6
-    for command in checking:
+    for command in (*COMMANDS, main.commands["run"]):
         assert [option for p in command.params if p.name == "verbose" for option in p.opts] == [
             "-v",
             "--verbose",

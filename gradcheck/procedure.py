@@ -13,7 +13,7 @@ from gradcheck.function.call_kind import CallKind
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
 from gradcheck.notes import Kind, Note
-from gradcheck.progress import Progress
+from gradcheck.progress import Progress, Stage
 from gradcheck.report.assemble import assemble
 from gradcheck.report.findings import Findings
 from gradcheck.settings import Execution, Mode, Settings
@@ -45,22 +45,31 @@ def run(
     Raises `GradcheckError` where the check cannot run, or where the settings leave it nothing to do.
     """
     _refuse_unfit(target, settings)
-    problem = pose(target, settings, names, upstream, Meter())
+    problem = pose(target, settings, names, upstream, Meter(), progress)
     if settings.mode is Mode.FORWARD:
-        return _forward_alone(problem)
+        found = _forward_alone(problem)
+        progress.stage(Stage.FORWARD, problem.meter.count, variables=len(names))
+        return found
     first = elementwise.check(problem, progress)
     comparisons: list[Comparison] = []
     notes = [Note(Kind.WARNING, text) for text in target.said]
     if settings.mode is Mode.BOTH:
         comparisons += forward_mode.check(problem)
-    for asked, check in ((settings.execution, execution.check), (settings.check_pfor, pfor.check)):
+        progress.stage(Stage.FORWARD, problem.meter.count, variables=len(names))
+    for stage, asked, check in (
+        (Stage.EXECUTIONS, settings.execution, execution.check),
+        (Stage.JACOBIANS, settings.check_pfor, pfor.check),
+    ):
         if asked:
-            found, said = check(first)
-            comparisons += found
+            compared, said = check(first)
+            comparisons += compared
             notes += said
+            progress.stage(stage, problem.meter.count, comparisons=len(compared))
     outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    whole = assemble(outcomes, comparisons, [*notes, *left_out], _parts(outcomes, settings))
-    return replace(whole, sweep=_worst_swept(first.problem, whole)) if curve else whole
+    parts = _parts(outcomes, settings, progress)
+    found = assemble(outcomes, comparisons, [*notes, *left_out], parts)
+    progress.stage(Stage.DIAGNOSIS, problem.meter.count, notes=len(found.notes))
+    return replace(found, sweep=_worst_swept(first.problem, found)) if curve else found
 
 
 def _worst_swept(problem: Problem, found: Findings) -> Sweep | None:
@@ -73,7 +82,7 @@ def _worst_swept(problem: Problem, found: Findings) -> Sweep | None:
         return None
 
 
-def _parts(outcomes: Sequence[Outcome], settings: Settings) -> tuple[Part, ...]:
+def _parts(outcomes: Sequence[Outcome], settings: Settings, progress: Progress) -> tuple[Part, ...]:
     """The parts of the function, each by itself: looked at where it is asked for, or where it fails."""
     first, last = outcomes[0], outcomes[-1]
     first_fails, fails = (
@@ -82,6 +91,7 @@ def _parts(outcomes: Sequence[Outcome], settings: Settings) -> tuple[Part, ...]:
     parts = where.functions(first.problem, elementwise.check) if first_fails or settings.where else ()
     if fails and not any(part.wrong and part.kind is CallKind.FUNCTION for part in parts):
         parts += where.operations(last.problem, elementwise.check)
+    progress.stage(Stage.WHERE, first.problem.meter.count, parts=len(parts))
     return parts
 
 

@@ -1,6 +1,7 @@
 """How far a check is, for whoever waits: the observer that a check reports to, which shows nothing."""
 
 from dataclasses import dataclass
+from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,8 +18,64 @@ class Forecast:
     """Time for those, at the pace of the first of them."""
 
 
+class Stage(Enum):
+    """What a check does, one after the other; some only where they are asked for or needed."""
+
+    INPUTS = "inputs"
+    """Tensors are read."""
+    TENSORFLOW = "TensorFlow"
+    """It is imported."""
+    TARGET = "target"
+    """What is checked is built."""
+    POINT = "point"
+    """f is evaluated at the point, and traced into a graph."""
+    TAPES = "tapes"
+    NOISE = "noise level"
+    SPARSITY = "sparsity"
+    """Which elements move which outputs, and the groups of a colouring."""
+    PILOT = "pilot"
+    """A few groups tell what all of them cost."""
+    DIFFERENCES = "differences"
+    """The first pass over all groups."""
+    DISCARDED = "discarded"
+    """A first pass whose colouring did not stand."""
+    SETTLING = "settling"
+    """Ladders of steps for what the first pass left open."""
+    CONFIRMING = "confirming"
+    """The worst mismatches are moved by themselves."""
+    STANDING_STILL = "standing still"
+    """Elements that move nothing: is the slope 0, or has the function saturated?"""
+    ALONE = "one by one"
+    """Some elements beside directions are moved by themselves."""
+    DIRECTIONS = "directions"
+    """One stratum along signed directions."""
+    SEARCH = "search"
+    """Directions are halved for the elements that put them off, or are at a corner."""
+    RANDOM = "random directions"
+    """The whole beside a sample."""
+    CORNERS = "corners"
+    """Slopes at points nearby."""
+    ROUNDING = "rounding inside"
+    VERDICTS = "verdicts"
+    """Opinions are combined, among them those at the tensors' own dtype."""
+    FORWARD = "forward mode"
+    EXECUTIONS = "executions"
+    JACOBIANS = "Jacobians"
+    ORDER = "order"
+    """Jumps of a gradient, and whether the backward pass is linear."""
+    WHERE = "where"
+    DIAGNOSIS = "diagnosis"
+
+
 class Progress:
     """An observer that shows nothing."""
+
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        """All that was done since the last call was this stage, which has just ended.
+
+        `evaluations` are those of the whole check so far, `of` says of what it was, such as a variable, and
+        `counts` how many of what, by the plural: `groups=4`.
+        """
 
     def start(self, ahead: Forecast) -> None:
         """The first pass begins."""

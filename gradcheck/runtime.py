@@ -8,17 +8,32 @@ import contextlib
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 from gradcheck.errors import GradcheckError, TargetError
 
+_seconds = 0.0
+
+
+def seconds_of_loading() -> float:
+    """How long `load_tensorflow` has taken in this process, which is 0 where somebody else has loaded it."""
+    return _seconds
+
 
 def load_tensorflow() -> None:
     """Import TensorFlow and run one operation with file descriptor 2 held back, unless it is loaded."""
     if "tensorflow" in sys.modules:
         return
+    global _seconds
+    began = time.perf_counter()
+    _load()
+    _seconds += time.perf_counter() - began
+
+
+def _load() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with held_back() as held, _uncollected():
         try:

@@ -22,5 +22,5 @@ def sweep_target(
     from gradcheck.function.problem import pose
 
     with on_device(settings.device), target.within(), progress:
-        problem = pose(target, settings, names, upstream, Meter())
+        problem = pose(target, settings, names, upstream, Meter(), progress)
         return sweep(problem, names.index(element.variable), flat)

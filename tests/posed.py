@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
+from gradcheck.progress import Progress
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.candidate import Candidate, candidate
@@ -13,7 +14,7 @@ from tests.corpus.case import Array, Function
 def posed(function: Function, settings: Settings | None = None, **inputs: Array) -> Problem:
     """A function at a point, all inputs variables"""
     target = Target("f", function, inputs)
-    return pose(target, settings or Settings(), tuple(inputs), None, Meter())
+    return pose(target, settings or Settings(), tuple(inputs), None, Meter(), Progress())
 
 
 def variable(problem: Problem, number: int = 0) -> Candidate:

@@ -22,7 +22,7 @@ from gradcheck.differences.directions import COUNT
 from gradcheck.differences.strata import set_apart
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
-from gradcheck.progress import Forecast, Progress
+from gradcheck.progress import Forecast, Progress, Stage
 from gradcheck.sparsity.colouring import elementwise
 from gradcheck.verdicts.along_directions import Slopes
 from gradcheck.verdicts.candidate import Candidate, Confirmed
@@ -98,8 +98,7 @@ class _Check:
         self.distances: list[Array] = []
         self.tolerances: list[Array] = []
         """Of all directions, less the errors of elements that were named."""
-        self.refuted = False
-        self.strata = self.named = 0
+        self.refuted, self.strata, self.named = False, 0, 0
         self.searches = BESIDES
         """Evaluations left for searches."""
 
@@ -107,10 +106,10 @@ class _Check:
         """Sample, strata, finer strata, and the verdicts that follow."""
         row, singles = self.row, self.singles
         left = np.flatnonzero(np.isfinite(row.tape).all(axis=0))
-        _move(singles, _sample(row, SAMPLE * self.count // COUNT))
+        _move(singles, _sample(row, SAMPLE * self.count // COUNT), self.progress)
         for level in range(ROUNDS):
             large, small = set_apart(row.elements.strata(left, row.noise), FEW)
-            _move(singles, small)
+            _move(singles, small, self.progress)
             self.searches += STRATUM * len(large) * (level == 0)
             for number, chosen in enumerate(large):
                 self._stratum(chosen, (level, number))
@@ -120,8 +119,8 @@ class _Check:
         cornered = self.beside[left] | ~np.isfinite(self.bound[left])
         for some, most in ((left[~cornered], LEFT_OVER), (left[cornered], CORNERS)):
             if some.size <= most and not self.refuted:
-                _move(singles, some)
-        _move(singles, _least_sensitive(row, self.bound))
+                _move(singles, some, self.progress)
+        _move(singles, _least_sensitive(row, self.bound), self.progress)
         summary = Summary(self.bound.size, int(singles.checked.sum()), self.strata, self.count)
         found = row.confirmed(self.bound, self.moved, self.kinks, self.beside, self.corners, singles.judged)
         return found, _comparison(self.distances, self.tolerances), summary
@@ -130,6 +129,7 @@ class _Check:
         """Bound the errors of one stratum, and look for the elements that put a direction off."""
         found = self.places.stratum(chosen, seeds)
         self.progress.advance(chosen.size, self.meter.count)
+        self.progress.stage(Stage.DIRECTIONS, self.meter.count, elements=chosen.size, directions=self.count)
         if found is None:
             self._without_corners(chosen, seeds)
             return
@@ -154,7 +154,7 @@ class _Check:
     def _part(self, chosen: Array, seeds: tuple[int, ...]) -> None:
         """Take a part of a stratum along directions of its own, or one by one where it is small."""
         if chosen.size < FEW:
-            _move(self.singles, chosen)
+            _move(self.singles, chosen, self.progress)
         else:
             self._stratum(chosen, seeds)
 
@@ -164,10 +164,11 @@ class _Check:
         self.corners[chosen] = True
         if len(seeds) > DEEPEST:
             return
-        until = self.meter.count + 8 * CORNERS
-        found = corners(self.places.directions(chosen, seeds), CORNERS, self.meter, until)
+        along, until = self.places.directions(chosen, seeds), self.meter.count + 8 * CORNERS
+        found = corners(along, CORNERS, self.meter, until)
+        self.progress.stage(Stage.SEARCH, self.meter.count, "found", elements=found.size)
         if 0 < found.size < CORNERS:
-            _move(self.singles, chosen[found])
+            _move(self.singles, chosen[found], self.progress)
             self._part(np.delete(chosen, found), (*seeds, 1))
 
     def _by_variable(self, chosen: Array, seeds: tuple[int, ...]) -> bool:
@@ -192,11 +193,10 @@ class _Check:
         while self.named < NAMED and self.searches > 0 and _worth_a_search(singles, slopes):
             before = self.meter.count
             suspected = chosen[suspects(slopes, NAMED - self.named, self.meter, before + self.searches)]
-            fresh = suspected[~singles.checked[suspected]]
-            self.named += fresh.size
-            _move(self.singles, fresh)
+            self.progress.stage(Stage.SEARCH, self.meter.count, "found", elements=suspected.size)
+            self.named += (moved := _move(singles, suspected, self.progress))
             self.searches -= self.meter.count - before
-            if not fresh.size:
+            if not moved:
                 break
             slopes = singles.taken_out(found.slopes, beside=beside)
         return slopes
@@ -211,8 +211,8 @@ def _worth_a_search(singles: Singles, slopes: Slopes) -> bool:
     return bool((error > row.tolerance[chosen]).any())
 
 
-def _move(singles: Singles, flat: Array) -> None:
-    """Move some elements by themselves, those that were not yet."""
+def _move(singles: Singles, flat: Array, progress: Progress) -> int:
+    """Move some elements by themselves, those that were not yet; how many those are."""
     row = singles.row
     flat = np.sort(flat[~singles.checked[flat]])
     for place, _, mine in row.elements.locate(flat):
@@ -223,6 +223,8 @@ def _move(singles: Singles, flat: Array) -> None:
         closely = 0 if singles.most_are_wrong(np.arange(start, stop)) else CLOSELY
         found = examine(candidate, alone, mine, Progress(), meter, closely).judgement.take(mine)
         singles.note(mine + start, found)
+    progress.stage(Stage.ALONE, row.problem.meter.count, elements=flat.size)
+    return flat.size
 
 
 def _sample(row: Row, count: int) -> Array:

@@ -13,11 +13,11 @@ from gradcheck.amounts import Budget
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.checks import directions
 from gradcheck.checks.budget import Cost, along_directions, plan
-from gradcheck.checks.random_directions import along_all
+from gradcheck.checks.random_directions import COUNT, along_all
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem
 from gradcheck.notes import Kind, Note
-from gradcheck.progress import Progress
+from gradcheck.progress import Progress, Stage
 from gradcheck.settings import Method
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.sparsity.probing import colour
@@ -47,9 +47,11 @@ UNTRACEABLE = "The function does not trace into a graph and was run eagerly, slo
 def check(problem: Problem, progress: Progress) -> Outcome:
     """Take the differences at a point and judge the tapes by them."""
     candidates = [candidate(problem, number) for number in range(len(problem.names))]
-    colourings = [_colouring(problem, one) for one in candidates]
+    colourings = [_colouring(problem, one, progress) for one in candidates]
     examined, comparisons, notes, summary = _look(problem, candidates, colourings, progress)
     shares = inner_rounding.shares(problem, examined)
+    rounded = 0 if shares is None else int(np.count_nonzero(shares))
+    progress.stage(Stage.ROUNDING, problem.meter.count, output_tensors=rounded)
     if shares is not None:
         problem = problem.rounded_to(shares)
         candidates = [candidate(problem, number) for number in range(len(problem.names))]
@@ -61,10 +63,11 @@ def check(problem: Problem, progress: Progress) -> Outcome:
     )
     if not all(one.confirmed.candidate.differences.evaluator.traces for one in examined):
         notes.append(Note(Kind.WARNING, UNTRACEABLE))
+    progress.stage(Stage.VERDICTS, problem.meter.count, problem.in_words(), variables=len(variables))
     return Outcome(problem, variables, tuple(comparisons), tuple(notes), summary)
 
 
-def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
+def _colouring(problem: Problem, candidate: Candidate, progress: Progress) -> Colouring:
     outputs = problem.exact.outputs
     if problem.settings.method is Method.ELEMENTWISE:
         return elementwise(candidate.shape, len(outputs))
@@ -72,6 +75,8 @@ def _colouring(problem: Problem, candidate: Candidate) -> Colouring:
     far, near = differences.changed(steps.far(), steps.near())
     found = colour(candidate.shape, outputs, far, near)
     differences.forget()
+    size, groups = steps.point.size, found.groups
+    progress.stage(Stage.SPARSITY, problem.meter.count, candidate.name, elements=size, groups=groups)
     return found
 
 
@@ -81,7 +86,7 @@ def _look(
     """One look at all variables: many groups along directions, few by themselves, or a sample where a budget
     leaves some out."""
     settings = problem.settings
-    along, share, costs = _divided(problem, candidates, colourings)
+    along, share, costs = _divided(problem, candidates, colourings, progress)
     alone = [number for number in range(len(candidates)) if number not in along]
     pairs = [(candidates[number], colourings[number]) for number in alone]
     planned = plan([colouring for _, colouring in pairs], costs, settings.budget, settings.seed)
@@ -97,6 +102,7 @@ def _look(
     if planned.sampled:
         found, comparison, note = along_all(problem, found)
         comparisons, notes = [comparison], [note]
+        progress.stage(Stage.RANDOM, problem.meter.count, directions=COUNT)
     by_number = dict(zip(alone, found, strict=True))
     if along:
         chosen = [candidates[number] for number in along]
@@ -108,11 +114,12 @@ def _look(
     examined = [Examined(one, tuple(subgradients.from_neighbours(problem, one))) for one in found]
     together = subgradients.together(problem, examined)
     examined = [one.also(opinions) for one, opinions in zip(examined, together, strict=True)]
+    progress.stage(Stage.CORNERS, problem.meter.count, variables=sum(bool(o.opinions) for o in examined))
     return examined, comparisons, notes, summary
 
 
 def _divided(
-    problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring]
+    problem: Problem, candidates: Sequence[Candidate], colourings: Sequence[Colouring], progress: Progress
 ) -> tuple[tuple[int, ...], float, list[Cost]]:
     """The variables that go along directions, by number, the share of that check that the budget pays for,
     and what a group of each other variable costs."""
@@ -127,7 +134,9 @@ def _divided(
     alone = [number for number in everything if number not in along]
     for number in alone:
         candidates[number].differences.join(colourings)
-    costs = [_pilot(candidates[n], colourings[n], settings.budget, problem.meter) for n in alone]
+    pilots = [_pilot(candidates[n], colourings[n], settings.budget, problem.meter) for n in alone]
+    costs = [cost for cost, _ in pilots]
+    progress.stage(Stage.PILOT, problem.meter.count, groups=sum(groups for _, groups in pilots))
     if choice and not along and (dear := along_directions(colourings, costs, DEAR)):
         share = _share_of_directions(problem)
         if share >= directions.LEAST:
@@ -149,10 +158,12 @@ def _share_of_directions(problem: Problem) -> float:
     return min(1.0, budget.share(directions.USUAL, directions.USUAL * seconds))
 
 
-def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter) -> Cost:
-    """What a group costs, by a few that are looked at and forgotten."""
+def _pilot(
+    candidate: Candidate, colouring: Colouring, budget: Budget | None, meter: Meter
+) -> tuple[Cost, int]:
+    """What a group costs, by a few that are looked at and forgotten, and how many those were."""
     if colouring.groups <= QUICK:
-        return Cost()
+        return Cost(), 0
     counted = budget is not None and not budget.timed
     # A joined call takes as long for one group as for many, but each group is an evaluation.
     together = 1 if counted else candidate.differences.copies
@@ -168,4 +179,4 @@ def _pilot(candidate: Candidate, colouring: Colouring, budget: Budget | None, me
         if budget is not None and counted and meter.count - before >= budget.amount:
             break
     spent, seconds = meter.count - before, time.perf_counter() - started
-    return Cost(max(2.0, spent / looked_at), seconds / looked_at)
+    return Cost(max(2.0, spent / looked_at), seconds / looked_at), looked_at

@@ -111,7 +111,9 @@ def _seen_around(
         if all(found[mask].all() for found, mask in zip(seen, open_, strict=True)):
             break
         try:
-            around = problem.of(_beside(problem, random), problem.upstream, problem.noise.coarsest)
+            around = problem.of(
+                _beside(problem, random), problem.upstream, Progress(), problem.noise.coarsest
+            )
             beside = _settled(check(around, Progress()), before)
         except GradcheckError:  # not every function goes on around the point
             continue

@@ -21,7 +21,7 @@ from gradcheck.checks.order_kinks import judged
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import NO_GRADIENT
 from gradcheck.notes import Kind, Note
-from gradcheck.progress import Progress
+from gradcheck.progress import Progress, Stage
 from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
 from gradcheck.verdicts.outcome import Check, Outcome
@@ -124,11 +124,12 @@ def climb(first: Outcome, check: Check, progress: Progress) -> tuple[list[Outcom
             line = f"Order {order} {left} not checked, since order {order - 1} fails."
             return found, [Note(Kind.WARNING, line)]
         # A gradient that jumps looks like one that is rounded: the noise level is that of the function.
-        problem = _next(before.problem, order, first.problem.noise.coarsest)
+        problem = _next(before.problem, order, first.problem.noise.coarsest, progress)
         corners = {v.name: v.judgement.verdicts == ElementVerdict.KINK for v in before.variables}
         outcome = judged(check(problem, progress), before.problem, corners, check)
         if order == 2:
             outcome = replace(outcome, comparisons=tuple(backward_is_linear(first.problem)))
+        progress.stage(Stage.ORDER, problem.meter.count, str(order))
         found.append(outcome)
     return found, []
 
@@ -139,7 +140,7 @@ def fails(outcome: Outcome, *, strict: bool) -> bool:
     return outcome.verdict >= ElementVerdict.MISMATCH or (strict and kinks)
 
 
-def _next(problem: Problem, order: int, eps: float) -> Problem:
+def _next(problem: Problem, order: int, eps: float, progress: Progress) -> Problem:
     """What to check after a problem: its gradient, and the upstream gradient of that."""
     outputs = problem.base.size
     cotangents = problem.cotangents[:1]
@@ -154,4 +155,5 @@ def _next(problem: Problem, order: int, eps: float) -> Problem:
     upstream: Array = np.repeat([1.0, 0.0], [size, size * (len(cotangents) - 1)])
     if len(places) == len(cotangents) == 1:
         upstream = upstream.reshape(target.inputs[problem.names[0]].shape)
-    return problem.of(Target(f"the gradient of {target.name}", slope, target.inputs), upstream, eps)
+    gradient = Target(f"the gradient of {target.name}", slope, target.inputs)
+    return problem.of(gradient, upstream, progress, eps)

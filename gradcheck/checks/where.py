@@ -107,7 +107,7 @@ def _verdict(problem: Problem, call: Call, check: Check) -> ElementVerdict:
         if not names:
             return ElementVerdict.UNCHECKED
         with target.within():
-            part = pose(target, settings, names, call.shown(), problem.meter)
+            part = pose(target, settings, names, call.shown(), problem.meter, Progress())
             return check(part, Progress()).verdict
     except GradcheckError:
         return ElementVerdict.UNCHECKED

@@ -1,13 +1,11 @@
 """What every check ends with: the check itself, its report in the documents that are wanted, an exit code."""
 
-import sys
-
 from gradcheck import checking
 from gradcheck.cli import document
 from gradcheck.cli.ending import guard
 from gradcheck.cli.group import aside, main
 from gradcheck.cli.jobs import report_of
-from gradcheck.cli.options import Check, Common, Sweeping
+from gradcheck.cli.options import Check, Sweeping
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode, TargetError
@@ -25,7 +23,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
     options = ended.options
     with guard(options.traceback):
         with document.telling(options.name, options.documents), guard(options.traceback):
-            progress = Stoppable(_progress(options))
+            progress = Stoppable(options.progress)
             if isinstance(ended, Sweeping):
                 document.write(sweep_of(ended, progress), options.documents)
                 return ExitCode.PASS
@@ -45,12 +43,3 @@ def sweep_of(wanted: Sweeping, progress: Progress) -> Sweep:
     if found is None:
         raise TargetError(f"The worst element of {target.name} could not be swept.", "Name an --element.")
     return found
-
-
-def _progress(options: Common) -> Progress:
-    """A bar where somebody sits at the terminal and has not asked for silence."""
-    if sys.stderr is None or not sys.stderr.isatty() or options.quiet:
-        return Progress()
-    from gradcheck.render.progress import Bar
-
-    return Bar()

@@ -38,7 +38,7 @@ def run(job: Job) -> CheckResult:
         with _context(job) as (command, context):
             ended = command.invoke(context)
             assert isinstance(ended, Check)
-            outcome = report_of(ended, Progress())
+            outcome = report_of(ended, ended.options.progress)
     except (Exception, SystemExit) as error:
         outcome = (error.ending if isinstance(error, Ended) else Ending.of(error)).failure
     seconds = time.perf_counter() - began
@@ -85,7 +85,7 @@ def _unparsable(job: Job) -> str:
 def _context(job: Job) -> Iterator[tuple[click.Command, click.Context]]:
     """The command of a job with its arguments parsed."""
     top = click.Context(main, info_name="gradcheck")
-    name, command, rest = main.resolve_command(top, list(job.arguments))
+    name, command, rest = main.resolve_command(top, [*job.arguments, *["--verbose"] * job.verbose])
     assert command is not None
     with top, command.make_context(name, rest, parent=top) as context:
         yield command, context

@@ -15,8 +15,10 @@ from gradcheck.cli.document import DRAWN, Document, Form, telling
 from gradcheck.cli.ending import guard
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
+from gradcheck.cli.observing import observer
 from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
+from gradcheck.progress import Progress
 from gradcheck.render.pictures import picture_of
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.element import Element
@@ -52,6 +54,8 @@ class Common:
     traceback: bool
     documents: tuple[Document, ...]
     """What is written of the report, and where."""
+    progress: Progress
+    """Who is told how far the check is."""
     name: str
     """What a check that could not run is called: its command, or the object or file of its argument."""
 
@@ -60,6 +64,7 @@ class Common:
         """Take the shared options out of a command's arguments; the command's own stay in `values`."""
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
         values["documents"] = documents(values)
+        values["progress"] = observer(quiet=values["quiet"], verbose=values.pop("verbose"))
         values["name"] = _name(click.get_current_context())
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
 
@@ -215,6 +220,12 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
+VERBOSE = _reported(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Tell on standard error what is done, and how long it takes, unless --quiet.",
+)
 QUIET = _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code.")
 WRITTEN: tuple[Callable[[Any], Any], ...] = (
     _reported(
@@ -256,6 +267,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _reported("--heatmap", is_flag=True, help="Also draw error/tolerance of the variables as maps."),
     *WRITTEN,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
+    VERBOSE,
     QUIET,
     *section(Section.LIMITS),
     TRACEBACK,

@@ -7,7 +7,7 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from gradcheck.progress import Forecast, Progress
+from gradcheck.progress import Forecast, Progress, Stage
 
 _STOPS = [
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
@@ -33,6 +33,10 @@ class Stoppable(Progress):
 
     def __init__(self, shown: Progress) -> None:
         self._shown = shown
+
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        """Hand on."""
+        self._shown.stage(done, evaluations, of, **counts)
 
     def start(self, ahead: Forecast) -> None:
         """Hand on."""

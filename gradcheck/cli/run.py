@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from gradcheck.cli import document, jobs
 from gradcheck.cli.document import Document
 from gradcheck.cli.group import main, say, write_out
-from gradcheck.cli.options import QUIET, TRACEBACK, WRITTEN, Command, documents, option, with_options
+from gradcheck.cli.options import QUIET, TRACEBACK, VERBOSE, WRITTEN, Command, documents, option, with_options
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.vocabulary import vocabulary
 from gradcheck.cli.watching import streams, watching
@@ -57,7 +58,7 @@ def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shar
 
 def documented(command: Command) -> Command:
     """Add what says in which form and where the report is written."""
-    return with_options(command, *WRITTEN, QUIET, TRACEBACK)
+    return with_options(command, *WRITTEN, VERBOSE, QUIET, TRACEBACK)
 
 
 @main.command("run", examples=EXAMPLES)
@@ -128,7 +129,7 @@ def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> E
         raise GradcheckError(
             f"No check of {suite.file} is left to run.", "Leave out --shard or --last-failed."
         )
-    return _run(suite, chosen, record, given)
+    return _run(suite, [replace(job, verbose=given["verbose"]) for job in chosen], record, given)
 
 
 def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, Any]) -> ExitCode:
@@ -142,6 +143,9 @@ def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, A
     report = SuiteReport(suite.file.name, shown, not_run, time.perf_counter() - began, timing)
     record.updated(results, suite.jobs).write()
     _write(report, wanted)
+    if given["verbose"] and not quiet:
+        for result in results:
+            say(f"{result.name}\n{result.printed.rstrip()}")
     slowest = sorted(results, key=lambda result: -result.seconds)[: given["durations"] or 0]
     for result in slowest:
         say(f"{result.seconds:8.2f} s  {result.name}")

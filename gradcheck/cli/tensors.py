@@ -13,6 +13,7 @@ from gradcheck.cli.arguments import TensorFile
 from gradcheck.cli.given import named_gradients
 from gradcheck.cli.group import aside, note
 from gradcheck.cli.options import Common
+from gradcheck.progress import Stage
 from gradcheck.targets.given import with_given
 
 if TYPE_CHECKING:
@@ -43,7 +44,15 @@ def read(
         dtype=options.dtype,
         keep_integers=keep_integers,
     )
-    return {name: readings[named[name]] for name in given}
+    found = {name: readings[named[name]] for name in given}
+    _done_reading(found, options)
+    return found
+
+
+def _done_reading(readings: Mapping[str, Reading], options: Common) -> None:
+    if readings:
+        told = (f"{name} {array.dtype.name} {array.shape}" for name, array in arrays(readings).items())
+        options.progress.stage(Stage.INPUTS, of=", ".join(told))
 
 
 def read_upstream(options: Common, beside: Mapping[str, Array]) -> Array | None:
@@ -60,6 +69,7 @@ def read_upstream(options: Common, beside: Mapping[str, Array]) -> Array | None:
         dtype=options.dtype,
         beside=dtypes,
     )
+    _done_reading({"upstream": reading}, options)
     say({"upstream": reading}, options)
     return reading.array
 
@@ -106,9 +116,11 @@ def build(spec: TargetSpec, readings: Mapping[str, Reading], options: Common) ->
         name: read_tensor(text, option=f"--gradient {name}", seed=options.settings.seed)
         for name, text in texts.items()
     }
+    _done_reading({f"gradient {name}": reading for name, reading in own.items()}, options)
     try:
         with aside():
             built = spec.build()
+        options.progress.stage(Stage.TARGET, of=built.target.name)
         unchanged = tuple(name for name in built.indices if is_floating(readings[name].array.dtype))
     finally:
         say(readings, options, unchanged)

@@ -26,6 +26,7 @@ from gradcheck.function.tape import Tape
 from gradcheck.function.unseen import UNSEEN, unseen
 from gradcheck.function.wording import in_one_line, listed
 from gradcheck.notes import Kind, Note
+from gradcheck.progress import Progress, Stage
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
 from gradcheck.targets.user_frames import refusal
@@ -76,9 +77,9 @@ class Problem:
         sizes = [output.size for output in self.exact.outputs]
         return replace(self, noise=self.noise.at_least(shares, self.base, sizes))
 
-    def of(self, target: Target, upstream: Array | None, eps: float) -> Problem:
+    def of(self, target: Target, upstream: Array | None, progress: Progress, eps: float) -> Problem:
         """What is known of another target with the same variables and settings; `eps` as for `pose`."""
-        return pose(target, self.settings, self.names, upstream, self.meter, eps)
+        return pose(target, self.settings, self.names, upstream, self.meter, progress, eps)
 
     def in_words(self) -> str:
         """The dtypes that tape and differences were computed in."""
@@ -101,6 +102,7 @@ def pose(
     names: tuple[str, ...],
     upstream: Array | None,
     meter: Meter,
+    progress: Progress,
     eps: float | None = None,
 ) -> Problem:
     """Evaluate, record and measure.
@@ -110,14 +112,12 @@ def pose(
     """
     own = Primal(target, names, None)
     exact, base, notes = _mathematics(own, settings, meter)
-    cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
-    own_tape, again = _own_tapes(own, cotangents)
-    if upstream is None and (blind := unseen(own_tape, exact, base, settings.seed, meter)):
-        # Ones stay among them, but a table of zeros would tell nobody anything.
-        cotangents = cotangents[[1, 0, *range(2, len(cotangents))]]
-        own_tape, again = _own_tapes(own, cotangents)
-        notes.append(Note(Kind.WARNING, UNSEEN.format(listed([names[n] for n in blind]))))
-    exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
+    progress.stage(Stage.POINT, meter.count, target.name, outputs=base.size)
+    cotangents, own_tape, again, exact_tape, said = _tapes(own, exact, base, upstream, settings, meter)
+    progress.stage(Stage.TAPES, meter.count, upstream_gradients=len(cotangents))
+    noise = _noise(exact, base, settings, meter) if eps is None else noise_level.known(eps, base)
+    closed_forms = _closed_forms(exact, cotangents[0])
+    progress.stage(Stage.NOISE, meter.count, noise.dtype)
     return Problem(
         target,
         settings,
@@ -130,11 +130,28 @@ def pose(
         own_tape,
         again,
         exact_tape,
-        _noise(exact, base, settings, meter) if eps is None else noise_level.known(eps, base),
-        (*notes, *_unchecked(own_tape), *said),
+        noise,
+        (*notes, *said),
         meter,
-        _closed_forms(exact, cotangents[0]),
+        closed_forms,
     )
+
+
+def _tapes(
+    own: Primal, exact: Primal, base: Array, upstream: Array | None, settings: Settings, meter: Meter
+) -> tuple[Array, Tape, tuple[Array | None, ...], Tape, list[Note]]:
+    """Upstream gradients, the tapes for them at the tensors' own dtype, how far a second run is apart, the
+    tapes in float64, and notes."""
+    cotangents = draw_cotangents(base.size, _shown(own, upstream), settings.seed)
+    own_tape, again = _own_tapes(own, cotangents)
+    notes: list[Note] = []
+    if upstream is None and (blind := unseen(own_tape, exact, base, settings.seed, meter)):
+        # Ones stay among them, but a table of zeros would tell nobody anything.
+        cotangents = cotangents[[1, 0, *range(2, len(cotangents))]]
+        own_tape, again = _own_tapes(own, cotangents)
+        notes.append(Note(Kind.WARNING, UNSEEN.format(listed([own.names[n] for n in blind]))))
+    exact_tape, said = (own_tape, []) if exact is own else _exact_tape(exact, cotangents, own_tape)
+    return cotangents, own_tape, again, exact_tape, [*notes, *_unchecked(own_tape), *said]
 
 
 def _unchecked(own_tape: Tape) -> list[Note]:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from gradcheck.progress import Forecast, Progress
 
@@ -29,16 +30,18 @@ class Bar(Progress):
         self._began = 0.0
         self._task: Any = None
 
+    def say(self, text: str) -> None:
+        """Write a line above the bar, where there is one."""
+        self._bar.console.print(Text(text), soft_wrap=True)
+
     def start(self, ahead: Forecast) -> None:
         """Say what is ahead, if it is long."""
         self._began = time.perf_counter()
         self._task = self._bar.add_task("", total=ahead.elements, evaluations=0)
         if ahead.seconds > PATIENCE:
-            self._bar.console.print(
+            self.say(
                 f"about {ahead.evaluations:,} evaluations of the function, {ahead.elements:,} elements "
-                f"one by one, {ahead.seconds:.0f} s",
-                markup=False,
-                highlight=False,
+                f"one by one, {ahead.seconds:.0f} s"
             )
 
     def advance(self, elements: int, evaluations: int) -> None:

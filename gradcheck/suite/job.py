@@ -19,6 +19,8 @@ class Job:
     expected: Verdict = Verdict.PASS
     place: tuple[str, int] | None = None
     """File and line of its table."""
+    verbose: bool = False
+    """Whether its stages are told on standard error too."""
 
     @property
     def command(self) -> str:

@@ -38,6 +38,11 @@ class Candidate:
     conditioning: Conditioning
 
     @property
+    def name(self) -> str:
+        """Name of the variable."""
+        return self.differences.primal.names[self.number]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the variable."""
         return tuple(self.steps.point.shape)

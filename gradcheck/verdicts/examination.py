@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Meter
-from gradcheck.progress import Progress
+from gradcheck.progress import Progress, Stage
 from gradcheck.sparsity.colouring import Colouring, flat_indices
 from gradcheck.sparsity.verification import stands
 from gradcheck.verdicts.candidate import Candidate, Confirmed, FirstPass, Settled
@@ -38,12 +38,19 @@ def examine(
     """Judge every element, or those in the groups that are `chosen`; confirm so many mismatches alone."""
     first = first_pass(candidate, colouring, chosen, progress, meter)
     candidate.differences.forget()
+    name, groups = candidate.name, colouring.groups if chosen is None else chosen.size
     if first is None or not _stands(first):
+        progress.stage(Stage.DISCARDED, meter.count, name, groups=groups)
         # For the cost of a group, its first element.
         elements = None if chosen is None else np.array([_first_of(colouring, int(g)) for g in chosen])
         first = first_pass(candidate, colouring.alone(), elements, progress, meter)
+        groups = candidate.tape.shape[1] if elements is None else elements.size
     assert first is not None  # an element alone has no group to leak from
-    return confirm(settle(first), confirmed)
+    counts = {"elements" if first.colouring.members == 1 else "groups": groups}
+    progress.stage(Stage.DIFFERENCES, meter.count, name, **counts)
+    settled = settle(first)
+    progress.stage(Stage.SETTLING, meter.count, name, elements=first.left.size)
+    return confirm(settled, progress, meter, confirmed)
 
 
 def _first_of(colouring: Colouring, group: int) -> int:
@@ -83,11 +90,12 @@ def settle(first: FirstPass) -> Settled:
     return Settled(candidate, colouring, record)
 
 
-def confirm(settled: Settled, most: int = CONFIRMED) -> Confirmed:
+def confirm(settled: Settled, progress: Progress, meter: Meter, most: int) -> Confirmed:
     """Look at the worst mismatches by themselves; if one of them falls, from nearer at all of them."""
     candidate, colouring, record = settled.candidate, settled.colouring, settled.record
     alone = colouring.alone()
     wrong = record.so_far.worst_first()
+    suspected = wrong.size
     if not _stay(settled, alone, wrong[:most]):
         if colouring != alone:
             record.write(wrong, look_thoroughly(candidate, colouring, wrong))
@@ -97,7 +105,9 @@ def confirm(settled: Settled, most: int = CONFIRMED) -> Confirmed:
         if colouring == alone or not _stay(settled, alone, wrong[:most]):
             others = wrong[min(most, CLOSELY) :]
             record.write(others, look_thoroughly(candidate, alone, others))
-    bound_saturated(candidate, colouring, record)
+    progress.stage(Stage.CONFIRMING, meter.count, candidate.name, mismatches=suspected)
+    still = bound_saturated(candidate, colouring, record)
+    progress.stage(Stage.STANDING_STILL, meter.count, candidate.name, elements=still)
     return Confirmed(candidate, colouring, record.finished())
 
 

@@ -30,16 +30,18 @@ ALONE = 32
 """Elements of a sample where each is a group of its own."""
 
 
-def bound_saturated(candidate: Candidate, colouring: Colouring, record: Record) -> None:
-    """Give a bound to the elements that match and move nothing because the function has saturated."""
+def bound_saturated(candidate: Candidate, colouring: Colouring, record: Record) -> int:
+    """Give a bound to the elements that match and move nothing because the function has saturated; how many
+    move nothing."""
     found = record.so_far
     still = np.flatnonzero((found.verdicts == ElementVerdict.MATCH) & (found.size == 0) & (found.bound == 0))
     sample = _sample(candidate, colouring, still)
     if sample.size < still.size and not _resolution(candidate, colouring, sample).any():
-        return
+        return still.size
     for start in range(0, still.size, MANY):
         flat = still[start : start + MANY]
         record.bound_by(flat, _resolution(candidate, colouring, flat))
+    return still.size
 
 
 def _sample(candidate: Candidate, colouring: Colouring, still: Array) -> Array:

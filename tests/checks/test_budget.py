@@ -16,6 +16,7 @@ from gradcheck import ElementVerdict, Report, Verdict, check
 from gradcheck.arrays.types import Array
 from gradcheck.checks.elementwise import _colouring
 from gradcheck.cli import main
+from gradcheck.progress import Progress
 from tests.corpus.case import Function, distorted, scaled
 from tests.posed import posed, variable
 from tests.saying import lines, normal
@@ -117,7 +118,7 @@ def test_a_colouring_that_falls_under_a_budget_leaves_nothing_behind(known: bool
     """The elements that were checked have the verdicts of a check without a budget, and only those count."""
     function, x = leaking(known), {"x": LEAKY}
     problem = posed(function, x=LEAKY)
-    assert _colouring(problem, variable(problem)).periods == (1, 40), "the probes see the leak"
+    assert _colouring(problem, variable(problem), Progress()).periods == (1, 40), "the probes see the leak"
 
     whole, within = check(function, x), check(function, x, budget=40)
 

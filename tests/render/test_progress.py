@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gradcheck.cli import conclusion
+from gradcheck.cli.observing import observer
 from gradcheck.progress import Forecast
 from gradcheck.render import progress
 
@@ -88,10 +88,5 @@ def test_only_at_a_terminal_and_not_when_quiet(
     monkeypatch: pytest.MonkeyPatch, quiet: bool, watched: bool
 ) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal() if watched else io.StringIO())
-    found = conclusion._progress(_Options(quiet))  # type: ignore[arg-type]  # of all options it reads only this
+    found = observer(quiet=quiet, verbose=False)
     assert isinstance(found, progress.Bar) == (watched and not quiet)
-
-
-class _Options:
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet

@@ -65,9 +65,9 @@ def become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
     for stream, descriptor in zip(request["streams"], descriptors, strict=True):
         os.dup2(descriptor, stream)
     os.closerange(3, 256)
-    sys.stdin = sys.__stdin__ = opened(request, 0)
-    sys.stdout = sys.__stdout__ = opened(request, 1)
-    sys.stderr = sys.__stderr__ = opened(request, 2)
+    sys.stdin = opened(request, 0)
+    sys.stdout = opened(request, 1)
+    sys.stderr = opened(request, 2)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

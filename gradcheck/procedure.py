@@ -2,9 +2,12 @@
 report."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor, where
+from gradcheck.checks import elementwise, execution, forward_mode, orders, pfor, sweep, where
 from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.function.call_kind import CallKind
 from gradcheck.function.primal import Meter
@@ -18,6 +21,7 @@ from gradcheck.targets.defined import defined
 from gradcheck.targets.function import Target
 from gradcheck.verdicts.outcome import Outcome
 from gradcheck.verdicts.part import Part
+from gradcheck.verdicts.sweep import Sweep
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
 
 ONLY = (
@@ -27,9 +31,16 @@ ONLY = (
 
 
 def run(
-    target: Target, settings: Settings, names: tuple[str, ...], upstream: Array | None, progress: Progress
+    target: Target,
+    settings: Settings,
+    names: tuple[str, ...],
+    upstream: Array | None,
+    progress: Progress,
+    *,
+    curve: bool = False,
 ) -> Findings:
-    """Check the tape, forward mode, or both, then the executions, the Jacobians and the higher orders.
+    """Check the tape, forward mode, or both, then the executions, the Jacobians and the higher orders; with
+    `curve`, sweep the worst element as well.
 
     Raises `GradcheckError` where the check cannot run, or where the settings leave it nothing to do.
     """
@@ -58,7 +69,17 @@ def run(
     parts = _parts(outcomes, settings, progress)
     found = assemble(outcomes, comparisons, [*notes, *left_out], parts)
     progress.stage(Stage.DIAGNOSIS, problem.meter.count, notes=len(found.notes))
-    return found
+    return replace(found, sweep=_worst_swept(first.problem, found)) if curve else found
+
+
+def _worst_swept(problem: Problem, found: Findings) -> Sweep | None:
+    """The sweep of the worst element of the first order; None where the function cannot be evaluated so."""
+    worst = next(variable for variable in found.worst_variables if variable.order == 1)
+    flat = int(np.ravel_multi_index(worst.worst_index, worst.shape)) if worst.shape else 0
+    try:
+        return sweep.sweep(problem, problem.names.index(worst.name), flat)
+    except GradcheckError:  # the check itself is done, and its report is not lost for a picture
+        return None
 
 
 def _parts(outcomes: Sequence[Outcome], settings: Settings, progress: Progress) -> tuple[Part, ...]:

@@ -62,14 +62,14 @@ FLOORS = {
     "verdicts": 5,
     **dict.fromkeys(("checks", "report"), 6),
     "render": 7,
-    **dict.fromkeys(("__init__", "checking", "procedure", "suite"), 8),
+    **dict.fromkeys(("__init__", "checking", "procedure", "suite", "sweeping", "variables"), 8),
     **dict.fromkeys(("cli", "__main__"), 9),
 }
 """Every folder, and every module that lies beside the folders."""
 MOST_FLOORS = 10
 LONGEST_CHAIN = 17
 """Modules of which each imports the next."""
-OF_AN_EXTRA = {"scipy", "distributed"}
+OF_AN_EXTRA = {"scipy", "distributed", "matplotlib", "plotille"}
 DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes", *OF_AN_EXTRA}
 """What a process may import besides Python's own library; some of it where an extra is installed."""
 

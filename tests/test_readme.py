@@ -26,7 +26,7 @@ from click.testing import CliRunner
 import gradcheck
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
-from gradcheck.cli.explanation import find
+from gradcheck.cli.explanation import explanations, find
 from gradcheck.notes import Kind
 from gradcheck.settings import RTOL, Settings
 from tests.imports import forgotten
@@ -205,6 +205,7 @@ def test_every_word_of_a_report_is_explained() -> None:
 
 
 def test_numbers_in_sentences_are_those_of_the_code() -> None:
+    """Here or in `gradcheck explain`."""
     from gradcheck.arrays.cotangents import draw_cotangents
     from gradcheck.checks import budget, directions, elementwise, execution, pfor, random_directions, search
     from gradcheck.differences.directions import COUNT
@@ -212,6 +213,7 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
     from gradcheck.verdicts import subgradients
 
     upstream = len(draw_cotangents(1, None, 0))
+    told = " ".join([prose(), *(" ".join(one.body.split()) for one in explanations())])
     for sentence in (
         f"the tolerance, {'a millionth' if RTOL == 1e-6 else RTOL} of S by default",
         f"a value among those at {subgradients.NEIGHBOURS} points nearby",
@@ -231,7 +233,7 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
         f"judged for {WORDS[upstream - 1]} random ones",
         f"each of the {WORDS[blame.SHOWN]} worst elements",
     ):
-        assert sentence in prose(), sentence
+        assert sentence in told, sentence
 
 
 def test_what_was_measured_names_its_command() -> None:

@@ -142,6 +142,7 @@ class Row:
             ~nothing,
             np.zeros(bound.size),
             widening(self.tolerance, {Widening.DIFFERENCE: np.maximum(bound - self.tolerance, 0.0)}),
+            np.zeros(bound.size, np.float32),
         )
 
 

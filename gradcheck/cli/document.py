@@ -14,6 +14,7 @@ from gradcheck.cli.group import terminal
 from gradcheck.cli.outputs import Place
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, SuiteReport
+from gradcheck.verdicts.sweep import Sweep
 
 
 class Form(Enum):
@@ -29,10 +30,17 @@ class Form(Enum):
     SUMMARY = "summary"
     """Markdown at the end of $GITHUB_STEP_SUMMARY."""
     ARRAYS = "npz"
+    HTML = "html"
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
 
 
 SUCCEEDS = (Form.TABLE, Form.ARRAYS)
 """Forms without a word for a check that could not run: what such a document was it stays."""
+PICTURES = (Form.PNG, Form.SVG, Form.PDF)
+DRAWN = (Form.HTML, *PICTURES)
+"""Forms that show the step curve of the worst element, which takes a sweep."""
 SUMMARY_SIZE = 2**20 - 1
 """Bytes that GitHub takes of the summary of a step."""
 
@@ -45,7 +53,7 @@ class Document:
     place: Place
 
 
-def write(found: CheckResult | SuiteReport, documents: Sequence[Document]) -> None:
+def write(found: CheckResult | SuiteReport | Sweep, documents: Sequence[Document]) -> None:
     """Write all documents, also where there is no place for one of them, and then raise for that one."""
     failed: list[Exception] = []
     for document in documents:
@@ -75,13 +83,27 @@ def telling(name: str, documents: Sequence[Document]) -> Iterator[None]:
         raise Ended(ending, told=written) from error
 
 
-def _rendered(found: CheckResult | SuiteReport, document: Document) -> str | bytes:
+def _rendered(found: CheckResult | SuiteReport | Sweep, document: Document) -> str | bytes:
+    if isinstance(found, Sweep):
+        return _of_sweep(found, document)
     if isinstance(found, SuiteReport):
         return _of_suite(found, document)
     if document.form in (Form.TABLE, Form.JSON, Form.JSONL, Form.ARRAYS):
         return _of_check(found, document)
     timing = isinstance(found.outcome, Findings) and found.outcome.timing
     return _of_suite(SuiteReport("gradcheck", (found,), seconds=found.seconds, timing=timing), document)
+
+
+def _of_sweep(found: Sweep, document: Document) -> str | bytes:
+    if document.form in PICTURES:
+        from gradcheck.render.figures import to_picture
+
+        return to_picture(found, document.form.value)
+    from gradcheck.render import sweep
+
+    if document.form is Form.JSON:
+        return sweep.to_json(found)
+    return sweep.to_terminal(found, *_shape(document), document.place.encoding[0])
 
 
 def _of_check(found: CheckResult, document: Document) -> str | bytes:
@@ -99,7 +121,7 @@ def _of_check(found: CheckResult, document: Document) -> str | bytes:
         case _:
             from gradcheck.render.table import to_terminal
 
-            return to_terminal(found.outcome, *_shape(document))
+            return to_terminal(found.outcome, *_shape(document), document.place.encoding[0])
 
 
 def _of_suite(found: SuiteReport, document: Document) -> str | bytes:
@@ -124,6 +146,14 @@ def _of_suite(found: SuiteReport, document: Document) -> str | bytes:
             from gradcheck.render.csv import to_csv
 
             return to_csv(found)
+        case Form.HTML:
+            from gradcheck.render.html import to_html
+
+            return to_html(found)
+        case Form.PNG | Form.SVG | Form.PDF:
+            from gradcheck.render.figures import to_picture
+
+            return to_picture(found, document.form.value)
         case Form.GITHUB:
             from gradcheck.render.github import to_github
 

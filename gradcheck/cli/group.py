@@ -164,18 +164,22 @@ def _told(error: Exception, arguments: Sequence[str]) -> ExitCode:
     return ending.code
 
 
+def _version_of(module: str) -> str:
+    """From the metadata, without importing; TensorFlow is also in packages such as tensorflow-cpu."""
+    from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        return next(map(version, packages_distributions().get(module, ())), "not found")
+
+
 def _version(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
     """Say which versions are installed; importing TensorFlow for that would take seconds."""
     if not asked or ctx.resilient_parsing:
         return
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = []
-    for name, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("NumPy", "numpy")):
-        try:
-            found.append(f"{name} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{name} not found")
+    names = {"TensorFlow": "tensorflow", "Keras": "keras", "NumPy": "numpy"}
+    found = [f"{name} {_version_of(module)}" for name, module in names.items()]
     python = ".".join(map(str, sys.version_info[:3]))
     write_out(f"gradcheck {__version__}\n{', '.join(found)}, Python {python}\n")
     ctx.exit()

@@ -1,7 +1,7 @@
 """How --help is laid out: options by sections, then examples, exit codes and the environment."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -47,9 +47,17 @@ class Sectioned(click.Option):
 class Laid(click.Command):
     """A command, or a group of some, whose --help has sections, and examples."""
 
-    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        examples: Sequence[str] = (),
+        codes: Mapping[ExitCode, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        """`codes` are the exit codes with what they mean; None for those of a check."""
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
+        self.codes = {code: code.meaning for code in ExitCode} if codes is None else codes
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section; those of Click itself come last."""
@@ -69,7 +77,7 @@ class Laid(click.Command):
         if self.examples:
             lines = [folded(f"  {example}", formatter.width) for example in self.examples]
             _write_lines(formatter, "Examples", lines)
-        codes = [(f"{code.value:>3}", code.meaning) for code in ExitCode]
+        codes = [(f"{code.value:>3}", meaning) for code, meaning in self.codes.items()]
         write_section(formatter, "Exit codes", "", codes, UNDER - 1)
         write_section(formatter, "Environment", ENVIRONMENT)
 
@@ -83,11 +91,14 @@ class LaidGroup(Laid, click.Group):
         told = [(name, self.commands[name].get_short_help_str(limit=WIDEST)) for name in names]
         write_section(formatter, "Commands", "", told, max(map(len, names)) + 4)
         super().format_options(ctx, formatter)
-        write_section(formatter, TENSOR, ABOVE[Section.TENSORS])
+        if ctx.parent is None:
+            write_section(formatter, TENSOR, ABOVE[Section.TENSORS])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what a command has there, and the lines for shells."""
         super().format_epilog(ctx, formatter)
+        if ctx.parent is not None:
+            return
         # A line that is broken would be two commands.
         lines = [f"  {shell:4}  {line}" for shell, line in SHELLS]
         _write_lines(formatter, "Completion by the Tab key, in the start-up file of", lines)

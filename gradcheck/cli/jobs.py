@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -44,13 +45,23 @@ def run(job: Job) -> CheckResult:
     return CheckResult(job.name, outcome, job.expected, seconds, job.place, job.command)
 
 
-def report_of(check: Check, progress: Progress) -> checking.Report:
-    """The report of a check as it is to be shown; what cannot be checked raises `GradcheckError`."""
+def report_of(check: Check, progress: Progress, *, curve: bool = False) -> checking.Report:
+    """The report of a check as it is to be shown, with the `curve` of its worst element where one is drawn.
+
+    What cannot be checked raises `GradcheckError`.
+    """
     options = check.options
     upstream = read_upstream(options, check.target.inputs)
+    made = partial(checking.check_target, curve=True) if curve else checking.check_target
     with aside():
-        report = checking.check_target(check.target, options.settings, upstream, progress)
-    return replace(report, limit=options.limit, timing=not options.no_timing, only_failing=check.only_failing)
+        report = made(check.target, options.settings, upstream, progress)
+    return replace(
+        report,
+        limit=options.limit,
+        timing=not options.no_timing,
+        only_failing=check.only_failing,
+        heatmap=options.heatmap,
+    )
 
 
 def refuse_unparsable(jobs: Sequence[Job]) -> None:

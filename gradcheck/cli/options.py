@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from gradcheck.cli.completion import files, objects
-from gradcheck.cli.document import Document, Form, telling
+from gradcheck.cli.document import DRAWN, Document, Form, telling
 from gradcheck.cli.ending import guard
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Sectioned
@@ -19,16 +19,22 @@ from gradcheck.cli.observing import observer
 from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.progress import Progress
+from gradcheck.render.pictures import picture_of
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
+from gradcheck.targets.element import Element
 from gradcheck.targets.function import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NAMED = "NAME=TENSOR"
-FORMATS = {form.value: form for form in Form if form not in (Form.SUMMARY, Form.ARRAYS)}
+FORMATS = {form.value: form for form in Form if form not in (Form.SUMMARY, Form.ARRAYS, *DRAWN)}
 """The forms that --format and --output name."""
-OF_THEIR_OWN = {"save": Form.ARRAYS}
-"""Options that name the file of a document, by the form of that."""
+OF_THEIR_OWN: dict[str, Callable[[str], Form]] = {
+    "save": lambda _: Form.ARRAYS,
+    "html": lambda _: Form.HTML,
+    "plot": lambda file: Form(picture_of(file)),
+}
+"""Options that name the file of a document, and the form of that."""
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
 
 
@@ -42,6 +48,7 @@ class Common:
     """Gradients of the user's own as NAME=TENSOR."""
     dtype: str
     limit: int | None
+    heatmap: bool
     no_timing: bool
     quiet: bool
     traceback: bool
@@ -60,6 +67,11 @@ class Common:
         values["progress"] = observer(quiet=values["quiet"], verbose=values.pop("verbose"))
         values["name"] = _name(click.get_current_context())
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a document shows the step curve of the worst element."""
+        return any(document.form in DRAWN for document in self.documents)
 
     def refuse_overwriting(self, context: click.Context) -> None:
         """Raise unless every document has a place of its own that is no input."""
@@ -82,7 +94,7 @@ def documents(values: dict[str, Any]) -> tuple[Document, ...]:
         found.insert(0, Document(form, STANDARD_OUTPUT.usable()))
     for name, own in OF_THEIR_OWN.items():
         if (text := values.pop(name, None)) is not None:
-            found.append(Document(own, Place.of(f"--{name}", text)))
+            found.append(Document(own(text), Place.of(f"--{name}", text)))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and any(one.form is Form.GITHUB for one in found):
         found.append(Document(Form.SUMMARY, Place.of("$GITHUB_STEP_SUMMARY", summary, grows=True)))
@@ -120,6 +132,14 @@ class Check:
     options: Common
     only_failing: bool = False
     """Whether elements are shown only for variables that do not pass."""
+
+
+@dataclass(frozen=True)
+class Sweeping(Check):
+    """What the command `sweep` hands on."""
+
+    element: Element | None = None
+    """None for the worst, which a check finds."""
 
 
 def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:
@@ -223,6 +243,8 @@ WRITTEN: tuple[Callable[[Any], Any], ...] = (
         type=click.Path(readable=False),
         help="Write the report to this file, not to standard output (-); repeat it for several forms.",
     ),
+    _reported("--html", metavar="FILE", help="Also write a page with tables and maps of all variables."),
+    _reported("--plot", metavar="FILE", help="Also draw the maps: FILE.png, .svg or .pdf."),
 )
 """What `documents` takes, besides --quiet."""
 _COMMON: tuple[Callable[[Any], Any], ...] = (
@@ -242,6 +264,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="N",
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
+    _reported("--heatmap", is_flag=True, help="Also draw error/tolerance of the variables as maps."),
     *WRITTEN,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     VERBOSE,

@@ -38,12 +38,14 @@ class Estimate(Columns):
     0 where no ladder of steps was taken."""
     one_sided: Array
     """Where only one side of the point lies in the function's domain, [U]."""
+    step: Array
+    """The step that the slope was taken at, the largest where it is extrapolated from several, [U]."""
 
     @classmethod
     def none(cls, cotangents: int) -> Self:
         """The estimate of no elements."""
         nothing, each = np.zeros(0), np.zeros((cotangents, 0))
-        return cls(each, each, each, nothing, nothing, nothing, np.zeros(0, bool))
+        return cls(each, each, each, nothing, nothing, nothing, np.zeros(0, bool), nothing)
 
     def resolved(self, rtol: float, atol: float) -> Array:
         """Where the bound is inside the tolerance for every cotangent, [U]."""
@@ -119,7 +121,7 @@ def contributions(size: Array, gap: Array, value: Array) -> Array:
 def central(level: Level) -> Estimate:
     """The slope from one pair of steps, as good as the one-sided slopes are close: exact where linear."""
     gap = np.abs(level.up - level.down)
-    return _smooth(level.central, gap + level.noise, _straight(level, gap), level.rounding)
+    return _smooth(level.central, gap + level.noise, _straight(level, gap), level.rounding, level.mean)
 
 
 def richardson(coarse: Level, fine: Level) -> Estimate:
@@ -135,7 +137,7 @@ def richardson(coarse: Level, fine: Level) -> Estimate:
         apart = gap.max(axis=0)
         shrunk = apart / fine.mean <= 1.2 * before.max(axis=0) / coarse.mean
         rough = (apart > 1e-3 * fine.size) & ~shrunk
-    return _smooth(value, np.where(rough, np.inf, bound), _straight(fine, gap), fine.rounding)
+    return _smooth(value, np.where(rough, np.inf, bound), _straight(fine, gap), fine.rounding, coarse.mean)
 
 
 def romberg(levels: Sequence[Level], rtol: float) -> Estimate:
@@ -150,7 +152,8 @@ def romberg(levels: Sequence[Level], rtol: float) -> Estimate:
     with np.errstate(invalid="ignore"):
         corner = (gap > 4 * fine.noise + rtol * fine.size) & ~(gap <= 0.5 * before)
         bound = np.abs(first.value - second.value) + 2 * fine.noise
-    return _smooth(second.value, np.where(corner, np.inf, bound), second.size, second.rounding)
+    bound = np.where(corner, np.inf, bound)
+    return _smooth(second.value, bound, second.size, second.rounding, levels[0].mean)
 
 
 def _straight(level: Level, gap: Array) -> Array:
@@ -160,8 +163,8 @@ def _straight(level: Level, gap: Array) -> Array:
         return np.where(curved, np.minimum(np.abs(level.central).max(axis=0), level.size), level.size)
 
 
-def _smooth(value: Array, bound: Array, size: Array, rounding: Array) -> Estimate:
+def _smooth(value: Array, bound: Array, size: Array, rounding: Array, step: Array) -> Estimate:
     bound = np.where(np.isfinite(value), bound, np.inf)
     bound = np.where(np.isnan(bound), np.inf, bound)
     none = np.zeros(size.size, bool)
-    return Estimate(value, bound, np.zeros_like(value), size, rounding, none * 0.0, none)
+    return Estimate(value, bound, np.zeros_like(value), size, rounding, none * 0.0, none, step)

@@ -129,7 +129,8 @@ def _slopes(table: Table) -> Estimate:
     value, bound, chosen = _best(table.central, noise, table.widest, table.steps)
     size = contributions(_pick(table.size, chosen), _pick(table.gap[:, 0], chosen), value[0])
     rounding, none = _pick(table.rounding, chosen), np.zeros(value.shape[1], bool)
-    smooth = Estimate(value, bound, np.zeros_like(value), size, rounding, none * 0.0, none)
+    step = _pick(table.steps, chosen)
+    smooth = Estimate(value, bound, np.zeros_like(value), size, rounding, none * 0.0, none, step)
     found, corner = _corners(table, noise)
     return smooth.where(found, corner)
 
@@ -203,6 +204,7 @@ def _corners(table: Table, noise: Array) -> tuple[Array, Estimate]:
         _pick(table.rounding, chosen),
         np.zeros(steps.shape[1]),
         np.zeros(steps.shape[1], bool),
+        _pick(steps, chosen),
     )
 
 
@@ -224,7 +226,8 @@ def _at_the_edge(table: Table, slopes: Estimate) -> Estimate:
     size = np.abs(value).max(axis=0)
     # Sums over both sides are not finite here: the share of a rounding is that of steps that were.
     rounding = np.nan_to_num(_pick(table.rounding, chosen), posinf=0.0)
-    return slopes.where(edge, Estimate(value, bound, np.zeros_like(value), size, rounding, edge * 0.0, edge))
+    none, step = np.zeros_like(value), _pick(steps[:-1], chosen)
+    return slopes.where(edge, Estimate(value, bound, none, size, rounding, edge * 0.0, edge, step))
 
 
 def by_ladders(

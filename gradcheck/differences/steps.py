@@ -3,6 +3,7 @@
 A step h is one that x can really take, (x + h) − x in its own dtype, so that differences divide by just that.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,6 +25,11 @@ SHORT = (1.0, 1 / 8, 1 / 64, 1 / 256, 1 / 1024)
 """Steps of the short ladder, relative to the first step."""
 LEVELS = 28
 """Steps of the full ladder: from the scale down to the finest, some three a decade."""
+PER_OCTAVE = 2
+"""Steps of a curve for each factor of 2: from one to the next a truncation error of h² halves, and 12 decades
+are 80 steps, one for each column of a terminal."""
+LONGEST = 160
+"""Steps of a curve, of an element far smaller than its tensor, whose steps span more decades."""
 
 
 class Steps:
@@ -93,9 +99,7 @@ class Steps:
         From the scale down to the finest, geometric per element. `beyond` more levels, each ten times the
         next, come before: an output such as 1 + x² at x = 1e-9 moves at no smaller step.
         """
-        scale, magnitude = self.scale(flat), np.abs(self.point.reshape(-1)[flat].astype(np.float64))
-        # The finest step still leaves a few bits of the element's own digits to move.
-        finest = np.where(magnitude > 0, magnitude, scale) * max(1e-12, 8 * eps_of(self.point.dtype.name))
+        scale, (magnitude, finest) = self.scale(flat), self._finest(flat)
         for power in range(beyond, 0, -1):
             yield self._realised(flat, scale * 10.0**power)
         for share in np.linspace(0.0, 1.0, LEVELS):
@@ -105,6 +109,20 @@ class Steps:
             for power in range(1, DEEPER + 1):
                 size = np.where(magnitude == 0, finest * 100.0**-power, finest)
                 yield self._realised(flat, size)
+
+    def _finest(self, flat: Array) -> tuple[Array, Array]:
+        """|x| and the finest steps, [U] each: those still leave a few bits of an element's digits to move."""
+        magnitude = np.abs(self.point.reshape(-1)[flat].astype(np.float64))
+        own = np.where(magnitude > 0, magnitude, self.scale(flat))
+        return magnitude, own * max(1e-12, 8 * eps_of(self.point.dtype.name))
+
+    def curve(self, flat: int, coarsest: float) -> Iterator[Array]:
+        """Steps [1] of one element from `coarsest` down to the finest, evenly spaced on a log axis."""
+        where = np.array([flat])
+        finest = float(self._finest(where)[1][0])
+        count = 1 + math.ceil(PER_OCTAVE * max(0.0, math.log2(coarsest / finest)))
+        for size in np.geomspace(coarsest, finest, min(count, LONGEST)):
+            yield self._exact(where, np.array([size]))
 
     def far_ladder(self, flat: Array) -> Iterator[Array]:
         """A few large steps [U], at which a function that has saturated moves again."""
@@ -126,7 +144,9 @@ class Steps:
 
     def _realised(self, flat: Array, size: Array) -> Array:
         """Steps of about `size` that x can really take, (x + h) − x in its own dtype."""
+        return self._exact(flat, size * self._generator.uniform(0.8, 1.2, flat.shape))
+
+    def _exact(self, flat: Array, size: Array) -> Array:
         point = self.point.reshape(-1)[flat]
-        size = size * self._generator.uniform(0.8, 1.2, point.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray((point + size.astype(point.dtype)) - point)

@@ -120,8 +120,15 @@ class Compiled:
 
             return tf.vectorized_map(one, rows) if self._all_at_once else _loop(one, rows)
 
-        # Not rewritten by AutoGraph: the same Python as runs eagerly.
-        return tf.function(many, reduce_retracing=True, autograph=False)
+        # Traced once for any number of points and directions; not rewritten by AutoGraph: the same Python as
+        # runs eagerly.
+        signature = tuple(_any_number(row) for row in points.rows), tuple(map(_any_number, points.fixed))
+        return tf.function(many, input_signature=signature, autograph=False)
+
+
+def _any_number(array: Any) -> Any:
+    """What has the dtype and the shape of an array but for its length."""
+    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
 
 def _loop(one: Callable[[Any], Any], rows: tuple[Any, ...]) -> Any:

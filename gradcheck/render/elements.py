@@ -45,12 +45,13 @@ def elements(report: Findings, variable: Variable, width: int) -> RenderableType
     """The table of the elements that are shown."""
     indices = variable.rows(report.rows_of(variable))
     verdicts = [ElementVerdict(int(variable.verdicts[index])) for index in indices]
-    return table(_forms(variable, indices, verdicts), verdicts, width, INDENT)
+    return table(forms(variable, indices, verdicts), verdicts, width, INDENT)
 
 
-def _forms(
+def forms(
     variable: Variable, indices: Sequence[tuple[int, ...]], verdicts: Sequence[ElementVerdict]
 ) -> Iterator[Form]:
+    """The table of these elements from its widest form to its narrowest."""
     columns = list(_numbers(variable, indices))
     long, short, bare = (
         Column("verdict", [_verdict(variable, *pair, said) for pair in zip(indices, verdicts, strict=True)])

@@ -41,3 +41,12 @@ def _instead(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(PLAIN, _instead)
+
+
+def encodable(signs: str, encoding: str) -> bool:
+    """Whether an encoding has all of some signs."""
+    try:
+        signs.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -26,10 +26,11 @@ SIDE = 16
 def summary(report: Findings, width: int) -> RenderableType:
     """A line for each variable."""
     variables = report.listed
-    return table(_forms(variables), [variable.verdict for variable in variables], width, 0)
+    return table(forms(variables), [variable.verdict for variable in variables], width, 0)
 
 
-def _forms(variables: Sequence[Variable]) -> Iterator[Form]:
+def forms(variables: Sequence[Variable]) -> Iterator[Form]:
+    """The table of the variables from its widest form to its narrowest."""
     columns = {column.heading: column for column in _columns(variables)}
     yield False, [*columns.values(), counts(variables, ", ")]
     stacked = counts(variables, ",\n")
@@ -65,10 +66,11 @@ def counts(variables: Sequence[Variable], between: str) -> Column:
 def comparisons(report: Findings, width: int) -> RenderableType:
     """A line for each comparison."""
     found = report.comparisons
-    return table(_forms_of_comparisons(found), [comparison.verdict for comparison in found], width, 0)
+    return table(forms_of_comparisons(found), [comparison.verdict for comparison in found], width, 0)
 
 
-def _forms_of_comparisons(found: Sequence[Comparison]) -> Iterator[Form]:
+def forms_of_comparisons(found: Sequence[Comparison]) -> Iterator[Form]:
+    """The table of the comparisons from its widest form to its narrowest."""
     columns = {column.heading: column for column in _columns_of_comparisons(found)}
     yield False, list(columns.values())
     for side in ("compared", "against"):

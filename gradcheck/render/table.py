@@ -1,6 +1,8 @@
 """A Report as tables for people: coloured for a terminal, plain and complete for everything else."""
 
 import io
+import os
+from typing import Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -8,7 +10,9 @@ from rich.text import Text
 from gradcheck.render import closing
 from gradcheck.render.due import due
 from gradcheck.render.elements import elements, heading
+from gradcheck.render.heatmap import BLOCK, heatmaps
 from gradcheck.render.layout import indented, labelled
+from gradcheck.render.plain_ascii import encodable
 from gradcheck.render.summary import comparisons, summary
 from gradcheck.render.words import shortened
 from gradcheck.report.findings import Findings
@@ -22,10 +26,10 @@ def to_text(report: Findings) -> str:
     return to_terminal(report, None, False)
 
 
-def to_terminal(report: Findings, width: int | None, color: bool) -> str:
+def to_terminal(report: Findings, width: int | None, color: bool, encoding: str = "utf-8") -> str:
     """Text for a terminal of `width` columns, or for a pipe, where it is as wide as it needs."""
     width = ENDLESS if width is None else width
-    return drawn(document(report, width), width, color)
+    return drawn(document(report, width, blocks=encodable(BLOCK, encoding)), width, color)
 
 
 def drawn(document: RenderableType, width: int, color: bool) -> str:
@@ -36,7 +40,7 @@ def drawn(document: RenderableType, width: int, color: bool) -> str:
         width=width,
         height=ENDLESS,  # with one of the two alone, rich asks the environment for both
         force_terminal=color,
-        color_system="standard" if color else None,
+        color_system=_colors() if color else None,
         no_color=not color,
         highlight=False,
         emoji=False,
@@ -47,13 +51,22 @@ def drawn(document: RenderableType, width: int, color: bool) -> str:
     return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
 
 
-def document(report: Findings, width: int) -> Group:
-    """The whole report as something rich can print, laid out for `width` columns."""
+def _colors() -> Literal["standard", "256", "truecolor"]:
+    """The colours that the variables of a terminal promise: 16 unless they name more."""
+    if os.environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return "truecolor"
+    return "256" if os.environ.get("TERM", "").endswith(("256color", "kitty")) else "standard"
+
+
+def document(report: Findings, width: int, *, blocks: bool = True) -> Group:
+    """The whole report as something rich can print, laid out for `width` columns; `blocks`: with half blocks
+    in heat maps where there are colours."""
     parts: list[RenderableType] = [Text(shortened(f"gradcheck {report.target}", width), style="bold")]
     for variable in report.detailed:
         parts += [Text(), *heading(report, variable, width), elements(report, variable, width)]
     if report.variables:
         parts += [Text(), summary(report, width)]
+        parts += [Text(), heatmaps(report, width, blocks=blocks)] if report.heatmap else []
     if report.comparisons:
         parts += [Text(), comparisons(report, width)]
     parts += [Text(), labelled(list(closing.lines(report)), width)]

@@ -10,6 +10,7 @@ from gradcheck.report.variable import Variable
 from gradcheck.settings import Settings
 from gradcheck.verdicts.part import Part
 from gradcheck.verdicts.summary import Summary
+from gradcheck.verdicts.sweep import Sweep
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict, Verdict
 from gradcheck.verdicts.widening import Applied
 
@@ -45,8 +46,12 @@ class Findings:
     """Show the time that the check took; without it, equal checks have equal reports."""
     only_failing: bool = False
     """Show the elements of those variables only that did not pass, and list the worst variable first."""
+    heatmap: bool = False
+    """Draw error ÷ tolerance of the variables as maps."""
     tolerance: Applied | None = None
     """The tolerance that was applied; None where no element had one."""
+    sweep: Sweep | None = None
+    """The worst element at many steps; None where nobody asked for it."""
     source: tuple[str, int] | None = None
     """File and line of the part that is wrong by itself, else where the function begins; None where that is
     no code of the user's own."""

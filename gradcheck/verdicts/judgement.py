@@ -45,6 +45,8 @@ class Judgement(Columns):
     """Half the distance of the slopes of the two sides, part of the tolerance; 0 where f is smooth."""
     widened: Array
     """`Widening` codes, uint8: what made the tolerance wider than atol + rtol·S."""
+    step: Array
+    """The step that the difference was taken at, float32; 0 where there is none of the element's own."""
 
     @staticmethod
     def none(count: int = 0) -> Judgement:
@@ -62,6 +64,8 @@ class Judgement(Columns):
             np.zeros(count, bool),
             np.zeros(count),
             np.zeros(count, np.uint8),
+            # Only ever shown.
+            np.zeros(count, np.float32),
         )
 
     def having(self, verdict: ElementVerdict) -> Array:

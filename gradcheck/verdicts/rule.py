@@ -100,6 +100,7 @@ def judge_most(estimate: Estimate, tape: Array, rule: Rule) -> Judgement:
         np.zeros(plain.size, bool),
         np.zeros(plain.size),
         _plainly_widened(estimate, rule),
+        estimate.step,
     )
     others = np.flatnonzero(~plain)
     if others.size:
@@ -137,8 +138,7 @@ def judge(
         ratio = np.where(error == 0, 0.0, error / tolerance).max(axis=0)
     corner = (estimate.half > 0).any(axis=0)
     verdicts = np.where(corner, ElementVerdict.KINK, ElementVerdict.MATCH).astype(np.uint8)
-    untold = agrees & ~_resolved(estimate, tape, rule, rounding, noise)
-    verdicts[untold] = ElementVerdict.INCONCLUSIVE
+    verdicts[agrees & ~_resolved(estimate, tape, rule, rounding, noise)] = ElementVerdict.INCONCLUSIVE
     # A difference that is known to no better than `bound` still refutes what lies far outside it.
     verdicts[~agrees] = ElementVerdict.MISMATCH
     verdicts[~np.isfinite(estimate.bound).all(axis=0)] = ElementVerdict.INCONCLUSIVE
@@ -155,6 +155,7 @@ def judge(
         np.zeros(corner.size, bool),
         estimate.half[0],
         rule.widened(estimate, vague[0], np.broadcast_to(rounding, tolerance.shape)[0]),
+        estimate.step,
     )
 
 

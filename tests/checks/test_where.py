@@ -14,9 +14,11 @@ import tensorflow as tf
 from gradcheck import Report, Verdict, check
 from gradcheck.render.plain import to_dict
 from gradcheck.verdicts.verdict import ElementVerdict
+from tests.parameters import among, named
 from tests.saying import normal, told
 
-X = {"x": normal(3, 4), "w": 0.5 * normal(4, 4, seed=1)}
+WIDTH = 2
+X = {"x": normal(3, WIDTH), "w": 0.5 * normal(WIDTH, WIDTH, seed=1)}
 Activation = Callable[[Any], Any]
 
 
@@ -52,7 +54,7 @@ def network(*activations: Activation) -> Callable[..., Any]:
     def function(x: Any, w: Any) -> Any:
         for activation in activations:
             x = activation(x @ w)
-        return tf.reduce_sum(x * tf.linspace(tf.constant(1.0, x.dtype), 2.0, 4))
+        return tf.reduce_sum(x * tf.linspace(tf.constant(1.0, x.dtype), 2.0, WIDTH))
 
     return function
 
@@ -66,7 +68,7 @@ def wrong(report: Report) -> list[str]:
     return [part.name for part in report.parts if part.wrong]
 
 
-@pytest.mark.parametrize("depth", [0, 2, 4])
+@pytest.mark.parametrize("depth", named([0, 2, 4], str, among({2})))
 def test_one_of_five_is_wrong(depth: int) -> None:
     """The right ones are fed by a wrong one, or their gradients go through it."""
     activations = [smooth(1.0), squared(1.0), smooth(1.0), squared(1.0), smooth(1.0)]
@@ -222,7 +224,7 @@ class Block(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     def __init__(self, cut: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.cut = cut
-        self.dense = keras.layers.Dense(4, "tanh")
+        self.dense = keras.layers.Dense(WIDTH, "tanh")
 
     def build(self, shape: tuple[int, ...]) -> None:
         self.dense.build(shape)
@@ -236,7 +238,7 @@ class Block(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
 def test_a_layer_inside_a_model() -> None:
     layers = [Block(name="first"), Block(cut=True, name="second"), Block(name="third")]
-    model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((WIDTH,)), *layers, keras.layers.Dense(1)])
     report = check(model, {"x": X["x"].astype(np.float32)})
     assert wrong(report) == ["second", "StopGradient"], told(report)
     (found, _) = (part for part in to_dict(report)["where"] if part["verdict"] == "mismatch")  # type: ignore[attr-defined]
@@ -252,7 +254,7 @@ class Holder(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
 
 def test_a_layer_around_what_is_wrong_is_not_named() -> None:
-    model = keras.Sequential([keras.Input((4,)), Holder(name="block"), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((WIDTH,)), Holder(name="block"), keras.layers.Dense(1)])
     report = check(model, {"x": X["x"].astype(np.float32)})
     assert wrong(report) == ["my_sine"], told(report)
     assert "called in block: wrong by itself" in shown(report)
@@ -278,7 +280,9 @@ def test_what_the_tape_never_comes_by_is_left_out() -> None:
     assert [part.name for part in report.parts] == ["my_tanh", "StopGradient"]
 
 
-@pytest.mark.parametrize(("by_x", "by_gain"), [(1.0, 1.0), (1.0, 2.0), (2.0, 1.0)])
+@pytest.mark.parametrize(
+    ("by_x", "by_gain"), [(1.0, 1.0), (1.0, 2.0), pytest.param(2.0, 1.0, marks=pytest.mark.full)]
+)
 def test_what_reads_variables_is_judged_by_them_too(by_x: float, by_gain: float) -> None:
     gain = tf.Variable(2.0, dtype=tf.float64)
 
@@ -302,7 +306,7 @@ class Reader(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         self.factor = factor
 
     def build(self, shape: tuple[int, ...]) -> None:
-        self.w = self.add_weight(shape=(shape[-1], 4))
+        self.w = self.add_weight(shape=(shape[-1], WIDTH))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "factor": self.factor}
@@ -317,7 +321,7 @@ class Reader(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
 def test_inside_layers_whose_weights_are_assigned() -> None:
     layers = [Reader(name="first"), Reader(1.5, name="second"), Reader(name="third")]
-    report = check(keras.Sequential([keras.Input((4,)), *layers]), {"x": X["x"].astype(np.float32)})
+    report = check(keras.Sequential([keras.Input((WIDTH,)), *layers]), {"x": X["x"].astype(np.float32)})
     assert [(part.name, part.inside) for part in report.parts if part.wrong] == [("product", "second")]
     # The layer around it is not named, since what it holds is.
     assert {part.name for part in report.parts if part.right} == {"product", "first", "third"}
@@ -341,8 +345,8 @@ class Gating(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
 
 def test_a_layer_with_arguments_besides_its_input() -> None:
-    model = keras.Sequential([keras.Input((3, 4)), Gating(name="gating"), keras.layers.Dense(1)])
-    x = normal(2, 3, 4).astype(np.float32)
+    model = keras.Sequential([keras.Input((3, WIDTH)), Gating(name="gating"), keras.layers.Dense(1)])
+    x = normal(2, 3, WIDTH).astype(np.float32)
     x[0, 1] = 0.0  # masked
     report = check(model, {"x": x}, where=True)
     assert report.verdict is Verdict.PASS, told(report)
@@ -366,7 +370,7 @@ class Outer(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
 
 def test_training_mode_is_taken_on_from_the_model() -> None:
-    model = keras.Sequential([keras.Input((4,)), Outer(name="outer"), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((WIDTH,)), Outer(name="outer"), keras.layers.Dense(1)])
     data = {"x": X["x"].astype(np.float32)}
     report = check(model, data, constants={"training": True}, where=True)
     assert report.verdict is Verdict.PASS, told(report)

@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -630,6 +631,24 @@ def test_version() -> None:
     assert second.startswith(f"TensorFlow {tf.__version__}, Keras ")
     assert second.endswith(f", NumPy {np.__version__}, Python {platform.python_version()}")
     assert run("-V").stdout == f"{first}\n{second}\n"
+
+
+def test_the_version_of_tensorflow_under_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "tensorflow_cpu-9.8.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorflow_cpu\nVersion: 9.8\n")
+    (metadata / "top_level.txt").write_text("tensorflow\n")
+    assert "TensorFlow not found, Keras not found, " in in_place_of_packages(monkeypatch, tmp_path / "none")
+    assert "TensorFlow 9.8, Keras not found, " in in_place_of_packages(monkeypatch, tmp_path)
+
+
+def in_place_of_packages(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    """What --version says where only the packages in a folder are installed."""
+    python = [path for path in sys.path if "site-packages" not in path]
+    monkeypatch.setattr(sys, "path", [str(folder), *python])
+    return run("--version").stdout
 
 
 def test_verdicts_have_distinct_words() -> None:

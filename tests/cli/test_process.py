@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.forked import python
 from tests.parameters import among, named
 
-COMMAND = [sys.executable, "-m", "gradcheck"]
+NEW = [sys.executable, "-m", "gradcheck"]
+"""The command in a Python that has to import TensorFlow first."""
 DENSE = ["dense", "--x", "x.npy", "--w", "w.npy"]
 ROOT = Path(__file__).parent.parent.parent
 
@@ -37,21 +40,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
+def command(*arguments: str) -> list[str]:
+    return [*python(), "-m", "gradcheck", *arguments]
+
+
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, check=False)
+    return subprocess.run(command(*arguments), input=stdin, capture_output=True, check=False)
 
 
-@pytest.mark.full
 def test_a_pass_says_nothing_on_stderr() -> None:
     """Neither gradcheck nor TensorFlow, whose log lines go to file descriptor 2 on every import."""
-    done = run(*DENSE)
+    done = subprocess.run([*NEW, *DENSE], capture_output=True, check=False)
     assert done.returncode == 0
     assert done.stderr == b""
     assert done.stdout.startswith(b"gradcheck dense\n")
     assert b"\x1b" not in done.stdout
 
 
-@pytest.mark.full
 def test_standard_input_is_npy() -> None:
     stream = io.BytesIO()
     np.save(stream, np.ones((7, 2), np.float32))
@@ -63,7 +68,7 @@ def test_standard_input_is_npy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        pytest.param(["maxpool1d", "--x", "[[[1],[1]]]", "--quiet"], 0, marks=pytest.mark.full),
+        (["maxpool1d", "--x", "[[[1],[1]]]", "--quiet"], 0),
         (["maxpool1d", "--x", "[[[1],[1]]]", "--strict", "--quiet"], 1),
         (["dense", "--x", "nowhere.npy", "--w", "w.npy"], 2),
         (["dense", "--bias", "3"], 2),
@@ -74,7 +79,7 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
 
 
 def in_python(code: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    return subprocess.run([*python(), "-c", code], capture_output=True, check=False)
 
 
 CRASH = """
@@ -101,21 +106,18 @@ def test_a_bug_ends_with_70_and_says_so() -> None:
 # Pipes.
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    named([DENSE, ["--help"], ["dense", "--help"], ["--version"]], " ".join, among([DENSE, ["--help"]])),
-)
+@pytest.mark.parametrize("arguments", [DENSE, ["--help"], ["dense", "--help"], ["--version"]], ids=" ".join)
 def test_a_reader_that_has_gone_away_is_no_error(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([*COMMAND, *arguments], stdout=write, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(command(*arguments), stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.full
 def test_head_gets_its_line() -> None:
-    big = [*COMMAND, "avgpool1d", "--x", "normal:1x4000x1", "--limit", "0"]
+    big = command("avgpool1d", "--x", "normal:1x4000x1", "--limit", "0")
     with subprocess.Popen(big, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -131,12 +133,12 @@ def test_a_locale_without_the_signs_still_gets_a_report(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    done = run(*DENSE)
+    done = subprocess.run([*NEW, *DENSE], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\nddense/dx\n" in done.stdout
     assert b"  ------" in done.stdout
     assert b"?" not in done.stdout
-    assert run("dense", "--help").returncode == 0
+    assert subprocess.run([*NEW, "dense", "--help"], capture_output=True, check=False).returncode == 0
 
 
 # Signals.
@@ -165,7 +167,7 @@ run()
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_check_by_itself(number: signal.Signals) -> None:
     """The process is killed by it, so that a shell breaks off its loop; what runs is put in order first."""
-    words = [sys.executable, "-c", SLOW, *DENSE, "--output", "report"]
+    words = [*python(), "-c", SLOW, *DENSE, "--output", "report"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == b"checking\n"
@@ -179,7 +181,7 @@ def test_a_signal_ends_a_check_by_itself(number: signal.Signals) -> None:
 @pytest.mark.parametrize("wait", named([0.0, 0.5, 2.0], str, among({0.5})))
 def test_ctrl_c_ends_the_import_of_tensorflow(wait: float) -> None:
     """From its first moment to when differences are taken, for 10,000 groups."""
-    slow = [*COMMAND, "dense", "--x", "normal:1x10000", "--w", "normal:10000x1"]
+    slow = [*NEW, "dense", "--x", "normal:1x10000", "--w", "normal:10000x1"]
     process = subprocess.Popen(slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text():
         time.sleep(0.01)
@@ -192,9 +194,8 @@ def test_ctrl_c_ends_the_import_of_tensorflow(wait: float) -> None:
 
 def test_a_shell_loop_stops_with_ctrl_c() -> None:
     """A terminal sends the signal to the shell as well, which goes by how the command ended."""
-    loop = (
-        f"for i in 1 2 3; do {sys.executable} -c '{SLOW}' dense --x [[1.0]] --w [[1.0]]; echo went on; done"
-    )
+    words = f"{shlex.join(python())} -c '{SLOW}' dense --x [[1.0]] --w [[1.0]]"
+    loop = f"for i in 1 2 3; do {words}; echo went on; done"
     with subprocess.Popen(
         ["bash", "-c", loop], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as shell:
@@ -215,7 +216,7 @@ def in_terminal(*arguments: str, columns: int = 100) -> tuple[int, str]:
     env = os.environ | {"COLUMNS": str(columns), "TERM": os.environ.get("TERM", "xterm")}
     if env["TERM"] == "dumb":
         env["TERM"] = "xterm"
-    process = subprocess.Popen([*COMMAND, *arguments], stdin=side, stdout=side, stderr=side, env=env)
+    process = subprocess.Popen(command(*arguments), stdin=side, stdout=side, stderr=side, env=env)
     os.close(side)
     seen = b""
     while select.select([main], [], [], 60)[0]:
@@ -237,7 +238,6 @@ def test_a_terminal_gets_colours_and_its_width() -> None:
     assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in text.splitlines()) <= 60
 
 
-@pytest.mark.full
 def test_no_color_takes_the_colours_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     code, text = in_terminal(*DENSE)
@@ -264,7 +264,7 @@ def test_what_tensorflow_says_is_shown_when_it_does_not_load(
         "import os\nos.write(2, b'libcudart is missing\\n')\nraise ImportError('undefined symbol')\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{package.parent}")
-    done = run(*DENSE)
+    done = subprocess.run([*NEW, *DENSE], capture_output=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: TensorFlow could not be loaded")
     assert b"undefined symbol" in done.stderr
@@ -274,17 +274,18 @@ def test_what_tensorflow_says_is_shown_when_it_does_not_load(
 
 @pytest.mark.full
 def test_standard_error_is_given_back() -> None:
-    done = in_python(
+    code = (
         "import os, sys\nfrom gradcheck.runtime import load_tensorflow\nload_tensorflow()\n"
         "os.write(2, b'raw')\nprint(' and python', file=sys.stderr)"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"raw and python\n")
 
 
 @pytest.mark.full
 def test_a_process_without_standard_error_runs() -> None:
     done = subprocess.run(
-        ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *DENSE], stdout=subprocess.PIPE, check=False
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *NEW, *DENSE], stdout=subprocess.PIPE, check=False
     )
     assert done.returncode == 0
     assert b" PASS " in done.stdout
@@ -306,7 +307,7 @@ run()
 
 def in_shell(streams: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run with the streams that a shell makes."""
-    words = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-c", QUICK, *arguments]
+    words = ["sh", "-c", f'exec "$@" {streams}', "sh", *python(), "-c", QUICK, *arguments]
     return subprocess.run(words, stdin=subprocess.PIPE, capture_output=True, check=False)
 
 

@@ -143,6 +143,26 @@ def test_the_base_of_a_batch_comes_from_the_batch() -> None:
     np.testing.assert_allclose(found[7, 0] - base[0], np.sin(X[0, 0] + 0.5) - np.sin(X[0, 0]), rtol=1e-9)
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_batches_of_any_size_are_traced_once(plain: bool) -> None:
+    """A trace costs as much as hundreds of evaluations of a small function."""
+    traces = []
+
+    def function(x: Any) -> Any:
+        if not tf.executing_eagerly():
+            traces.append(x)
+        return tf.sin(x)
+
+    tested = made(function)
+    tested.elements(np.zeros(100, np.int64), np.ones(100), plain=plain)
+    first = len(traces)
+    for many in (3, 50, 100):
+        tested.elements(np.zeros(many, np.int64), np.ones(many), plain=plain)
+
+    assert first > 0
+    assert len(traces) == first
+
+
 def test_a_scalar_variable() -> None:
     tested = made(lambda x: tf.stack([x, x**2]), np.array(3.0))
 

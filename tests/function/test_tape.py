@@ -84,10 +84,9 @@ def test_what_is_right_for_one_sign_of_the_upstream_gradient_fails(misuse: str, 
     def sine(x: Any) -> Any:
         return tf.sin(x), lambda r: MISUSES[misuse](r) * tf.cos(x)
 
-    x = normal(4)
     function = (lambda x: sine(x)) if outputs == 2 else lambda x: tf.reduce_sum(sine(x))
     for seed in range(2):
-        report = check(function, {"x": x[:outputs] if outputs == 2 else x}, seed=seed)
+        report = check(function, {"x": normal(2)}, seed=seed)
         assert report.variables[0].counts["mismatch"] == report.variables[0].verdicts.size, seed
 
 

@@ -264,7 +264,7 @@ def told(pair: tuple[Subject, Mistake]) -> tuple[str, str]:
 @pytest.mark.parametrize("mistake", named(MISTAKES, lambda mistake: mistake.name, lambda number, _: True))
 def test_a_mistake_is_named_or_nothing_is_said(mistake: Mistake, full: bool) -> None:
     chosen = [pair for pair in pairs() if pair[1] is mistake]
-    found = [(subject.name, *told((subject, mistake))) for subject, mistake in chosen[:: 1 if full else 8]]
+    found = [(subject.name, *told((subject, mistake))) for subject, mistake in chosen[:: 1 if full else 12]]
 
     wrong = [f"{name}: {line}" for name, how, line in found if how == "wrong"]
     right = sum(how == "right" for _, how, _ in found)

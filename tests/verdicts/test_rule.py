@@ -41,6 +41,7 @@ def several(tapes: list[float], values: list[float], bound: float, half: float, 
         np.zeros(1),
         np.zeros(1),
         np.zeros(1, bool),
+        np.ones(1),
     )
     tape = np.array(tapes)[:, None]
     found, short = judge(estimate, tape, RULE), judge_most(estimate, tape, RULE)
@@ -124,7 +125,7 @@ def test_tolerance_follows_the_sum_of_the_sizes() -> None:
 def test_atol_alone() -> None:
     loose = Rule(rtol=0.0, asked=0.0, atol=0.1, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
     zeros = np.zeros((1, 2))
-    estimate = Estimate(np.ones((1, 2)), zeros, zeros, np.ones(2), zeros[0], zeros[0], zeros[0] > 0)
+    estimate = Estimate(np.ones((1, 2)), zeros, zeros, np.ones(2), zeros[0], zeros[0], zeros[0] > 0, zeros[0])
 
     judged = judge(estimate, np.array([[1.09, 1.11]]), loose)
 
@@ -158,6 +159,7 @@ def test_the_short_way_is_the_same_way() -> None:
         np.where(generator.random(count) < 0.5, 0.0, scattered(-14, (0.0,), (count,))),
         np.zeros(count),
         generator.random(count) < 0.1,
+        np.ones(count),
     )
     tape = np.where(generator.random((3, count)) < 0.9, value, value + scattered(-12, (0.0, NAN), (3, count)))
     for rule in (RULE, Rule.of(1e-6, 1e-3, 1e-16), Rule.of(1e-4, 0.0, 1e-7)):

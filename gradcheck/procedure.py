@@ -69,17 +69,19 @@ def run(
     parts = _parts(outcomes, settings, progress)
     found = assemble(outcomes, comparisons, [*notes, *left_out], parts)
     progress.stage(Stage.DIAGNOSIS, problem.meter.count, notes=len(found.notes))
-    return replace(found, sweep=_worst_swept(first.problem, found)) if curve else found
+    return replace(found, sweep=_worst_swept(first.problem, found, progress)) if curve else found
 
 
-def _worst_swept(problem: Problem, found: Findings) -> Sweep | None:
+def _worst_swept(problem: Problem, found: Findings, progress: Progress) -> Sweep | None:
     """The sweep of the worst element of the first order; None where the function cannot be evaluated so."""
     worst = next(variable for variable in found.worst_variables if variable.order == 1)
     flat = int(np.ravel_multi_index(worst.worst_index, worst.shape)) if worst.shape else 0
     try:
-        return sweep.sweep(problem, problem.names.index(worst.name), flat)
+        swept = sweep.sweep(problem, problem.names.index(worst.name), flat)
     except GradcheckError:  # the check itself is done, and its report is not lost for a picture
-        return None
+        swept = None
+    progress.stage(Stage.SWEEP, problem.meter.count, worst.name)
+    return swept
 
 
 def _parts(outcomes: Sequence[Outcome], settings: Settings, progress: Progress) -> tuple[Part, ...]:

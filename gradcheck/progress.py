@@ -65,6 +65,8 @@ class Stage(Enum):
     """Jumps of a gradient, and whether the backward pass is linear."""
     WHERE = "where"
     DIAGNOSIS = "diagnosis"
+    SWEEP = "sweep"
+    """One element at many steps."""
 
 
 class Progress:

@@ -1,7 +1,7 @@
 """The sweep from outside: refuse what cannot be swept, load TensorFlow, run, and return a `Sweep`."""
 
 from gradcheck.arrays.types import Array
-from gradcheck.progress import Progress
+from gradcheck.progress import Progress, Stage
 from gradcheck.runtime import load_tensorflow, on_device
 from gradcheck.settings import Settings
 from gradcheck.targets.element import Element
@@ -23,4 +23,6 @@ def sweep_target(
 
     with on_device(settings.device), target.within(), progress:
         problem = pose(target, settings, names, upstream, Meter(), progress)
-        return sweep(problem, names.index(element.variable), flat)
+        found = sweep(problem, names.index(element.variable), flat)
+        progress.stage(Stage.SWEEP, problem.meter.count, element.variable)
+    return found

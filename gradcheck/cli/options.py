@@ -220,12 +220,7 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
-VERBOSE = _reported(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    help="Tell on standard error what is done, and how long it takes, unless --quiet.",
-)
+VERBOSE = _reported("-v", "--verbose", is_flag=True, help="Tell each stage and its time; --quiet wins.")
 QUIET = _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code.")
 WRITTEN: tuple[Callable[[Any], Any], ...] = (
     _reported(

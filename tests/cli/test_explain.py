@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
 from gradcheck.notes import Kind, Note
+from gradcheck.progress import Stage
 from gradcheck.render.due import due
 from gradcheck.report import diagnosis
 from gradcheck.settings import Execution, Method, Mode, Settings
@@ -127,6 +128,11 @@ def test_every_word_of_the_program_is_explained() -> None:
     beside |= {"sensitivity", "precision", "compared", "against", "exit codes", "environment", "completion"}
     for word in verdicts | options - {"auto", "both"} | settings | beside:
         assert run("explain", word).stdout.strip(), word
+
+
+def test_every_stage_is_explained() -> None:
+    text = squeezed(run("explain", "stages").stdout)
+    assert [stage.value for stage in Stage if stage.value not in text] == []
 
 
 def topics() -> set[str]:

@@ -61,6 +61,12 @@ def test_a_suite_tells_of_each_check(folder: Path) -> None:
     assert len(re.findall(r"  in all$", told, re.MULTILINE)) == 1
 
 
+def test_a_sweep_tells_of_its_evaluations() -> None:
+    found = run("sweep", *DENSE, "--element", "x[0,1]", "--format", "json", "--verbose")
+    assert re.search(r" [1-9]\d*  sweep +x$", found.stderr, re.MULTILINE)
+    assert f" {json.loads(found.stdout)['evaluations']:,}  in all" in found.stderr
+
+
 def test_quiet_wins() -> None:
     assert run(*DENSE, "--verbose", "--quiet").output == ""
 

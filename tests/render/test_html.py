@@ -103,6 +103,8 @@ def test_a_page_can_be_read_without_seeing_it() -> None:
     assert all(th.attrib["scope"] == "col" for th in found.iter("th"))
     assert all(svg.attrib["role"] == "img" and svg.attrib["aria-label"] for svg in found.iter("svg"))
     assert all("tabindex" in div.attrib for div in found.iter("div") if div.find("table") is not None)
+    badges = [one for one in found.iter("span") if one.attrib["class"].startswith("is ")]
+    assert all(re.fullmatch(r"[✓✗∧?!–] \w.*", "".join(one.itertext())) for one in badges)
     for name in ("match", "kink", "mismatch", "nonfinite", "inconclusive", "pass", "fail", "error"):
         assert any(name in text.split() for text in texts(found, ".//span")), name
 

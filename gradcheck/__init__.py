@@ -37,7 +37,8 @@ A folder imports folders of lower floors only.
 6  checks/       the checks that a user can ask for, each from a problem or an outcome → `Outcome`
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
 7  render/       tables, JSON and arrays, short messages, and the progress bar → text, bytes
-8  procedure.py, checking.py: the order of the checks, `check`, `assert_gradients` → `Report`
+8  procedure.py, checking.py, sweeping.py, variables.py: what is refused, the order of the checks, `check`,
+   `assert_gradients` → `Report`, `Sweep`
 9  cli/          commands and options: parse, build the target, check, write → exit code; its `explain` reads
    the texts in explanations/
 

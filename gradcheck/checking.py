@@ -11,8 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.errors import GradientError, ShapeError, TargetError, did_you_mean
-from gradcheck.inputs.usable import refuse_unusable
+from gradcheck.errors import GradientError, ShapeError, TargetError
 from gradcheck.progress import Progress
 from gradcheck.report.findings import Findings
 from gradcheck.runtime import load_tensorflow, on_device
@@ -21,6 +20,7 @@ from gradcheck.signature import documents, refuse_unknown, takes_settings
 from gradcheck.targets import numpy_pair, structure
 from gradcheck.targets.function import Target
 from gradcheck.targets.given import GIVEN, with_given
+from gradcheck.variables import usable
 
 PARAMETERS = {
     "inputs": "Arrays or tensors by name, passed in the order of the function's parameters where the names "
@@ -98,32 +98,6 @@ def check_target(
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
         found = run(target, settings, names, upstream, watcher, curve=curve)
     return Report.of(found, seconds=time.perf_counter() - started)
-
-
-def usable(target: Target, settings: Settings, upstream: Array | None) -> tuple[str, ...]:
-    """Names of the variables; `GradcheckError` where a tensor cannot be differentiated."""
-    names = _differentiated(target, settings)
-    for name in names:
-        refuse_unusable(target.inputs[name], f"The input `{name}`")
-    if upstream is not None:
-        refuse_unusable(upstream, "The upstream gradient")
-    return names
-
-
-def _differentiated(target: Target, settings: Settings) -> tuple[str, ...]:
-    """Names of the variables: those asked for, or every floating input."""
-    possible = target.floating()
-    if not possible:
-        raise TargetError(
-            f"{target.name} has no floating input to differentiate.", "Give at least one floating tensor."
-        )
-    for name in settings.wrt or ():
-        if name not in possible:
-            raise TargetError(
-                f"`wrt` names {name!r}, which is no floating input of {target.name}.",
-                f"{did_you_mean(name, possible)}Choose from: {', '.join(possible)}.",
-            )
-    return possible if settings.wrt is None else tuple(n for n in possible if n in settings.wrt)
 
 
 @takes_settings

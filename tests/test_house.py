@@ -62,7 +62,7 @@ FLOORS = {
     "verdicts": 5,
     **dict.fromkeys(("checks", "report"), 6),
     "render": 7,
-    **dict.fromkeys(("__init__", "checking", "procedure", "suite", "sweeping"), 8),
+    **dict.fromkeys(("__init__", "checking", "procedure", "suite", "sweeping", "variables"), 8),
     **dict.fromkeys(("cli", "__main__"), 9),
 }
 """Every folder, and every module that lies beside the folders."""

@@ -8,12 +8,14 @@ from gradcheck import checking
 from gradcheck.cli import document
 from gradcheck.cli.ending import guard
 from gradcheck.cli.group import aside, main
-from gradcheck.cli.options import Check, Common
+from gradcheck.cli.options import Check, Common, Sweeping
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.tensors import read_upstream
-from gradcheck.errors import ExitCode
+from gradcheck.errors import ExitCode, TargetError
 from gradcheck.progress import Progress
 from gradcheck.report.suite import CheckResult
+from gradcheck.sweeping import sweep_target
+from gradcheck.verdicts.sweep import Sweep
 
 
 @main.result_callback()
@@ -24,7 +26,11 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
     options = ended.options
     with guard(options.traceback):
         with document.telling(options.name, options.documents), guard(options.traceback):
-            report = report_of(ended, watched(options), curve=options.drawn)
+            progress = Stoppable(_progress(options))
+            if isinstance(ended, Sweeping):
+                document.write(sweep_of(ended, progress), options.documents)
+                return ExitCode.PASS
+            report = report_of(ended, progress, curve=options.drawn)
         document.write(CheckResult(report.target, report, seconds=report.seconds), options.documents)
         return report.exit_code
 
@@ -48,9 +54,17 @@ def report_of(check: Check, progress: Progress, *, curve: bool = False) -> check
     )
 
 
-def watched(options: Common) -> Progress:
-    """The observer of a check, which also lets signals stop it."""
-    return Stoppable(_progress(options))
+def sweep_of(wanted: Sweeping, progress: Progress) -> Sweep:
+    """The sweep of an element; what cannot be swept raises `GradcheckError`."""
+    target, settings = wanted.target, wanted.options.settings
+    upstream = read_upstream(wanted.options, target.inputs)
+    with aside():
+        if wanted.element is not None:
+            return sweep_target(target, settings, wanted.element, upstream, progress)
+        found = checking.check_target(target, settings, upstream, progress, curve=True).sweep
+    if found is None:
+        raise TargetError(f"The worst element of {target.name} could not be swept.", "Name an --element.")
+    return found
 
 
 def _progress(options: Common) -> Progress:

@@ -85,17 +85,25 @@ def telling(name: str, documents: Sequence[Document]) -> Iterator[None]:
 
 def _rendered(found: CheckResult | SuiteReport | Sweep, document: Document) -> str | bytes:
     if isinstance(found, Sweep):
-        from gradcheck.render import sweep
-
-        if document.form is Form.JSON:
-            return sweep.to_json(found)
-        return sweep.to_terminal(found, *_shape(document), document.place.encoding[0])
+        return _of_sweep(found, document)
     if isinstance(found, SuiteReport):
         return _of_suite(found, document)
     if document.form in (Form.TABLE, Form.JSON, Form.JSONL, Form.ARRAYS):
         return _of_check(found, document)
     timing = isinstance(found.outcome, Findings) and found.outcome.timing
     return _of_suite(SuiteReport("gradcheck", (found,), seconds=found.seconds, timing=timing), document)
+
+
+def _of_sweep(found: Sweep, document: Document) -> str | bytes:
+    if document.form in PICTURES:
+        from gradcheck.render.figures import to_picture
+
+        return to_picture(found, document.form.value)
+    from gradcheck.render import sweep
+
+    if document.form is Form.JSON:
+        return sweep.to_json(found)
+    return sweep.to_terminal(found, *_shape(document), document.place.encoding[0])
 
 
 def _of_check(found: CheckResult, document: Document) -> str | bytes:

@@ -19,6 +19,7 @@ from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.render.pictures import picture_of
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
+from gradcheck.targets.element import Element
 from gradcheck.targets.function import Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -128,6 +129,14 @@ class Check:
     """Whether elements are shown only for variables that do not pass."""
 
 
+@dataclass(frozen=True)
+class Sweeping(Check):
+    """What the command `sweep` hands on."""
+
+    element: Element | None = None
+    """None for the worst, which a check finds."""
+
+
 def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:
     """A Click option that also reads GRADCHECK_<its long name>, with its `section` of --help."""
     variable = "GRADCHECK_" + names[-1].removeprefix("--").upper().replace("-", "_")
@@ -206,6 +215,24 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
 
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _reported = functools.partial(option, section=Section.REPORT)
+WRITTEN: tuple[Callable[[Any], Any], ...] = (
+    _reported(
+        "--format",
+        type=click.Choice(list(FORMATS)),
+        default=Form.TABLE.value,
+        help="Form of the report.",
+    ),
+    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
+    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
+    _reported(
+        "--output",
+        metavar="[FORMAT=]FILE",
+        multiple=True,
+        type=click.Path(readable=False),
+        help="Write the report to this file, not to standard output (-); repeat it for several forms.",
+    ),
+)
+"""What `documents` takes, besides --quiet."""
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
     option(
@@ -224,21 +251,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         help="Rows of elements shown per variable; 0 for all.  [default: 20, or 10 of one that passes]",
     ),
     _reported("--heatmap", is_flag=True, help="Also draw error/tolerance of the variables as maps."),
-    _reported(
-        "--format",
-        type=click.Choice(list(FORMATS)),
-        default=Form.TABLE.value,
-        help="Form of the report.",
-    ),
-    _reported("--json", is_flag=True, help="Short for --format json; errors become JSON too."),
-    _reported("--no-timing", is_flag=True, help="Leave the time out, so that equal reports are equal files."),
-    _reported(
-        "--output",
-        metavar="[FORMAT=]FILE",
-        multiple=True,
-        type=click.Path(readable=False),
-        help="Write the report to this file, not to standard output (-); repeat it for several forms.",
-    ),
+    *WRITTEN,
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     _reported("--html", metavar="FILE", help="Also write a page with tables and maps of all variables."),
     _reported("--plot", metavar="FILE", help="Also draw the maps: FILE.png, .svg or .pdf."),

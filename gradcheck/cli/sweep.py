@@ -6,14 +6,11 @@ from typing import Any
 
 import click
 
-from gradcheck.cli import document, own_code, ready
-from gradcheck.cli.conclusion import watched
-from gradcheck.cli.document import Form
-from gradcheck.cli.ending import guard
-from gradcheck.cli.group import aside, main, note, terminal
+from gradcheck.cli import own_code, ready
+from gradcheck.cli.document import PICTURES, Form
+from gradcheck.cli.group import main, note, terminal
 from gradcheck.cli.help import LaidGroup, Sectioned
-from gradcheck.cli.options import Check, Common
-from gradcheck.cli.tensors import read_upstream
+from gradcheck.cli.options import Check, Common, Sweeping
 from gradcheck.errors import ExitCode
 from gradcheck.option import Section
 from gradcheck.settings import DEFAULTS
@@ -30,6 +27,7 @@ LEFT_OUT = frozenset(
         "strict",
         "limit",
         "save",
+        "html",
         "no_timing",
         "heatmap",
         "format",
@@ -118,21 +116,13 @@ def _swept(check: Any) -> click.Command:
 
 def _run(
     check: Callable[..., Check], unused: dict[str, Any], element: Element | None, **given: Any
-) -> ExitCode:
+) -> Sweeping:
     made = check(**given, **unused)
-    options = made.options
-    for wanted in options.documents:
-        if wanted.form not in FORMS:
+    for wanted in made.options.documents:
+        if wanted.form not in (*FORMS, *PICTURES):
             raise click.UsageError(f"A sweep is written as table or json, not as {wanted.form.value}.")
-    with document.telling(options.name, options.documents), guard(options.traceback):
-        upstream = read_upstream(options, made.target.inputs)
-        from gradcheck.sweeping import sweep_target
-
-        with aside():
-            found = sweep_target(made.target, options.settings, element, upstream, watched(options))
-    _advise(options)
-    document.write(found, options.documents)
-    return ExitCode.PASS
+    _advise(made.options)
+    return Sweeping(made.target, made.options, element=element)
 
 
 def _advise(options: Common) -> None:

@@ -20,7 +20,7 @@ from gradcheck.function.call import Call, array
 from gradcheck.function.call_kind import CallKind
 from gradcheck.function.eagerly import operations_noted
 from gradcheck.targets import operation
-from gradcheck.targets.user_frames import is_own
+from gradcheck.targets.defined import is_own
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ CHANCE = 1e-3
 INSTALLED = importlib.util.find_spec("plotille") is not None
 """Whether there is a plotille to draw with."""
 THINNED = 2
-"""Of so many steps the rounding of one is drawn."""
+"""Of so many steps one is drawn, of what would hide something else."""
 HAIR = 0.3
 """Characters less than the canvas that are drawn on: what lies at its very end has a cell, too."""
 BLANK, DOTS, CHOSEN, DASHED = "\N{BRAILLE PATTERN BLANK}", "⠒⠂", "◆", "╌"
@@ -124,9 +124,9 @@ def _sides(sweep: Sweep) -> tuple[str, tuple[float, float], list[Series]]:
     margin = 0.05 * (max(values) - min(values))
     x = np.log10(sweep.steps)
     series = [
-        Series("slope up", "yellow", x, sweep.up, "▴"),
-        Series("slope down", "cyan", x, sweep.down, "▾"),
         Series("tape", "magenta", x, np.full(x.size, sweep.tape), DASHED),
+        Series("slope down", "cyan", x[::THINNED], sweep.down[::THINNED], "▾"),
+        Series("slope up", "yellow", x[::THINNED], sweep.up[::THINNED], "▴"),
         Series(
             "the check's step, mean of both slopes",
             "bold green",
@@ -199,8 +199,8 @@ class _Frame:
             if decade % every == 0:
                 place = round(2 * (decade - left) / (right - left) * (self.width - HAIR)) // 2
                 rule[place], said = "┬", f"1e{decade:+03d}"
-                if place + len(said) <= self.width:
-                    labels[place : place + len(said)] = said
+                start = min(place, self.width - len(said))
+                labels[start : start + len(said)] = said
         yield Text(" " * (LEFT - 1) + "└" + "".join(rule), "dim")
         yield Text(" " * LEFT + "".join(labels).rstrip(), "dim")
 

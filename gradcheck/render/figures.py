@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
+from gradcheck.verdicts.sweep import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ DPI = 110
 """Pixels an inch."""
 
 
-def to_picture(suite: SuiteReport, form: str) -> bytes:
+def to_picture(found: SuiteReport | Sweep, form: str) -> bytes:
     """The picture as `png`, `svg` or `pdf`; of a suite of one check that of its report."""
     import matplotlib
 
@@ -36,7 +37,8 @@ def to_picture(suite: SuiteReport, form: str) -> bytes:
         matplotlib.rcdefaults()
         # A $ in a name is no formula, and the ids in SVG follow from the salt.
         matplotlib.rcParams.update({"text.parse_math": False, "svg.hashsalt": "gradcheck", "font.size": 10})
-        _figure(suite).savefig(written, format=form, metadata=metadata, dpi=DPI)
+        figure = _swept(found) if isinstance(found, Sweep) else _figure(found)
+        figure.savefig(written, format=form, metadata=metadata, dpi=DPI)
     return written.getvalue()
 
 
@@ -57,6 +59,16 @@ def _figure(suite: SuiteReport) -> Figure:
         figures_axes.charts(sheet, report)
     for report, variable in shown:
         figures_axes.maps(sheet, report, variable)
+    return sheet.finished()
+
+
+def _swept(sweep: Sweep) -> Figure:
+    from gradcheck.render import figures_axes
+    from gradcheck.render.figures_sheet import Sheet
+
+    sheet = Sheet(f"{sweep.target}: error of the finite difference by step")
+    (ax,) = sheet.row(5.2, "", (0.9, 0.35, 10.6, 4.0))
+    figures_axes.curve(ax, sweep)
     return sheet.finished()
 
 

@@ -101,7 +101,7 @@ def charts(sheet: Sheet, report: Findings) -> None:
     _histogram(first, Histogram.of(report))
     for ax in others:
         assert report.sweep is not None
-        _curve(ax, report.sweep)
+        curve(ax, report.sweep)
 
 
 def _histogram(ax: Axes, found: Histogram) -> None:
@@ -121,7 +121,8 @@ def _histogram(ax: Axes, found: Histogram) -> None:
     ax.set_ylabel(f"elements (log scale{said})")
 
 
-def _curve(ax: Axes, sweep: Sweep) -> None:
+def curve(ax: Axes, sweep: Sweep) -> None:
+    """The step curve of an element."""
     found = StepCurve.of(sweep)
     for line in found.lines:
         values = np.where(np.isfinite(line.values), np.clip(line.values, *found.ends), np.nan)

@@ -36,7 +36,7 @@ FAILS, EXACT, OPEN, AGREES = "x", ".", "?", "-"
 SIGNS = {FAILS: "bold red", OPEN: "yellow"}
 LEGEND = (
     f"{FAILS} fails",
-    "9 error/tolerance above 0.1, 8 above 0.01, … 1 above 1e-09, 0 below",
+    "9 error/tolerance above 0.1, 8 above 0.01 and so on, 0 up to 1e-09",
     f"{EXACT} no error",
     f"{OPEN} not judged",
     f"{AGREES} agrees, error not known",
@@ -55,7 +55,7 @@ def heatmaps(report: Findings, width: int, *, blocks: bool) -> RenderableType:
     parts: list[RenderableType] = []
     for variable in drawn:
         parts += [Text(line, "bold") for line in wrapped(_title(variable), width)]
-        parts += [_Map(variable, width, blocks, report.fine(variable)), Text()]
+        parts += [_Map(variable, width, blocks, report.settings.strict), Text()]
     if left := len(report.variables) - len(drawn):
         said = "1 more variable passes" if left == 1 else f"{left:,} more variables pass"
         parts += [Text(f"{said} and {'is' if left == 1 else 'are'} not drawn.", "dim"), Text()]
@@ -78,7 +78,8 @@ class _Map:
     variable: Variable
     width: int
     blocks: bool
-    fine: bool
+    strict: bool
+    """Whether kinks fail."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         coloured = _coloured(console, self.blocks)
@@ -110,7 +111,7 @@ class _Map:
 
     def _digits(self, grid: Grid, rows: range, columns: int) -> Iterator[tuple[int | None, Text]]:
         """Lines of digits, one for each row."""
-        signs = _signs(grid, self.variable, self.fine)
+        signs = _signs(grid, self.variable, strict=self.strict)
         gap = " " if 2 * grid.shape[1] <= columns else ""
         for row in rows:
             cells = ((sign, SIGNS.get(sign, "")) for sign in signs[row])
@@ -130,14 +131,14 @@ def _color(level: int) -> str | None:
     return {UNJUDGED: DARK.unjudged, WITHOUT: DARK.without}.get(level)
 
 
-def _signs(grid: Grid, variable: Variable, fine: bool) -> list[list[str]]:
+def _signs(grid: Grid, variable: Variable, *, strict: bool) -> list[list[str]]:
     """A sign for each cell."""
     ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(variable.verdicts)
     with np.errstate(divide="ignore", invalid="ignore"):
         digits = np.clip(np.nan_to_num(np.ceil(np.log10(ratio)), nan=0.0, posinf=0.0) + 9, 0, 9).astype(int)
     signs = np.where(ratio == 0, EXACT, np.where(np.isnan(ratio), AGREES, digits.astype(str)))
     signs[(verdicts == ElementVerdict.INCONCLUSIVE) | (verdicts == ElementVerdict.UNCHECKED)] = OPEN
-    signs[(verdicts >= ElementVerdict.MISMATCH) | ((verdicts == ElementVerdict.KINK) & (not fine))] = FAILS
+    signs[(verdicts >= ElementVerdict.MISMATCH) | ((verdicts == ElementVerdict.KINK) & strict)] = FAILS
     signs[grid.chosen < 0] = " "
     found: list[list[str]] = signs.tolist()
     return found

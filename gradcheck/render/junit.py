@@ -25,41 +25,44 @@ def to_junit(suite: SuiteReport, root: Path) -> bytes:
         "errors": len(suite.unexpected) - len(failed),
         **_time(suite, suite.seconds),
     }
-    whole = _element("testsuites", about)
-    parent = _element("testsuite", {**about, "skipped": len(suite.not_run), **_file(suite, root)})
-    whole.append(parent)
-    parent.extend(_case(suite, result, root) for result in suite.results)
-    for name in suite.not_run:
-        case = _element("testcase", {"name": name, "classname": _class(suite)})
-        case.append(_element("skipped", {"message": NOT_RUN}))
-        parent.append(case)
+    cases = [_case(suite, result, root) for result in suite.results]
+    skipped = _element("skipped", {"message": NOT_RUN})
+    left = ({"name": name, "classname": _class(suite)} for name in suite.not_run)
+    cases += [_element("testcase", named, skipped) for named in left]
+    inner = _element("testsuite", {**about, "skipped": len(suite.not_run), **_file(suite, root)}, *cases)
+    whole = _element("testsuites", about, inner)
     ElementTree.indent(whole)
-    document = ElementTree.tostring(whole, encoding="utf-8", xml_declaration=True)
-    return bytes(document) + b"\n"
+    return bytes(ElementTree.tostring(whole, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
 def _case(suite: SuiteReport, result: CheckResult, root: Path) -> ElementTree.Element:
-    time = _time(suite, result.seconds)
-    case = _element("testcase", {"name": result.name, "classname": _class(suite), **time})
     place = "" if result.place is None else f"{relative(result.place[0], root)}:{result.place[1]}\n"
     said = place + details(result)
+    inside = []
     if not result.expectedly:
         failed = isinstance(result.outcome, Failure)
         kind = result.outcome.kind if isinstance(result.outcome, Failure) else result.word
         about = {"type": kind, "message": sentence(result)}
-        case.append(_element("error" if failed else "failure", about, said))
+        inside.append(_element("error" if failed else "failure", about, text=said))
+        if result.printed:
+            inside.append(_element("system-err", {}, text=result.printed))
     elif result.expected is not Verdict.PASS:
-        case.append(_element("system-out", {}, said))
-    if result.printed and not result.expectedly:
-        case.append(_element("system-err", {}, result.printed))
-    return case
+        inside.append(_element("system-out", {}, text=said))
+    time = _time(suite, result.seconds)
+    return _element("testcase", {"name": result.name, "classname": _class(suite), **time}, *inside)
 
 
-def _element(tag: str, attributes: Mapping[str, object], text: str = "") -> ElementTree.Element:
-    made = ElementTree.Element(tag, {name: legible(str(value)) for name, value in attributes.items()})
+def _element(
+    tag: str, attributes: Mapping[str, object], *inside: ElementTree.Element, text: str = ""
+) -> ElementTree.Element:
+    builder = ElementTree.TreeBuilder()
+    builder.start(tag, {name: legible(str(value)) for name, value in attributes.items()})
     if text:
         # A reader of XML makes a line feed of a carriage return.
-        made.text = legible(text).replace("\r\n", "\n").replace("\r", "\n")
+        builder.data(legible(text).replace("\r\n", "\n").replace("\r", "\n"))
+    builder.end(tag)
+    made = builder.close()
+    made.extend(inside)
     return made
 
 

@@ -110,9 +110,9 @@ def _details(suite: SuiteReport, width: int) -> Iterator[RenderableType]:
         yield labelled([(Text("not run", "yellow"), ", ".join(map(one_line, suite.not_run)))], width)
 
 
-def _kept(line: str, width: int) -> Sequence[str]:
+def _kept(text: str, width: int) -> Sequence[str]:
     """A line as it is where it fits, so that columns stay in line."""
-    return [f"  {line}"] if len(line) + 2 <= width else indented(line.strip(), width)
+    return [f"  {text}"] if cell_len(text) + 2 <= width else indented(text.strip(), width)
 
 
 def _closing(suite: SuiteReport, width: int) -> Iterator[RenderableType]:

@@ -1,16 +1,12 @@
 """What a user needs to see of an exception in their own code: its message, and their own lines."""
 
-import os
 import re
-import sys
-import sysconfig
 import traceback
 from pathlib import Path
 
 from gradcheck.errors import TargetError
+from gradcheck.targets.defined import is_own
 
-# Packages whose frames say nothing about the user's code.
-_FOREIGN = ("gradcheck", "tensorflow", "keras", "numpy", "click")
 _BRIEF = 300
 """Characters of a message that are quoted as they are."""
 SHOWN = 200
@@ -87,16 +83,3 @@ def _written(file: str, line: int, name: str, code: str) -> str:
         file = str(path.relative_to(Path.cwd()))
     inside = f", in {name}" if name else ""
     return f'  File "{file}", line {line}{inside}' + (f"\n    {code.strip()}" if code else "")
-
-
-def is_own(file: str) -> bool:
-    """Whether a file is none of Python's, TensorFlow's or gradcheck's."""
-    if file.startswith("<") or "__autograph_generated_file" in file:
-        return False
-    packages = [module for module in map(sys.modules.get, _FOREIGN) if module is not None]
-    folders = [folder for package in packages for folder in package.__path__]
-    if any(Path(file).is_relative_to(folder) for folder in folders):
-        return False
-    library = Path(sysconfig.get_path("stdlib"))
-    installed = "site-packages" in Path(file).parts or "dist-packages" in Path(file).parts
-    return installed or not Path(os.path.abspath(file)).is_relative_to(library)

@@ -17,7 +17,7 @@ from gradcheck.cli.document import SUMMARY_SIZE
 from gradcheck.errors import TargetError
 from tests.cli.test_outputs import DENSE, contents, refusal, run
 from tests.cli.test_outputs import folder as folder  # used by every test
-from tests.hand_made import failing
+from tests.hand_made import M, failing, report, variable
 
 TABLE = "gradcheck dense\n"
 EVERY = ("table", "json", "jsonl", "junit", "markdown", "github", "csv")
@@ -130,6 +130,15 @@ def test_a_failing_check_in_each_form(wrong: Report) -> None:
     rows = list(csv.DictReader(io.StringIO(Path("csv").read_text(), newline="")))
     assert {row["check"] for row in rows} == {wrong.target}
     assert "**1 match, 1 mismatch, 1 nonfinite**" in Path("markdown").read_text()
+
+
+def test_half_a_character_spoils_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a file name holds that is not UTF-8."""
+    made = report(variable([M], name="x\udcff"), target="f\udcff")
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: made)
+    run(*DENSE, *(word for form in EVERY for word in ("--output", f"{form}={form}")))
+    for form in EVERY:
+        assert Path(form).read_bytes().decode("utf-8")
 
 
 def test_without_timing_equal_reports_are_equal_files() -> None:

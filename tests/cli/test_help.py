@@ -113,7 +113,10 @@ def test_every_command_has_examples_and_codes(command: str) -> None:
     for example in filter(None, found["Examples"].splitlines()):
         assert example.startswith(f"  gradcheck {command}".rstrip())
     codes = dict(re.findall(r"^ +(\d+)  (.*)$", found["Exit codes"], re.MULTILINE))
-    assert codes == {str(code.value): code.meaning for code in ExitCode}
+    if command == "sweep":  # which judges nothing
+        assert codes.keys() == {"0", "2", "70", "130"}
+    else:
+        assert codes == {str(code.value): code.meaning for code in ExitCode}
 
 
 def examples() -> list[str]:
@@ -124,8 +127,12 @@ def examples() -> list[str]:
 @pytest.mark.parametrize("example", examples())
 def test_the_options_of_an_example_exist(example: str) -> None:
     """Those that need no file of a user's are run too."""
-    program, name, *words = shlex.split(example)
-    options = {p.opts[-1] for p in main.commands[name].params}
+    program, *words = shlex.split(example)
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        name, *words = words
+        command = command.commands[name]
+    options = {p.opts[-1] for p in command.params}
     assert program == "gradcheck"
     assert {word for word in words if word.startswith("--")} <= options
     if not re.search(r"\.(npy|npz|py|keras)|demo|layer", example):

@@ -336,6 +336,13 @@ def test_markdown_shows_a_name_as_it_is(text: str) -> None:
     assert read(to_markdown(made)).found["td"][::6] == [text, "two"]
 
 
+def test_a_fence_in_a_text_ends_no_block() -> None:
+    text = "before\n```\n# heading <b>bold</b>\n````\nafter"
+    found = read(to_markdown(SuiteReport("s", (CheckResult("f", Failure("TargetError", text)),))))
+    assert found.found["pre"] == [f"{text}\n"]
+    assert not found.tags & {"h1", "b"}
+
+
 def test_one_check_is_shown_by_variables() -> None:
     found = read(to_markdown(alone()))
     assert found.found["th"][0] == "variable"

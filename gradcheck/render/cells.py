@@ -87,7 +87,7 @@ class Maps:
             verdict = ElementVerdict(int(self.variable.verdicts[index]))
             return _SIGNS.get(verdict, "") + _compact(ratio(value))
         if np.isnan(value):
-            return UNKNOWN
+            return "nan" if of.what == "tape" else UNKNOWN
         return _compact(number(value, min(MOST_DIGITS, significant(self.variable, index))))
 
 

@@ -117,7 +117,7 @@ def test_a_histogram_counts_every_element_once() -> None:
 
     assert found.left_out == 2
     labels = {label: count for label, count, _ in found.bars if count}
-    expected = {"0": 1, "≤ 10⁻⁹": 1, "≤ 0.1": 1, "≤ 1": 2, "≤ 10": 2, "≤ 100": 1, "≤ 10⁹": 1, "not finite": 1}
+    expected = {"0": 1, "≤ 10⁻⁹": 1, "≤ 0.1": 1, "≤ 1": 2, "≤ 10": 2, "≤ 100": 1, "≤ 10⁹": 1, "∞": 1}
     assert labels == expected
     assert [label for label, _, passes in found.bars if passes][-1] == "≤ 1"
     drawn = texts(page(alone(report(one))), ".//{*}text") or texts(page(alone(report(one))), ".//text")

@@ -149,7 +149,7 @@ def _of_suite(found: SuiteReport, document: Document) -> str | bytes:
         case Form.HTML:
             from gradcheck.render.html import to_html
 
-            return to_html(found)
+            return to_html(found).encode()  # it says so itself, wherever it goes
         case Form.PNG | Form.SVG | Form.PDF:
             from gradcheck.render.figures import to_picture
 

@@ -4,6 +4,7 @@ A step h is one that x can really take, (x + h) − x in its own dtype, so that 
 """
 
 import math
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -119,8 +120,9 @@ class Steps:
     def curve(self, flat: int, coarsest: float) -> Iterator[Array]:
         """Steps [1] of one element from `coarsest` down to the finest, evenly spaced on a log axis."""
         where = np.array([flat])
-        finest = float(self._finest(where)[1][0])
-        count = 1 + math.ceil(PER_OCTAVE * max(0.0, math.log2(coarsest / finest)))
+        # The finest of an element such as 1e-300 is 0, or too far from the coarsest to divide by.
+        finest = max(float(self._finest(where)[1][0]), sys.float_info.min)
+        count = 1 + math.ceil(PER_OCTAVE * max(0.0, math.log2(coarsest) - math.log2(finest)))
         for size in np.geomspace(coarsest, finest, min(count, LONGEST)):
             yield self._exact(where, np.array([size]))
 

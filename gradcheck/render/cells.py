@@ -10,7 +10,16 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.render.grid import Grid
 from gradcheck.render.numbers import UNKNOWN, number, ratio, significant
-from gradcheck.render.shades import BELOW, SIGNED, largest, ratios, signed
+from gradcheck.render.shades import (
+    BELOW,
+    NOTHING,
+    SIGNED,
+    UNJUDGED,
+    WITHOUT,
+    gradient_levels,
+    largest,
+    ratio_levels,
+)
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -66,8 +75,8 @@ class Maps:
         tape, difference = grid.cells(variable.tape), grid.cells(variable.difference)
         end = largest(tape, difference)
         three = (
-            Map("tape", signed(grid, tape, end), tape),
-            Map("finite difference", signed(grid, difference, end), difference),
+            Map("tape", _there(grid, gradient_levels(tape, end)), tape),
+            Map("finite difference", _there(grid, gradient_levels(difference, end)), difference),
             Map("error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)),
         )
         return Maps(variable, grid, end, three)
@@ -87,8 +96,21 @@ class Maps:
             verdict = ElementVerdict(int(self.variable.verdicts[index]))
             return _SIGNS.get(verdict, "") + _compact(ratio(value))
         if np.isnan(value):
-            return UNKNOWN
+            return "nan" if of.what == "tape" else UNKNOWN
         return _compact(number(value, min(MOST_DIGITS, significant(self.variable, index))))
+
+
+def _there(grid: Grid, levels: Array) -> Array:
+    """The levels of cells, NOTHING where there is no element."""
+    return np.where(grid.chosen < 0, NOTHING, levels)
+
+
+def ratios(grid: Grid, variable: Variable) -> Array:
+    """Levels of error ÷ tolerance of the cells."""
+    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(variable.verdicts)
+    judged = (verdicts != ElementVerdict.INCONCLUSIVE) & (verdicts != ElementVerdict.UNCHECKED)
+    unknown = np.isnan(ratio) & (verdicts < ElementVerdict.MISMATCH)
+    return _there(grid, np.where(judged, np.where(unknown, WITHOUT, ratio_levels(ratio)), UNJUDGED))
 
 
 def _compact(text: str) -> str:

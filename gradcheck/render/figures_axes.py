@@ -127,12 +127,16 @@ def curve(ax: Axes, sweep: Sweep) -> None:
     for line in found.lines:
         values = np.where(np.isfinite(line.values), np.clip(line.values, *found.ends), np.nan)
         ax.plot(sweep.steps, values, label=line.said, **STROKES[line.kind])
-    word, level = found.level
-    ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
-    ax.axvline(sweep.step, color="black", linewidth=1)
-    corner = ", at a corner" if sweep.slopes is not None else ""
-    ax.set_title(f"{one_line(sweep.element)}{corner}; ▼ step taken, {sweep.step:.2g}", fontsize=10)
-    ax.plot([sweep.step], [1], "v", color="black", transform=ax.get_xaxis_transform(), clip_on=False)
+    if found.level is not None:
+        word, level = found.level
+        ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
+    title = f"{one_line(sweep.element)}{', at a corner' if sweep.slopes is not None else ''}"
+    if found.step is not None:
+        title += f"; ▼ step taken, {found.step:.2g}"
+        ax.axvline(found.step, color="black", linewidth=1)
+        top = ax.get_xaxis_transform()
+        ax.plot([found.step], [1], "v", color="black", transform=top, clip_on=False)
+    ax.set_title(title, fontsize=10)
     ax.set_xscale("log")
     _powers(ax.xaxis)
     if found.logarithmic:
@@ -147,7 +151,7 @@ def curve(ax: Axes, sweep: Sweep) -> None:
 
 def _powers(axis: Axis) -> None:
     """Powers of ten as text, for formulas are not read."""
-    axis.set_major_formatter(lambda value, _: power(round(math.log10(value))))
+    axis.set_major_formatter(lambda value, _: power(round(math.log10(value))) if value > 0 else "")
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -13,10 +13,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.style import Style
 from rich.text import Text
 
+from gradcheck.render.cells import ratios
 from gradcheck.render.grid import Grid
 from gradcheck.render.layout import indented
 from gradcheck.render.numbers import ratio
-from gradcheck.render.shades import ABOVE, BELOW, DARK, UNJUDGED, WITHOUT, ratios
+from gradcheck.render.shades import ABOVE, BELOW, DARK, UNJUDGED, WITHOUT
 from gradcheck.render.words import wrapped
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable

@@ -63,7 +63,7 @@ class Histogram:
             (f"≤ {power(decade)}", count, decade <= 0)
             for decade, count in enumerate(self.counts, self.lowest)
         ]
-        ends = [("0", self.zero, True)], [("not finite", self.infinite, False)]
+        ends = [("0", self.zero, True)], [("∞", self.infinite, False)]
         return (*ends[0], *between, *(ends[1] if self.infinite else []))
 
 

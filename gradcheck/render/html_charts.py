@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gradcheck.render.histogram import Histogram
 from gradcheck.render.html_markup import Html, number, picture, tag
 
-BAR, HEIGHT, LEFT, TOP = 44, 200, 58, 24
+BAR, HEIGHT, LEFT, TOP = 44, 200, 58, 34
 """Pixels of a bar with its gap, of the highest bar, and of the margins."""
 
 
@@ -22,9 +22,9 @@ def histogram(found: Histogram) -> Html:
         *_scale(most, width),
         *(part for place, bar in enumerate(bars) for part in _bar(LEFT + place * BAR, bar, most)),
         tag("line", class_="axis", x1=LEFT, x2=width, y1=below, y2=below),
-        tag("line", class_="one", x1=one, x2=one, y1=TOP - 22, y2=below + 6),
-        tag("text", "agrees ◂", class_="tick end", x=one - 4, y=TOP - 12),
-        tag("text", "▸ fails", class_="tick", x=one + 4, y=TOP - 12),
+        tag("line", class_="one", x1=one, x2=one, y1=TOP - 30, y2=below + 6),
+        tag("text", "agrees ◂", class_="tick end", x=one - 4, y=TOP - 20),
+        tag("text", "▸ fails", class_="tick", x=one + 4, y=TOP - 20),
         tag("text", "error ÷ tolerance, by decade", class_="tick mid", x=(LEFT + width) / 2, y=below + 34),
         tag(
             "text",
@@ -35,7 +35,7 @@ def histogram(found: Histogram) -> Html:
     ]
     label = "; ".join(f"{name}: {count:,}" for name, count, _ in bars if count)
     drawing = picture(width, below + 42, f"Elements by error ÷ tolerance. {label}", *parts)
-    said = f" {found.left_out:,} elements have no ratio or could not be judged, and are left out." * bool(
+    said = f" {found.left_out:,} elements without a ratio of their own, or not judged, are left out." * bool(
         found.left_out
     )
     caption = tag("figcaption", "Elements by error ÷ tolerance.", said)

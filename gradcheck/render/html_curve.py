@@ -25,24 +25,18 @@ def curve(sweep: Sweep) -> Html:
     """Lines over the steps, the level they are held against, and the step that the check takes."""
     found = StepCurve.of(sweep)
     plane = Plane(sweep, found)
-    word, level = found.level
-    high, taken = plane.y(level), plane.x(sweep.step)
-    middle = number(min(max(taken, LEFT + 60), LEFT + WIDTH - 60))
     paths = [
         tag("path", class_=f"curve {line.kind}", d=plane.path(sweep.steps, line.values))
         for line in found.lines
     ]
-    ends = {"x1": LEFT, "x2": LEFT + WIDTH}
+    label = f"{found.unit} of {sweep.element} by step; step taken {sweep.step:.2g}"
     drawing = picture(
         LEFT + WIDTH + 14,
         TOP + HEIGHT + 64,
-        f"{found.unit} of {sweep.element} by step; step taken {sweep.step:.2g}",
+        label,
         *plane.grid(found.unit, sweep.variable),
         *paths,
-        tag("line", class_="one", y1=number(high), y2=number(high), **ends),
-        tag("text", word, class_="tick end strong", x=LEFT + WIDTH - 4, y=number(high - 5)),
-        tag("line", class_="taken", x1=number(taken), x2=number(taken), y1=TOP, y2=TOP + HEIGHT),
-        tag("text", f"▼ step taken, {sweep.step:.2g}", class_="tick mid strong", x=middle, y=TOP - 7),
+        *plane.marks(found),
         *_keys(found.lines),
     )
     corner = ", at a corner" if sweep.slopes is not None else ""
@@ -54,7 +48,7 @@ class Plane:
     """Where steps and values lie."""
 
     def __init__(self, sweep: Sweep, found: StepCurve) -> None:
-        steps = np.log10(np.append(sweep.steps, sweep.step))
+        steps = np.log10([*sweep.steps, *filter(None, [found.step])])
         self._steps = math.floor(float(steps.min())), math.ceil(float(steps.max()))
         self._logarithmic = found.logarithmic
         self._ends = self._scaled(found.ends[0]), self._scaled(found.ends[1])
@@ -83,6 +77,21 @@ class Plane:
             found.append(f"{pen}{number(self.x(step))} {number(self.y(value))}")
             pen = "L"
         return "".join(found)
+
+    def marks(self, found: StepCurve) -> Iterator[Html]:
+        """The level, and the step that the check takes."""
+        if found.level is not None:
+            word, level = found.level
+            y = self.y(level)
+            ends = {"x1": LEFT, "x2": LEFT + WIDTH}
+            yield tag("line", class_="one", y1=number(y), y2=number(y), **ends)
+            yield tag("text", word, class_="tick end strong", x=LEFT + WIDTH - 4, y=number(y - 5))
+        if found.step is not None:
+            x = self.x(found.step)
+            yield tag("line", class_="taken", x1=number(x), x2=number(x), y1=TOP, y2=TOP + HEIGHT)
+            middle = number(min(max(x, LEFT + 60), LEFT + WIDTH - 60))
+            said = f"▼ step taken, {found.step:.2g}"
+            yield tag("text", said, class_="tick mid strong", x=middle, y=TOP - 7)
 
     def grid(self, unit: str, variable: str) -> Iterator[Html]:
         """Lines and labels of both axes, and what they hold."""

@@ -116,7 +116,9 @@ def _scale(end: float) -> Html:
     ticks = [(0, f"−{end:.3g}", "tick"), (width / 2, "0", "tick mid"), (width, f"{end:.3g}", "tick end")]
     words = [tag("text", text, class_=name, x=at, y=30) for at, text, name in ticks]
     said = f"gradients from −{end:.3g}, blue, to {end:.3g}, orange"
-    drawing = picture(width, 34, said, *steps, *words)
+    none = tag("path", class_="u", d=f"M{width + 14} 8h14", stroke_width=14)
+    word = tag("text", "no number", class_="tick", x=width + 33, y=12)
+    drawing = picture(width + 100, 34, said, *steps, *words, none, word)
     return tag("figure", tag("figcaption", "tape and difference: gradient"), drawing)
 
 

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.render.grid import Grid
-from gradcheck.report.variable import Variable
-from gradcheck.verdicts.verdict import ElementVerdict
 
 SIGNED = 21
 """Levels of gradients, the middle one for 0."""
@@ -67,12 +64,12 @@ def largest(*arrays: Array) -> float:
     return float(values[np.isfinite(values)].max(initial=0.0)) or 1.0
 
 
-def signed(grid: Grid, values: Array, largest: float) -> Array:
-    """Levels of gradients [rows, columns] by their share of the largest."""
+def gradient_levels(values: Array, largest: float) -> Array:
+    """Levels of gradients by their share of the largest; UNJUDGED of what is not finite."""
     with np.errstate(invalid="ignore"):
         share = np.clip(np.nan_to_num(values) / largest, -1, 1)
     levels = np.rint((share + 1) * (SIGNED - 1) / 2).astype(int)
-    return np.where(grid.chosen < 0, NOTHING, np.where(np.isfinite(values), levels, UNJUDGED))
+    return np.where(np.isfinite(values), levels, UNJUDGED)
 
 
 def ratio_levels(ratio: Array) -> Array:
@@ -81,12 +78,3 @@ def ratio_levels(ratio: Array) -> Array:
         decade = np.ceil(np.log10(ratio))
     levels = np.clip(np.nan_to_num(decade, nan=ABOVE), 1 - BELOW, ABOVE) + (BELOW - 1)
     return np.asarray(levels.astype(int))
-
-
-def ratios(grid: Grid, variable: Variable) -> Array:
-    """Levels of error ÷ tolerance of the cells."""
-    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(variable.verdicts)
-    judged = (verdicts != ElementVerdict.INCONCLUSIVE) & (verdicts != ElementVerdict.UNCHECKED)
-    unknown = np.isnan(ratio) & (verdicts < ElementVerdict.MISMATCH)
-    levels = np.where(judged, np.where(unknown, WITHOUT, ratio_levels(ratio)), UNJUDGED)
-    return np.where(grid.chosen < 0, NOTHING, levels)

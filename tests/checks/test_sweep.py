@@ -117,6 +117,13 @@ def test_steps_follow_the_scale_and_are_no_more_than_a_curve_needs() -> None:
     assert len(many) == LONGEST
 
 
+def test_an_element_next_to_0_has_steps_too() -> None:
+    found = swept(tf.sqrt, 1e-300, 1.0)
+    assert 2 <= found.steps.size <= LONGEST
+    assert (found.steps > 0).all()
+    assert np.isfinite(found.steps).all()
+
+
 def test_a_sweep_counts_its_evaluations() -> None:
     problem = posed(tf.sin, x=np.array([0.7]))
     before = problem.meter.count

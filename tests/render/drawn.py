@@ -17,7 +17,7 @@ HOSTILE = (
     "</script><b>",
     "\"quoted\" 'twice'",
     "a & b &amp; c",
-    "$x^2$ \\frac{1}{2}",
+    "$\\frac{$",
     "\x00\x1b[31m\ud800",
     "javascript:alert(1)",
     "梯度 ∂ \u202e",

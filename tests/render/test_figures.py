@@ -90,7 +90,7 @@ def test_names_are_no_formulas_and_settings_stay() -> None:
 
     before = str(matplotlib.rcParams)
     drawn = words(to_picture(hostile(), "svg"))
-    assert "<!-- $x^2$ \\frac{1}{2} -->" in drawn
+    assert "<!-- $\\frac{$ -->" in drawn
     assert str(matplotlib.rcParams) == before
 
 

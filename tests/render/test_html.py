@@ -103,6 +103,8 @@ def test_a_page_can_be_read_without_seeing_it() -> None:
     assert all(th.attrib["scope"] == "col" for th in found.iter("th"))
     assert all(svg.attrib["role"] == "img" and svg.attrib["aria-label"] for svg in found.iter("svg"))
     assert all("tabindex" in div.attrib for div in found.iter("div") if div.find("table") is not None)
+    badges = [one for one in found.iter("span") if one.attrib["class"].startswith("is ")]
+    assert all(re.fullmatch(r"[✓✗∧?!–] \w.*", "".join(one.itertext())) for one in badges)
     for name in ("match", "kink", "mismatch", "nonfinite", "inconclusive", "pass", "fail", "error"):
         assert any(name in text.split() for text in texts(found, ".//span")), name
 
@@ -115,7 +117,7 @@ def test_a_histogram_counts_every_element_once() -> None:
 
     assert found.left_out == 2
     labels = {label: count for label, count, _ in found.bars if count}
-    expected = {"0": 1, "≤ 10⁻⁹": 1, "≤ 0.1": 1, "≤ 1": 2, "≤ 10": 2, "≤ 100": 1, "≤ 10⁹": 1, "not finite": 1}
+    expected = {"0": 1, "≤ 10⁻⁹": 1, "≤ 0.1": 1, "≤ 1": 2, "≤ 10": 2, "≤ 100": 1, "≤ 10⁹": 1, "∞": 1}
     assert labels == expected
     assert [label for label, _, passes in found.bars if passes][-1] == "≤ 1"
     drawn = texts(page(alone(report(one))), ".//{*}text") or texts(page(alone(report(one))), ".//text")

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from gradcheck.cli import own_code, ready
 from gradcheck.cli.document import PICTURES, Form
 from gradcheck.cli.group import main, note, terminal
 from gradcheck.cli.help import LaidGroup, Sectioned
@@ -34,7 +33,8 @@ LEFT_OUT = frozenset(
     )
 )
 """Options of a check that a sweep has no use for; it has a --format of its own."""
-SWEPT = (ready.dense, ready.maxpool1d, ready.avgpool1d, own_code.layer, own_code.function, own_code.model)
+SWEPT = ("dense", "maxpool1d", "avgpool1d", "layer", "function", "model")
+"""The commands that check; the package imports them before this module."""
 EXAMPLES = (
     "gradcheck sweep dense --x x.npy --w w.npy --element 'w[0,1]'",
     "gradcheck sweep function ops.py:my_gelu --arg x=normal:8x4",
@@ -134,5 +134,5 @@ def _advise(options: Common) -> None:
         note("pip install 'gradcheck[plot]' shows a curve here.", options.quiet)
 
 
-for _check in SWEPT:
-    sweep.add_command(_swept(_check))
+for _name in SWEPT:
+    sweep.add_command(_swept(main.commands[_name]))

@@ -38,6 +38,7 @@ A folder imports folders of lower floors only.
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
 7  render/       tables, JSON and arrays, short messages, and the progress bar → text, bytes
 8  procedure.py, checking.py: the order of the checks, `check`, `assert_gradients` → `Report`
+8  suite/        a TOML file → checks as command lines, which of them run, how they ended last → `Job`
 9  cli/          commands and options: parse, build the target, check, write → exit code; its `explain` reads
    the texts in explanations/
 

@@ -29,6 +29,7 @@ from gradcheck.cli import main
 from gradcheck.cli.explanation import explanations, find
 from gradcheck.notes import Kind
 from gradcheck.settings import RTOL, Settings
+from tests.forked import python
 from tests.imports import forgotten
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +95,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("readme")
     shim = folder / "bin" / "gradcheck"
     shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gradcheck "$@"\n')
+    shim.write_text(f'#!/bin/sh\nexec {shlex.join(python())} -m gradcheck "$@"\n')
     shim.chmod(0o755)
     before = Path.cwd()
     os.chdir(folder)

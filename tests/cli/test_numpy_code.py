@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gradcheck.cli import main
+from tests.forked import python
 from tests.imports import forgotten
 
 HOMEWORK = '''
@@ -127,15 +127,7 @@ def test_data_without_a_gradient_is_named() -> None:
 def test_a_process_ends_with_the_verdict() -> None:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     env.pop("TF_CPP_MIN_LOG_LEVEL", None)
-    command = [
-        sys.executable,
-        "-m",
-        "gradcheck",
-        "function",
-        "hw.py:forward",
-        "--gradient",
-        "hw.py:forgetful",
-    ]
+    command = [*python(), "-m", "gradcheck", "function", "hw.py:forward", "--gradient", "hw.py:forgetful"]
 
     done = subprocess.run([*command, *ARGS], env=env, capture_output=True, check=False)
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from gradcheck import Report, Verdict, check
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TargetError
+from tests.parameters import every, named
 from tests.saying import normal, told
 
 X, Y = normal(6, 3).astype(np.float32), normal(6, 2, seed=1).astype(np.float32)
@@ -58,9 +59,17 @@ LOSSES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=["name", "class name", "class", "object", "function"])
-@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
-def test_a_loss_of_keras_or_of_the_user(loss: Any, weight: Array | None) -> None:
+NAMES = ("name", "class name", "class", "object", "function")
+TRIED = [(name, weighted) for weighted in (False, True) for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    "tried",
+    named(TRIED, lambda one: f"{one[0]}{' weighted' * one[1]}", every(2)),
+)
+def test_a_loss_of_keras_or_of_the_user(tried: tuple[str, bool]) -> None:
+    """Each kind of loss, every other one with weights in a plain run"""
+    loss, weight = LOSSES[NAMES.index(tried[0])], WEIGHT if tried[1] else None
     model = linear()
     report = check(model, {"x": X}, loss=loss, y=Y, sample_weight=weight)
 
@@ -70,7 +79,7 @@ def test_a_loss_of_keras_or_of_the_user(loss: Any, weight: Array | None) -> None
     assert "rounded" not in report.precision
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_a_wrong_loss_fails(compiled: bool) -> None:
     model = linear()
     if compiled:

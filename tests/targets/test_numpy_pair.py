@@ -477,12 +477,9 @@ def test_paths_that_are_no_structure_are_refused(names: list[str], words: str) -
 @pytest.mark.parametrize(
     "options",
     [
-        {"method": "elementwise"},
+        {"method": "elementwise", "upstream": 2.0, "execution": "eager"},
         {"method": "directions"},
-        {"budget": 60},
-        {"execution": "eager"},
-        {"upstream": 2.0},
-        {"seed": 3, "strict": True, "memory": "1MiB", "device": "CPU:0"},
+        {"budget": 60, "seed": 3, "strict": True, "memory": "1MiB", "device": "CPU:0"},
     ],
 )
 def test_the_other_options_work(options: dict[str, Any]) -> None:

@@ -36,8 +36,8 @@ A folder imports folders of lower floors only.
 5  verdicts/     the rule, corners, inner rounding, own dtype, repeatability, opinions → `Outcome`
 6  checks/       the checks that a user can ask for, each from a problem or an outcome → `Outcome`
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
-7  render/       a module a form: tables, JSON, CSV, JUnit XML, Markdown, annotations, pages, pictures, curves,
-                 heat maps; and who tells of progress → text, bytes
+7  render/       a module a form: tables, JSON, CSV, JUnit XML, Markdown, annotations, pages, pictures,
+                 curves, heat maps; and who tells of progress → text, bytes
 8  procedure.py, checking.py, sweeping.py, variables.py: what is refused, the order of the checks, `check`,
    `assert_gradients` → `Report`, `Sweep`
 8  suite/        a TOML file → checks as command lines → worker processes or a Dask cluster → `CheckResult`

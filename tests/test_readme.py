@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 LINES = 400
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# (\w+\.py)\n")
+FILE = re.compile(r"# (\w+\.(?:py|toml))\n")
 EXPECTED = re.compile(r"\s*# exit code (\d+)$")
 CODES = re.compile(r"(?<=^\| code \| meaning \|\n\|---:\|---\|\n)(?:\|.*\n)*", re.MULTILINE)
 WORDS = ("no", "one", "two", "three")
@@ -83,7 +83,7 @@ def effortless(output: str) -> str:
 
 def write_files() -> None:
     """Everything that the examples use, in the working directory."""
-    for body in blocks("python"):
+    for body in blocks("python") + blocks("toml"):
         if named := FILE.match(body):
             Path(named[1]).write_text(body, encoding="utf-8")
     exec(Path("files.py").read_text(encoding="utf-8"), {})

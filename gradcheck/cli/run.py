@@ -78,7 +78,7 @@ def documented(command: Command) -> Command:
     section=Section.CHECKS,
     help="Part K of N, of about the same time each if all N have the same record of the last run.",
 )
-@option("--list", "listed", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
+@option("--list", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
 @option(
     "--jobs",
     type=Slots(),
@@ -105,7 +105,7 @@ def documented(command: Command) -> Command:
     help="Also tell the N slowest checks.",
 )
 @documented
-def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> ExitCode:
+def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
     """Run the checks of a suite.
 
     FILE.toml has a table [[check]] for each, with the options of the command line as keys (pool_size = 3),
@@ -122,7 +122,7 @@ def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> E
         record=record,
     )
     jobs.refuse_unparsable(chosen)
-    if listed:
+    if given["list"]:
         write_out("".join(f"{job.name}\n" for job in chosen))
         return ExitCode.PASS
     if not chosen:

@@ -31,7 +31,7 @@ class Parcel:
     @classmethod
     def of(cls, job: Job) -> "Parcel":
         """A job with all files that its arguments name."""
-        return cls(job, {name: _digest(Path(job.folder, name)) for name in sorted(_named(job))})
+        return cls(job, {name: _digest(Path(job.folder, name)) for name in sorted(files_named(job))})
 
     def packed(self) -> "Parcel":
         """The same with the contents of the files."""
@@ -68,8 +68,8 @@ class Parcel:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _named(job: Job) -> set[str]:
-    """The files that the arguments name, and the Python files beside those that are code."""
+def files_named(job: Job) -> set[str]:
+    """The files that the arguments name, from the job's folder, and the Python files beside code."""
     texts = {part for argument in job.arguments for part in _parts(argument)}
     found = {text for text in texts if text and os.path.isfile(os.path.join(job.folder, text))}
     for code in [name for name in found if name.endswith(".py")]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.types import Array
-from gradcheck.differences.ways import Compiled, Points, elements, one_by_one, values
+from gradcheck.differences.points import Points, elements, values
+from gradcheck.differences.ways import Way, Ways
 from gradcheck.function.primal import Meter, Primal
 
 WORTH_TRACING = 64
@@ -52,8 +53,8 @@ class Evaluator:
         self.traces = True
         """Whether the function has traced into a graph wherever that was tried."""
         self._meter, self._evaluated = meter, 0
-        self._loop = Compiled(self.place, all_at_once=False)
-        self._at_once = Compiled(self.place, all_at_once=True) if self._thin else None
+        self._ways = Ways(primal, base.size)
+        self._at_once = self._thin
 
     @property
     def _thin(self) -> bool:
@@ -68,7 +69,7 @@ class Evaluator:
     @property
     def batch(self) -> int:
         """How many evaluations one call should be asked for: in a loop only the outputs are held."""
-        held = self.base.size if self._at_once is None else self.numbers
+        held = self.numbers if self._at_once else self.base.size
         return max(1, min(BATCH, self.memory // HELD) // held)
 
     def give_up_tracing(self) -> None:
@@ -82,8 +83,7 @@ class Evaluator:
 
     def place(self, moved: dict[int, Any]) -> Any:
         """f with some variables elsewhere, [outputs], not counted."""
-        values = [moved.get(number, value) for number, value in enumerate(self.primal.values)]
-        return self.primal.evaluate(values, self.base.size)
+        return self._ways.place(moved)
 
     def evaluate(self, points: Points, *, plain: bool) -> Array:
         """f at the points, [points, outputs].
@@ -92,15 +92,17 @@ class Evaluator:
         """
         self.count(points.count)
         if self.primal.target.compiles and self.traces and self._evaluated > WORTH_TRACING:
-            if self._at_once is not None and not plain and self._worth_vectorising:
-                found = self._at_once(points)
+            if self._at_once and not plain and self._worth_vectorising:
+                found = self._ways(Way.AT_ONCE, points)
                 if found is not None and alike(found[-1], self.base):
                     return found
-                self._at_once = None
-            if (found := self._loop(points)) is not None:
+                self._at_once = False
+            if (found := self._ways(Way.LOOP, points)) is not None:
                 return found
             self.give_up_tracing()
-        return one_by_one(self.place, points)
+        found = self._ways(Way.ONE_BY_ONE, points)
+        assert found is not None
+        return found
 
 
 class VariableEvaluator(Evaluator):
@@ -125,5 +127,5 @@ class VariableEvaluator(Evaluator):
 
     def elements(self, flat: Array, steps: Array, *, plain: bool) -> tuple[Array, Array]:
         """f with each element at `flat` moved by its step alone [U, outputs], and f at the point."""
-        found = self.evaluate(elements(self.variable, self.point, flat, steps), plain=plain)
+        found = self.evaluate(elements(self.variable, flat, steps), plain=plain)
         return found[:-1], found[-1]

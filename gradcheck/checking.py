@@ -12,6 +12,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import GradientError, ShapeError, TargetError, did_you_mean
+from gradcheck.function.sharing import Sharing
 from gradcheck.inputs.usable import refuse_unusable
 from gradcheck.progress import Progress
 from gradcheck.report.findings import Findings
@@ -78,11 +79,16 @@ class Report(Findings):
 
 
 def check_target(
-    target: Target, settings: Settings, upstream: Array | None = None, progress: Progress | None = None
+    target: Target,
+    settings: Settings,
+    upstream: Array | None = None,
+    progress: Progress | None = None,
+    sharing: Sharing | None = None,
 ) -> Report:
     """Check one target at one point.
 
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
+    `sharing` are other processes that evaluate; the report is the same with and without.
     Raises `GradcheckError` where the check cannot run.
     """
     names = _differentiated(target, settings)
@@ -95,7 +101,7 @@ def check_target(
 
     started = time.perf_counter()
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
-        found = run(target, settings, names, upstream, watcher)
+        found = run(target, settings, names, upstream, watcher, sharing)
     return Report.of(found, seconds=time.perf_counter() - started)
 
 

@@ -9,6 +9,7 @@ from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.function.call_kind import CallKind
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
+from gradcheck.function.sharing import Sharing
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress
 from gradcheck.report.assemble import assemble
@@ -26,7 +27,12 @@ ONLY = (
 
 
 def run(
-    target: Target, settings: Settings, names: tuple[str, ...], upstream: Array | None, progress: Progress
+    target: Target,
+    settings: Settings,
+    names: tuple[str, ...],
+    upstream: Array | None,
+    progress: Progress,
+    sharing: Sharing | None = None,
 ) -> Findings:
     """Check the tape, forward mode, or both, then the executions, the Jacobians and the higher orders.
 
@@ -36,6 +42,8 @@ def run(
     problem = pose(target, settings, names, upstream, Meter())
     if settings.mode is Mode.FORWARD:
         return _forward_alone(problem)
+    if sharing is not None:
+        problem.exact.share(sharing, problem.base)
     first = elementwise.check(problem, progress)
     comparisons: list[Comparison] = []
     notes = [Note(Kind.WARNING, text) for text in target.said]

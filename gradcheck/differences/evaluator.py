@@ -5,15 +5,20 @@ does not trace, one by one (ways.py); groups of elements also in joined copies (
 whose outputs at the point itself are not those of the function is given up.
 """
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Points, elements, values
-from gradcheck.differences.ways import Way, Ways
-from gradcheck.function.primal import Meter, Primal
+from gradcheck.differences.ways import Batch, Unable, Way, Ways
+from gradcheck.function.primal import Meter, Primal, is_elsewhere
+from gradcheck.function.sharing import Lost
 
 WORTH_TRACING = 64
 """Evaluations below which tracing a graph costs more than it saves."""
@@ -26,8 +31,19 @@ THIN = 2**15
 """Numbers in and out up to which calling an operation costs more than what the operation does."""
 BATCH = 2**22
 """Numbers that one batch may hold."""
+AT_ONCE = 2**20
+"""Numbers that are run at once, 8 MiB: of more, each part has an origin of its own, whoever evaluates it."""
+PART = 2**20
+"""Numbers, some 30 ms, from which to have another process evaluate them costs little."""
+OPERATION, EAGER = 2**8, 2**15
+"""Numbers that an operation of a graph takes as long as, and an eager call, some milliseconds."""
+PARTS = 2
+"""Parts for each process that evaluates: where one is slower the others take more of them."""
 HELD = 8 * 8
 """Bytes held for a number: inputs, outputs, differences and what the function makes, some eight arrays."""
+
+
+_SITES = itertools.count(1)
 
 
 def free_memory() -> int:
@@ -55,6 +71,7 @@ class Evaluator:
         self._meter, self._evaluated = meter, 0
         self._ways = Ways(primal, base.size)
         self._at_once = self._thin
+        self._site = next(_SITES) if is_elsewhere(primal) else 0
 
     @property
     def _thin(self) -> bool:
@@ -93,16 +110,63 @@ class Evaluator:
         self.count(points.count)
         if self.primal.target.compiles and self.traces and self._evaluated > WORTH_TRACING:
             if self._at_once and not plain and self._worth_vectorising:
-                found = self._ways(Way.AT_ONCE, points)
-                if found is not None and alike(found[-1], self.base):
+                if (found := self._many_at_once(points)) is not None:
                     return found
                 self._at_once = False
-            if (found := self._ways(Way.LOOP, points)) is not None:
-                return found
-            self.give_up_tracing()
-        found = self._ways(Way.ONE_BY_ONE, points)
-        assert found is not None
+            if not isinstance(looped := self._by_itself(Way.LOOP, points), Unable):
+                return looped
+            if looped is Unable.UNTRACEABLE:
+                self.give_up_tracing()
+        return self._one_by_one(points)
+
+    def _many_at_once(self, points: Points) -> Array | None:
+        """f at the points, from batches with an origin each; None where those are not f at the point."""
+        batches = points.batches(max(1, AT_ONCE // self.numbers))
+        self.count(len(batches) - 1)
+        found: list[Array] = []
+        for batch in self._each(Way.AT_ONCE, batches):
+            if batch is Unable.REFUSED:
+                return self._one_by_one(points)
+            if isinstance(batch, Unable) or not alike(batch[-1], self.base):
+                return None
+            found.append(batch)
+        if len(found) == 1:
+            return found[0]
+        origin = found[0][-1:]
+        return np.concatenate([*(batch[:-1] + (origin - batch[-1:]) for batch in found), origin])
+
+    def _one_by_one(self, points: Points) -> Array:
+        found = self._by_itself(Way.ONE_BY_ONE, points)
+        assert not isinstance(found, Unable)  # which is possible for every function
         return found
+
+    def _by_itself(self, way: Way, points: Points) -> Array | Unable:
+        """f at the points in a way in which what comes out at one does not depend on the others: in parts
+        where others evaluate too."""
+        sharing = self.primal.sharing
+        numbers = self.numbers + OPERATION * self.primal.operations + EAGER * (way is Way.ONE_BY_ONE)
+        most = 1 if sharing is None else PARTS * sharing.workers
+        count = min(points.count * numbers // PART, points.count, most)
+        if count < 2:
+            return self._ways(way, points)
+        found = np.empty((points.count, self.base.size))
+        chosen, parts = zip(*points.parts(count), strict=True)
+        for where, part in zip(chosen, self._each(way, parts), strict=True):
+            if isinstance(part, Unable):
+                return self._ways(way, points)
+            found[where] = part
+        return found
+
+    def _each(self, way: Way, parts: Sequence[Points]) -> Iterator[Array | Unable]:
+        """f at the points of each part, by others where there are several."""
+        sharing = self.primal.sharing if len(parts) > 1 else None
+        if sharing is None:
+            yield from (self._ways(way, part) for part in parts)
+            return
+        values = tuple(map(view, self.primal.values)) if self._site else None
+        answers = sharing.results([Batch(way, part, self._site, values) for part in parts])
+        for part, answer in zip(parts, answers, strict=True):
+            yield self._ways(way, part) if answer is Lost.LOST else answer
 
 
 class VariableEvaluator(Evaluator):

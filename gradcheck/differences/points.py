@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +60,19 @@ class Points:
     def some(self, chosen: Array) -> Points:
         """Some of the points, in that order."""
         return self.family.some(self, chosen)
+
+    def parts(self, count: int) -> Iterator[tuple[Array, Points]]:
+        """The points in so many parts, each with the numbers of its points."""
+        for chosen in np.array_split(self.family.order(self.rows), count):
+            yield chosen, self.some(chosen)
+
+    def batches(self, most: int) -> list[Points]:
+        """The points in order in batches of so many, each with the origin as its last."""
+        moved = range(0, self.count - 1, most)
+        if len(moved) < 2:
+            return [self]
+        ends = [range(start, min(start + most, self.count - 1)) for start in moved]
+        return [self.some(np.append(np.asarray(end), self.count - 1)) for end in ends]
 
 
 @dataclass(frozen=True)

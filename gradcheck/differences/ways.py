@@ -1,11 +1,12 @@
 """Ways of evaluating f at moved points: one by one, in a compiled loop, or all at once.
 
-Each gives f at all of them, [points, outputs], or None where the function cannot be evaluated in this way.
+Each gives f at all of them, [points, outputs], or says why the function cannot be evaluated in this way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -16,6 +17,7 @@ from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Family, Points
 from gradcheck.function.primal import Primal
+from gradcheck.function.sharing import Work
 from gradcheck.runtime import quiet
 
 
@@ -30,6 +32,13 @@ class Way(Enum):
     """With `tf.vectorized_map`; rounding may depend on how many points there are."""
 
 
+class Unable(Enum):
+    """Why a way gives nothing."""
+
+    UNTRACEABLE = "the function does not trace, or does not run in a graph"
+    REFUSED = "one of the points has left the domain; which one shows when each is evaluated by itself"
+
+
 class Ways:
     """One function at one point, evaluated at others in any way; its graphs are kept, one a family."""
 
@@ -42,8 +51,8 @@ class Ways:
         values = [moved.get(number, value) for number, value in enumerate(self._primal.values)]
         return self._primal.evaluate(values, self._outputs)
 
-    def __call__(self, way: Way, points: Points) -> Array | None:
-        """f at every point; None where the function does not trace, or does not run in a graph."""
+    def __call__(self, way: Way, points: Points) -> Array | Unable:
+        """f at every point, [points, outputs]."""
         if way is Way.ONE_BY_ONE:
             return self._one_by_one(points)
         rows = tuple(tf.constant(row) for row in points.rows)
@@ -54,10 +63,9 @@ class Ways:
             with quiet():
                 return view(self._graphs[way, points.family](rows, fixed))
         except tf.errors.InvalidArgumentError:
-            # One of the points has left the domain; which one shows when each is called by itself.
-            return self._one_by_one(points)
+            return Unable.REFUSED
         except Exception:  # whatever a user's function does when it is traced
-            return None
+            return Unable.UNTRACEABLE
 
     def _one_by_one(self, points: Points) -> Array:
         here, family = self._primal.values, points.family
@@ -96,3 +104,24 @@ def _loop(one: Callable[[Any], Any], rows: tuple[Any, ...]) -> Any:
     start = tf.constant(0), tf.TensorArray(tf.float64, count)
     _, found = tf.while_loop(lambda number, _: number < count, step, start, parallel_iterations=1)
     return found.stack()
+
+
+@dataclass(frozen=True)
+class Batch(Work):
+    """Points to be evaluated in one way."""
+
+    way: Way
+    points: Points
+    site: int
+    """Batches with the same number have the same `values`; 0 for the point of the check."""
+    values: tuple[Array, ...] | None
+    """The variables at another point of which the points are moved; None for that of the check."""
+
+    def result(self, primal: Primal, outputs: int, kept: dict[Any, Any]) -> Array | Unable:
+        """f at every point, [points, outputs]; graphs are kept for each site."""
+        if self.site not in kept:
+            if self.values is not None:
+                primal = primal.at([tf.constant(value) for value in self.values])
+            kept[self.site] = Ways(primal, outputs)
+        found: Array | Unable = kept[self.site](self.way, self.points)
+        return found

@@ -1,0 +1,50 @@
+"""The port through which evaluations of one large check are shared out to other processes.
+
+What comes back has to be, bit for bit, what this process would have worked out: who works is decided here,
+what is worked out and in which way is not.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcheck.arrays.types import Array
+    from gradcheck.function.primal import Primal
+
+
+class Lost(Enum):
+    """What there is of work that nobody else could do."""
+
+    LOST = "lost"
+
+
+class Work(ABC):
+    """Something to evaluate: a value that can be pickled, for any process that has the same function."""
+
+    @abstractmethod
+    def result(self, primal: Primal, outputs: int, kept: dict[Any, Any]) -> Any:
+        """What is found, with a function of so many outputs; `kept` is a memory from one to the next."""
+
+
+class Sharing(ABC):
+    """Other processes that evaluate."""
+
+    @abstractmethod
+    def open(self, primal: Primal, base: Array) -> None:
+        """Say which function of the target they evaluate, and what it is at the point, [outputs]."""
+
+    @property
+    @abstractmethod
+    def workers(self) -> int:
+        """How many pieces of work are done at once."""
+
+    @abstractmethod
+    def results(self, work: Sequence[Work]) -> Iterator[Any]:
+        """The result of each in order, `Lost.LOST` for what this process has to do itself.
+
+        Raises `GradcheckError` where no other process can evaluate the function.
+        """

@@ -1,0 +1,124 @@
+"""The function of one check as a value: another process builds it, and evaluates it as the first one does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gradcheck.arrays.types import Array
+from gradcheck.errors import GradcheckError
+from gradcheck.function.primal import Primal
+from gradcheck.targets.spec import TargetSpec
+from gradcheck.version import __version__
+
+THREADS = "TF_NUM_INTRAOP_THREADS"
+"""The environment variable by which TensorFlow learns how many threads a sum is split over."""
+FLAGS = "flags", "Features"
+"""Lines of /proc/cpuinfo that name the instructions of a processor."""
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What rounding depends on besides the function, by name."""
+
+    gradcheck: str
+    python: str
+    numpy: str
+    tensorflow: str
+    instructions: str
+    """Of the processor: TensorFlow chooses its kernels by them."""
+
+    @classmethod
+    def here(cls) -> Versions:
+        """Those of this process; loads no TensorFlow."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        found = "none"
+        for name in ("tensorflow", "tensorflow-cpu", "tf-nightly"):
+            with contextlib.suppress(PackageNotFoundError):
+                found = version(name)
+                break
+        return cls(__version__, platform.python_version(), np.__version__, found, _instructions())
+
+    def refuse_others(self, there: Versions, where: str) -> None:
+        """Raise `GradcheckError` where another process has not the same."""
+        for name, own in vars(self).items():
+            other = vars(there)[name]
+            if other != own:
+                said = "other processor instructions" if name == "instructions" else f"{name} {other}, not {own}"
+                raise GradcheckError(
+                    f"{where} has {said}: sums would be rounded differently there.",
+                    "Use workers with the same versions on machines of one kind.",
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class SharedFunction:
+    """What a process has to know to evaluate the function of a check."""
+
+    spec: TargetSpec
+    folder: str
+    """The working directory, that files are relative to."""
+    device: str | None
+    names: tuple[str, ...]
+    """The variables."""
+    dtype: str | None
+    """As for `Primal`."""
+    operations: int
+    """Of one call, where it is evaluated in a graph; else 0."""
+    base: Array
+    """f at the point, [outputs]."""
+    versions: Versions
+
+    @classmethod
+    def of(cls, spec: TargetSpec, device: str | None, primal: Primal, base: Array) -> SharedFunction:
+        """The function of a check in this process."""
+        operations = 0 if primal.graph is None else primal.operations
+        return cls(
+            spec, os.getcwd(), device, primal.names, primal.dtype, operations, base, Versions.here()
+        )
+
+    @contextlib.contextmanager
+    def posed(self) -> Iterator[Primal]:
+        """The function as it is evaluated here.
+
+        Raises `GradcheckError` where it cannot be built, or is not, bit for bit, what it was there.
+        """
+        from gradcheck.function.problem import settled
+        from gradcheck.runtime import load_tensorflow, on_device
+
+        self.versions.refuse_others(Versions.here(), "A worker process")
+        with contextlib.chdir(self.folder):
+            load_tensorflow()
+            target = self.spec.build().target
+            with on_device(self.device), target.within():
+                primal = Primal(target, self.names, self.dtype)
+                found, base = settled(primal, np.asarray(primal.at_point()), self.operations)
+                if not np.array_equal(base, self.base) or (found.graph is None) != (self.operations == 0):
+                    raise GradcheckError(
+                        f"{target.name} is not the same in a worker process, up to "
+                        f"{np.abs(base - self.base).max():.3g} apart at the point.",
+                        "Set a seed where the code draws random numbers while it is imported.",
+                    )
+                yield found
+
+
+def environment() -> dict[str, str]:
+    """The variables of this process by which TensorFlow and Keras evaluate, and the number of threads."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("TF_", "KERAS_"))}
+    return {THREADS: str(len(os.sched_getaffinity(0))), **kept}
+
+
+def _instructions() -> str:
+    """The instructions of the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line for line in lines if line.startswith(FLAGS)), platform.machine())

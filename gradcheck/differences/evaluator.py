@@ -18,7 +18,6 @@ from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Points, elements, values
 from gradcheck.differences.ways import Batch, Unable, Way, Ways
 from gradcheck.function.primal import Meter, Primal, is_elsewhere
-from gradcheck.function.sharing import Lost
 
 WORTH_TRACING = 64
 """Evaluations below which tracing a graph costs more than it saves."""
@@ -164,9 +163,8 @@ class Evaluator:
             yield from (self._ways(way, part) for part in parts)
             return
         values = tuple(map(view, self.primal.values)) if self._site else None
-        answers = sharing.results([Batch(way, part, self._site, values) for part in parts])
-        for part, answer in zip(parts, answers, strict=True):
-            yield self._ways(way, part) if answer is Lost.LOST else answer
+        batches = [Batch(way, part, self._site, values) for part in parts]
+        yield from sharing.results(batches, lambda batch: self._ways(batch.way, batch.points))
 
 
 class VariableEvaluator(Evaluator):

@@ -7,19 +7,12 @@ what is worked out and in which way is not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from enum import Enum
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradcheck.arrays.types import Array
     from gradcheck.function.primal import Primal
-
-
-class Lost(Enum):
-    """What there is of work that nobody else could do."""
-
-    LOST = "lost"
 
 
 class Work(ABC):
@@ -40,11 +33,9 @@ class Sharing(ABC):
     @property
     @abstractmethod
     def workers(self) -> int:
-        """How many pieces of work are done at once."""
+        """How many pieces of work are done at once, this process included."""
 
     @abstractmethod
-    def results(self, work: Sequence[Work]) -> Iterator[Any]:
-        """The result of each in order, `Lost.LOST` for what this process has to do itself.
-
-        Raises `GradcheckError` where no other process can evaluate the function.
-        """
+    def results(self, work: Sequence[Work], own: Callable[[Work], Any]) -> list[Any]:
+        """The result of each in order; `own` is how this process does a piece of work itself, of which it
+        takes its part, and all that is lost elsewhere."""

@@ -15,7 +15,8 @@ import sys
 from typing import Any, BinaryIO
 
 from gradcheck.errors import GradcheckError
-from gradcheck.function.sharing import Lost, Work
+from gradcheck.function.sharing import Work
+from gradcheck.suite.seat import Lost, Seat
 from gradcheck.suite.shared_function import SharedFunction
 
 IDLE = 600.0
@@ -23,7 +24,7 @@ IDLE = 600.0
 _RUN = "import sys; sys.path[:] = sys.argv[1:]; from gradcheck.suite.evaluating import answer; answer()"
 
 
-class Evaluating:
+class Evaluating(Seat):
     """Another process, as the one sees it that asks."""
 
     def __init__(self, function: SharedFunction, environment: dict[str, str]) -> None:
@@ -36,34 +37,30 @@ class Evaluating:
             env=os.environ | environment,
             start_new_session=True,
         )
-        self._function: SharedFunction | None = function
+        self._function = function
 
-    @property
-    def number(self) -> int:
-        """That of the process."""
-        return self._process.pid
+    def prepare(self) -> None:
+        """Wait until the function is built there; raises `GradcheckError` where it cannot be."""
+        refused = self._asked(self._function)
+        if refused is not None:
+            raise refused
 
     def result(self, work: Work) -> Any:
-        """What comes of a piece of work; `Lost.LOST` once the process has died.
-
-        Raises `GradcheckError` where the function cannot be built there.
-        """
-        try:
-            if self._function is not None:
-                refused = self._asked(self._function)
-                self._function = None
-                if refused is not None:
-                    raise refused
-            return self._asked(work)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            self.close()
-            return Lost.LOST
+        """What comes of a piece of work; raises `Lost` where the process dies, or the user's code raises."""
+        found = self._asked(work)
+        if isinstance(found, Lost):
+            raise found
+        return found
 
     def _asked(self, value: Any) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
-        pickle.dump(value, self._process.stdin, pickle.HIGHEST_PROTOCOL)
-        self._process.stdin.flush()
-        return pickle.load(self._process.stdout)
+        try:
+            pickle.dump(value, self._process.stdin, pickle.HIGHEST_PROTOCOL)
+            self._process.stdin.flush()
+            return pickle.load(self._process.stdout)
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            self.close()
+            raise Lost from error
 
     @property
     def alive(self) -> bool:
@@ -106,4 +103,4 @@ def _result(work: Work, primal: Any, outputs: int, kept: dict[Any, Any]) -> Any:
     try:
         return work.result(primal, outputs, kept)
     except Exception:  # whatever a user's function does
-        return Lost.LOST
+        return Lost()

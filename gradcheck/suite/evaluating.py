@@ -1,15 +1,18 @@
 """A process of its own that evaluates the function of one check: the process itself, and the one that asks.
 
-Frames of pickled values go through two pipes: first the function, which is answered by None or a
+Pickled values go through two pipes, each after its length: first the function, which is answered by None or a
 `GradcheckError`, then work, each answered by its result. A fresh process for each check has the user's files
-as they are now, threads as many as the process that asks, and takes nothing down with it when it dies.
+as they are now, as many threads as the process that asks, and takes nothing down with it when it dies.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import select
+import signal
+import struct
 import subprocess
 import sys
 from typing import Any, BinaryIO
@@ -17,18 +20,20 @@ from typing import Any, BinaryIO
 from gradcheck.errors import GradcheckError
 from gradcheck.function.sharing import Work
 from gradcheck.suite.seat import Lost, Seat
-from gradcheck.suite.shared_function import SharedFunction
 
 IDLE = 600.0
 """Seconds without a question after which the process ends: who asked has gone without saying so."""
+ENDING = 1.0
+"""Seconds that a process has to end by itself."""
+_LENGTH = struct.Struct(">Q")
 _RUN = "import sys; sys.path[:] = sys.argv[1:]; from gradcheck.suite.evaluating import answer; answer()"
 
 
 class Evaluating(Seat):
     """Another process, as the one sees it that asks."""
 
-    def __init__(self, function: SharedFunction, environment: dict[str, str]) -> None:
-        """Starts the process, and does not wait for it."""
+    def __init__(self, function: bytes, environment: dict[str, str]) -> None:
+        """Starts the process for a pickled `SharedFunction`, and does not wait for it."""
         self._process = subprocess.Popen(
             [sys.executable, "-c", _RUN, *map(os.path.abspath, sys.path)],
             stdin=subprocess.PIPE,
@@ -39,26 +44,29 @@ class Evaluating(Seat):
         )
         self._function = function
 
+    @property
+    def number(self) -> int:
+        """That of the process."""
+        return self._process.pid
+
     def prepare(self) -> None:
         """Wait until the function is built there; raises `GradcheckError` where it cannot be."""
-        refused = self._asked(self._function)
+        refused = pickle.loads(self.ask(self._function))
+        self._function = b""
         if refused is not None:
             raise refused
 
     def result(self, work: Work) -> Any:
         """What comes of a piece of work; raises `Lost` where the process dies, or the user's code raises."""
-        found = self._asked(work)
-        if isinstance(found, Lost):
-            raise found
-        return found
+        return answered(self.ask(asking(work)))
 
-    def _asked(self, value: Any) -> Any:
+    def ask(self, question: bytes) -> bytes:
+        """The pickled answer to a pickled question; raises `Lost` where the process dies."""
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            pickle.dump(value, self._process.stdin, pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
-            return pickle.load(self._process.stdout)
-        except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            _send(question, self._process.stdin)
+            return _received(self._process.stdout)
+        except (OSError, EOFError) as error:
             self.close()
             raise Lost from error
 
@@ -68,34 +76,63 @@ class Evaluating(Seat):
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
+        """End the process, which takes its files with it unless it is at work."""
+        self._process.terminate()
+        try:
+            self._process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def asking(value: Any) -> bytes:
+    """A value as a question."""
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def answered(answer: bytes) -> Any:
+    """The value of an answer; raises `Lost` where that is the answer."""
+    found = pickle.loads(answer)
+    if isinstance(found, Lost):
+        raise found
+    return found
 
 
 def answer() -> None:
     """Be the process: answer from standard input to standard output until nobody asks."""
-    questions, answers = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # What the user's code prints or reads has no part in the exchange.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    asked = os.fdopen(os.dup(questions.fileno()), "rb")
-    function = pickle.load(asked)
-    kept: dict[Any, Any] = {}
-    try:
-        with function.posed() as primal:
-            _send(None, answers)
-            while select.select([questions], [], [], IDLE)[0]:
-                _send(_result(pickle.load(asked), primal, function.base.size, kept), answers)
-    except EOFError:
-        return
-    except GradcheckError as error:
-        _send(GradcheckError(error.found, error.remedy), answers)
+    with contextlib.suppress(EOFError):
+        function = pickle.loads(_received(questions))
+        kept: dict[Any, Any] = {}
+        try:
+            with function.posed() as primal:
+                _send(asking(None), answers)
+                while select.select([questions], [], [], IDLE)[0]:
+                    work = pickle.loads(_received(questions))
+                    _send(asking(_result(work, primal, function.base.size, kept)), answers)
+        except GradcheckError as error:
+            _send(asking(error), answers)
 
 
-def _send(value: Any, answers: BinaryIO) -> None:
-    pickle.dump(value, answers, pickle.HIGHEST_PROTOCOL)
-    answers.flush()
+def _send(value: bytes, pipe: Any) -> None:
+    pipe.write(_LENGTH.pack(len(value)))
+    pipe.write(value)
+    pipe.flush()
+
+
+def _received(pipe: Any) -> bytes:
+    return _exactly(pipe, _LENGTH.unpack(_exactly(pipe, _LENGTH.size))[0])
+
+
+def _exactly(pipe: BinaryIO, count: int) -> bytes:
+    found = pipe.read(count)
+    if len(found) < count:
+        raise EOFError
+    return found
 
 
 def _result(work: Work, primal: Any, outputs: int, kept: dict[Any, Any]) -> Any:

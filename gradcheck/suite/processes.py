@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
-from gradcheck.suite.evaluating import Evaluating
+from gradcheck.suite.evaluating import Evaluating, asking
 from gradcheck.suite.seats import Seats
 from gradcheck.suite.shared_function import SharedFunction, environment
 from gradcheck.targets.spec import TargetSpec
@@ -20,5 +20,5 @@ class Processes(Seats):
 
     def open(self, primal: Primal, base: Array) -> None:
         """Start the processes."""
-        function = SharedFunction.of(self._spec, self._device, primal, base)
+        function = asking(SharedFunction.of(self._spec, self._device, primal, base))
         self.start([Evaluating(function, environment()) for _ in range(self.count)])

@@ -58,8 +58,11 @@ class Seats(Sharing):
         with self._changed:
             self._open.extend(pieces)
             self._changed.notify_all()
-        while (piece := self._taken_here(pieces)) is not None:
-            piece.found, piece.done = own(piece.work), True
+        try:
+            while (piece := self._taken_here(pieces)) is not None:
+                piece.found, piece.done = own(piece.work), True
+        finally:
+            self._open.clear()  # where the user's function raises, the rest is wanted no more
         return [piece.found for piece in pieces]
 
     def _taken_here(self, pieces: Sequence[_Piece]) -> _Piece | None:

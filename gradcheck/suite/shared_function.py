@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcheck.arrays.types import Array
 from gradcheck.errors import GradcheckError
-from gradcheck.function.primal import Primal
-from gradcheck.targets.spec import TargetSpec
 from gradcheck.version import __version__
+
+if TYPE_CHECKING:
+    from gradcheck.arrays.types import Array
+    from gradcheck.function.primal import Primal
+    from gradcheck.targets.spec import TargetSpec
 
 THREADS = "TF_NUM_INTRAOP_THREADS"
 """The environment variable by which TensorFlow learns how many threads a sum is split over."""
+NEIGHBOURS = 100
+"""Python files of a folder that go along with one of them."""
 FLAGS = "flags", "Features"
 """Lines of /proc/cpuinfo that name the instructions of a processor."""
 
@@ -75,14 +81,36 @@ class SharedFunction:
     base: Array
     """f at the point, [outputs]."""
     versions: Versions
+    files: tuple[tuple[str, bytes], ...]
+    """What the target is built from, by path, and Python files beside it."""
 
     @classmethod
     def of(cls, spec: TargetSpec, device: str | None, primal: Primal, base: Array) -> SharedFunction:
         """The function of a check in this process."""
         operations = 0 if primal.graph is None else primal.operations
+        files = tuple((str(path), path.read_bytes()) for path in _with_neighbours(spec.files))
         return cls(
-            spec, os.getcwd(), device, primal.names, primal.dtype, operations, base, Versions.here()
+            spec, os.getcwd(), device, primal.names, primal.dtype, operations, base, Versions.here(), files
         )
+
+    @contextlib.contextmanager
+    def placed(self) -> Iterator[str]:
+        """A folder in which the files are found by their paths: that of the check where they are there as
+        they were, else a new one with copies."""
+        if all(_content(Path(self.folder, path)) == content for path, content in self.files):
+            yield self.folder
+            return
+        with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder:
+            for path, content in self.files:
+                place = Path(os.path.abspath(os.path.join(folder, path)))
+                if not place.is_relative_to(folder):
+                    raise GradcheckError(
+                        f"{path} cannot be read on a worker, or is another file there.",
+                        "Name it relative to the working directory, inside of that.",
+                    )
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            yield folder
 
     @contextlib.contextmanager
     def posed(self) -> Iterator[Primal]:
@@ -90,12 +118,14 @@ class SharedFunction:
 
         Raises `GradcheckError` where it cannot be built, or is not, bit for bit, what it was there.
         """
-        from gradcheck.function.problem import settled
         from gradcheck.runtime import load_tensorflow, on_device
 
         self.versions.refuse_others(Versions.here(), "A worker process")
-        with contextlib.chdir(self.folder):
-            load_tensorflow()
+        load_tensorflow()
+        from gradcheck.function.primal import Primal
+        from gradcheck.function.problem import settled
+
+        with self.placed() as folder, contextlib.chdir(folder):
             target = self.spec.build().target
             with on_device(self.device), target.within():
                 primal = Primal(target, self.names, self.dtype)
@@ -107,6 +137,20 @@ class SharedFunction:
                         "Set a seed where the code draws random numbers while it is imported.",
                     )
                 yield found
+
+
+def _with_neighbours(files: tuple[Path, ...]) -> list[Path]:
+    """Files, and the Python files beside those that are such, which they may import."""
+    folders = {path.parent for path in files if path.suffix == ".py"}
+    beside = {other for folder in folders for other in sorted(folder.glob("*.py"))[:NEIGHBOURS]}
+    return [*dict.fromkeys([*files, *sorted(beside)])]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def environment() -> dict[str, str]:

@@ -2,17 +2,19 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 from gradcheck import checking
 from gradcheck.cli.ending import guard
-from gradcheck.cli.group import aside, main, terminal
+from gradcheck.cli.group import aside, main, note, terminal
 from gradcheck.cli.options import Check, Common, Format
 from gradcheck.cli.outputs import Place
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.tensors import read_upstream
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.function.sharing import Sharing
 from gradcheck.progress import Progress
 
 
@@ -24,9 +26,9 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
     options = ended.options
     with guard(options.traceback):
         upstream = read_upstream(options, ended.target.inputs)
-        with aside():
+        with aside(), _shared(ended) as sharing:
             progress = Stoppable(_progress(options))
-            report = checking.check_target(ended.target, options.settings, upstream, progress)
+            report = checking.check_target(ended.target, options.settings, upstream, progress, sharing)
         _write(
             replace(
                 report,
@@ -37,6 +39,23 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
             options,
         )
         return report.exit_code
+
+
+@contextmanager
+def _shared(ended: Check) -> Iterator[Sharing | None]:
+    """The cluster that evaluates too, if one is named."""
+    if ended.options.dask is None:
+        yield None
+        return
+    from gradcheck.suite.cluster import Cluster
+
+    cluster = Cluster(ended.options.dask, ended.spec, ended.options.settings.device)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+    if cluster.refused is not None:
+        note(f"not all workers took part: {cluster.refused}", ended.options.quiet)
 
 
 def _progress(options: Common) -> Progress:

@@ -1,11 +1,13 @@
 """The options that commands share, each also an environment variable GRADCHECK_…."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import chain
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -17,6 +19,9 @@ from gradcheck.cli.outputs import STANDARD_OUTPUT, Place, refuse_overwriting
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
 from gradcheck.targets.function import Target
+
+if TYPE_CHECKING:
+    from gradcheck.targets.spec import TargetSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +52,8 @@ class Common:
     """Where the report goes; None for nowhere."""
     save: Place | None
     quiet: bool
+    dask: str | None
+    """The address of a cluster that evaluates too."""
     traceback: bool
 
     @classmethod
@@ -80,6 +87,8 @@ class Check:
     """What a command hands on: the target, and how it is checked and shown."""
 
     target: Target
+    spec: TargetSpec
+    """What the target was built from."""
     options: Common
     only_failing: bool = False
     """Whether elements are shown only for variables that do not pass."""
@@ -192,6 +201,12 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _reported("--save", metavar="FILE.npz", help="Also save the full arrays."),
     _reported("-q", "--quiet", is_flag=True, help="Nothing but the exit code."),
     *section(Section.LIMITS),
+    option(
+        "--dask",
+        metavar="ADDRESS",
+        section=Section.LIMITS,
+        help="Share the evaluations of one large check out to a Dask cluster; the report is the same.",
+    ),
     TRACEBACK,
 )
 

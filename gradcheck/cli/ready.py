@@ -90,4 +90,4 @@ def _check(layer: str, texts: Mapping[str, str | None], others: Mapping[str, Any
 
     tensors = read(texts, options)
     spec = ReadySpec(layer=layer, tensors=arrays(tensors), options=others)
-    return Check(build(spec, tensors, options).target, options)
+    return Check(build(spec, tensors, options).target, spec, options)

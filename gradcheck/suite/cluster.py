@@ -75,11 +75,14 @@ class _Worker(Seat):
     def _submitted(self, question: bytes) -> bytes:
         where = {"workers": [self._address], "allow_other_workers": True}
         try:
-            return bytes(self._client.submit(_asked, *self._asked, question, pure=False, **where).result())
+            found = self._client.submit(_asked, *self._asked, question, pure=False, **where).result()
         except GradcheckError:
             raise
         except Exception as error:  # lost with its worker, more often than the cluster allows, or cancelled
             raise Lost from error
+        if found is None:
+            raise Lost
+        return bytes(found)
 
     @property
     def alive(self) -> bool:
@@ -113,7 +116,9 @@ def connected(address: str) -> Any:
 
 def _fit_workers(client: Any, address: str) -> list[str]:
     """The addresses of the workers, all of which must have what this process has."""
-    found = client.run(Versions.here, on_error="return")
+    # A worker that is just going away takes no part.
+    answers = client.run(Versions.here, on_error="return").items()
+    found = {worker: there for worker, there in answers if not isinstance(there, OSError)}
     if not found:
         raise GradcheckError(
             f"The Dask cluster at {address} has no workers.", f"Start some: dask worker {address}."
@@ -134,15 +139,18 @@ _KEPT: dict[str, Evaluating] = {}
 _LOCK = threading.Lock()
 
 
-def _asked(key: str, function: bytes, environment: dict[str, str], question: bytes) -> bytes:
-    """In a worker: what its process for a check answers; all is pickled, so that the worker itself needs not
-    load TensorFlow."""
+def _asked(key: str, function: bytes, environment: dict[str, str], question: bytes) -> bytes | None:
+    """In a worker: what its process for a check answers, None where that dies; all is pickled, so that the
+    worker itself needs not load TensorFlow."""
     with _LOCK:
         process = _KEPT.get(key)
-        if process is None or not process.alive:
-            process = _KEPT[key] = Evaluating(function, environment)
-            process.prepare()
-        return process.ask(question) if question else b""
+        try:
+            if process is None or not process.alive:
+                process = _KEPT[key] = Evaluating(function, environment)
+                process.prepare()
+            return process.ask(question) if question else b""
+        except Lost:
+            return None
 
 
 def _forget(key: str) -> None:

@@ -33,6 +33,8 @@ class Seats(Sharing):
     seats: list[Seat] = field(default_factory=list)
     refused: GradcheckError | None = None
     """Why one of them takes no part."""
+    ready: int = 0
+    """How many take part."""
     done: int = 0
     """Pieces of work that were done elsewhere."""
 
@@ -79,6 +81,8 @@ class Seats(Sharing):
         except Lost:
             pass
         else:
+            with self._changed:
+                self.ready += 1
             while (piece := self._taken(seat)) is not None:
                 self._give(seat, piece)
         finally:
@@ -103,7 +107,7 @@ class Seats(Sharing):
             found = seat.result(piece.work)
         except Lost:
             with self._changed:
-                self._open.append(piece)
+                self._open.appendleft(piece)
                 self._changed.notify_all()
             return
         with self._changed:

@@ -155,8 +155,12 @@ def _content(path: Path) -> bytes | None:
 
 def environment() -> dict[str, str]:
     """The variables of this process by which TensorFlow and Keras evaluate, and the number of threads."""
+    import tensorflow as tf
+
     kept = {name: value for name, value in os.environ.items() if name.startswith(("TF_", "KERAS_"))}
-    return {THREADS: str(len(os.sched_getaffinity(0))), **kept}
+    # Where nothing is set TensorFlow takes the processors that it may run on.
+    chosen = tf.config.threading.get_intra_op_parallelism_threads() or kept.get(THREADS)
+    return kept | {THREADS: str(chosen or len(os.sched_getaffinity(0)))}
 
 
 def _instructions() -> str:

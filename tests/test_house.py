@@ -69,8 +69,19 @@ FLOORS = {
 MOST_FLOORS = 10
 LONGEST_CHAIN = 16
 """Modules of which each imports the next."""
-DEPENDENCIES = {"tensorflow", "keras", "numpy", "click", "rich", "gradcheck", "ml_dtypes", "scipy"}
-"""What a process may import besides Python's own library; scipy where gradcheck[files] is installed."""
+DEPENDENCIES = {
+    "tensorflow",
+    "keras",
+    "numpy",
+    "click",
+    "rich",
+    "gradcheck",
+    "ml_dtypes",
+    "scipy",
+    "distributed",
+}
+"""What a process may import besides Python's own library; scipy and distributed with gradcheck[files] and
+[dask]."""
 
 
 def floor(name: str) -> int:

@@ -10,7 +10,6 @@ chance of 2^−K. For Gaussian directions the like holds of the norm (Halko, Mar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

@@ -142,11 +142,8 @@ class Evaluator:
     def _by_itself(self, way: Way, points: Points) -> Array | Unable:
         """f at the points in a way in which what comes out at one does not depend on the others: in parts
         where others evaluate too."""
-        sharing = self.primal.sharing
-        numbers = self.numbers + OPERATION * self.primal.operations + EAGER * (way is Way.ONE_BY_ONE)
-        most = 1 if sharing is None else PARTS * sharing.workers
-        count = min(points.count * numbers // PART, points.count, most)
-        if count < 2:
+        count = self.pieces(points.count, self.numbers + EAGER * (way is Way.ONE_BY_ONE))
+        if count == 1:
             return self._ways(way, points)
         found = np.empty((points.count, self.base.size))
         chosen, parts = zip(*points.parts(count), strict=True)
@@ -155,6 +152,13 @@ class Evaluator:
                 return self._ways(way, points)
             found[where] = part
         return found
+
+    def pieces(self, evaluations: int, numbers: int) -> int:
+        """In how many pieces to share evaluations of so many numbers out; 1 where that costs more than it
+        saves, by count."""
+        sharing, numbers = self.primal.sharing, numbers + OPERATION * self.primal.operations
+        most = 1 if sharing is None else PARTS * sharing.workers
+        return max(1, min(evaluations * numbers // PART, evaluations, most))
 
     def _each(self, way: Way, parts: Sequence[Points]) -> Iterator[Array | Unable]:
         """f at the points of each part, by others where there are several."""

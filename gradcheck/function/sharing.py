@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from gradcheck.arrays.types import Array
-    from gradcheck.function.primal import Primal
+from typing import Any, TypeVar
 
 
 class Work(ABC):
     """Something to evaluate: a value that can be pickled, for any process that has the same function."""
 
     @abstractmethod
-    def result(self, primal: Primal, outputs: int, kept: dict[Any, Any]) -> Any:
-        """What is found, with a function of so many outputs; `kept` is a memory from one to the next."""
+    def result(self, primal: Any, outputs: int, kept: dict[Any, Any]) -> Any:
+        """What is found by a `Primal` of so many outputs; `kept` is a memory from one to the next."""
+
+
+Piece = TypeVar("Piece", bound=Work)
 
 
 class Sharing(ABC):
     """Other processes that evaluate."""
 
     @abstractmethod
-    def open(self, primal: Primal, base: Array) -> None:
-        """Say which function of the target they evaluate, and what it is at the point, [outputs]."""
+    def open(self, primal: Any, base: Any) -> None:
+        """Say which function of the target they evaluate, a `Primal`, and the array that it is at the point,
+        [outputs]."""
 
     @property
     @abstractmethod
@@ -36,6 +36,6 @@ class Sharing(ABC):
         """How many pieces of work are done at once, this process included."""
 
     @abstractmethod
-    def results(self, work: Sequence[Work], own: Callable[[Work], Any]) -> list[Any]:
+    def results(self, work: Sequence[Piece], own: Callable[[Piece], Any]) -> list[Any]:
         """The result of each in order; `own` is how this process does a piece of work itself, of which it
         takes its part, and all that is lost elsewhere."""

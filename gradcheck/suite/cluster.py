@@ -39,7 +39,7 @@ class Cluster(Seats):
         self._client = connected(address)
         self._spec, self._device, self._key = spec, device, uuid.uuid4().hex
         try:
-            super().__init__(len(_fit_workers(self._client, address)))
+            super().__init__(len(fit_workers(self._client, address)))
         except GradcheckError:
             self._client.close()
             raise
@@ -114,8 +114,8 @@ def connected(address: str) -> Any:
         ) from error
 
 
-def _fit_workers(client: Any, address: str) -> list[str]:
-    """The addresses of the workers, all of which must have what this process has."""
+def fit_workers(client: Any, address: str) -> list[str]:
+    """The addresses of the workers; raises `GradcheckError` unless all have what this process has."""
     # A worker that is just going away takes no part.
     answers = client.run(Versions.here, on_error="return").items()
     found = {worker: there for worker, there in answers if not isinstance(there, OSError)}

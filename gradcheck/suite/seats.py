@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck.errors import GradcheckError
-from gradcheck.function.sharing import Sharing, Work
+from gradcheck.function.sharing import Piece, Sharing
 from gradcheck.suite.seat import Lost, Seat
 
 ATTEMPTS = 2
@@ -18,10 +18,18 @@ ATTEMPTS = 2
 
 @dataclass(eq=False)
 class _Piece:
-    work: Work
+    work: Any
     attempts: int = 0
     done: bool = False
     found: Any = None
+
+    def begin(self) -> None:
+        """It is given to another process."""
+        self.attempts += 1
+
+    def end(self, found: Any) -> None:
+        """Its result is there."""
+        self.found, self.done = found, True
 
 
 @dataclass(eq=False)
@@ -54,7 +62,7 @@ class Seats(Sharing):
         for seat in seats:
             threading.Thread(target=self._serve, args=[seat], daemon=True).start()
 
-    def results(self, work: Sequence[Work], own: Callable[[Work], Any]) -> list[Any]:
+    def results(self, work: Sequence[Piece], own: Callable[[Piece], Any]) -> list[Any]:
         """The result of each in order: this process begins with the last, the others with the first."""
         pieces = [_Piece(each) for each in work]
         with self._changed:
@@ -62,7 +70,7 @@ class Seats(Sharing):
             self._changed.notify_all()
         try:
             while (piece := self._taken_here(pieces)) is not None:
-                piece.found, piece.done = own(piece.work), True
+                piece.end(own(piece.work))
         finally:
             self._open.clear()  # where the user's function raises, the rest is wanted no more
         return [piece.found for piece in pieces]
@@ -102,7 +110,7 @@ class Seats(Sharing):
             return piece
 
     def _give(self, seat: Seat, piece: _Piece) -> None:
-        piece.attempts += 1
+        piece.begin()
         try:
             found = seat.result(piece.work)
         except Lost:
@@ -111,7 +119,7 @@ class Seats(Sharing):
                 self._changed.notify_all()
             return
         with self._changed:
-            piece.found, piece.done = found, True
+            piece.end(found)
             self.done += 1
             self._changed.notify_all()
 

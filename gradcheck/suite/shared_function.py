@@ -57,7 +57,9 @@ class Versions:
         for name, own in vars(self).items():
             other = vars(there)[name]
             if other != own:
-                said = "other processor instructions" if name == "instructions" else f"{name} {other}, not {own}"
+                said = (
+                    "other processor instructions" if name == "instructions" else f"{name} {other}, not {own}"
+                )
                 raise GradcheckError(
                     f"{where} has {said}: sums would be rounded differently there.",
                     "Use workers with the same versions on machines of one kind.",

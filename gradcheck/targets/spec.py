@@ -5,7 +5,7 @@ runs while it is imported and built.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -167,9 +167,9 @@ class ModelSpec(TargetSpec):
     @property
     def files(self) -> tuple[Path, ...]:
         """That of the model, those of `code`, and those of losses."""
-        losses = self.loss if isinstance(self.loss, list) else [self.loss]
-        losses = self.loss.values() if isinstance(self.loss, dict) else losses
-        return self.path, *self.code, *source.files(*losses)
+        losses = self.loss.values() if isinstance(self.loss, dict) else self.loss
+        named = losses if isinstance(losses, Iterable) and not isinstance(losses, str) else [losses]
+        return self.path, *self.code, *source.files(*(loss for loss in named if isinstance(loss, str)))
 
     def build(self) -> Built:
         """Imports the files of `code`, which runs them."""

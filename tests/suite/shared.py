@@ -13,7 +13,7 @@ from gradcheck.settings import Settings
 from gradcheck.targets.spec import FunctionSpec
 from tests.imports import forgotten
 
-FILE = '''
+FILE = """
 import numpy as np
 import tensorflow as tf
 
@@ -42,7 +42,11 @@ def wrong(x, w, b, v):
 
 def opaque(x):
     return tf.sin(x) * x
-'''
+
+
+def convolution(x, k):
+    return tf.sin(tf.nn.conv2d(x, k, 1, "SAME"))
+"""
 
 
 def network(name: str, hidden: int) -> FunctionSpec:
@@ -62,6 +66,13 @@ def elementwise(size: int) -> FunctionSpec:
     """A function of each element of a vector."""
     x = np.random.default_rng(6).standard_normal(size)
     return FunctionSpec(function="shared_file.py:opaque", tensors={"x": x})
+
+
+def convolution() -> FunctionSpec:
+    """A convolution of images with kernels, the elements of which are moved in groups."""
+    random = np.random.default_rng(7)
+    tensors = {"x": random.standard_normal((4, 12, 12, 6)), "k": random.standard_normal((3, 3, 6, 8))}
+    return FunctionSpec(function="shared_file.py:convolution", tensors=tensors)
 
 
 def report(spec: FunctionSpec, folder: Path, sharing: Sharing | None = None, **settings: object) -> str:

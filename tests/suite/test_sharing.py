@@ -16,20 +16,23 @@ import pytest
 
 from gradcheck.arrays.types import Array
 from gradcheck.differences import evaluator, points
+from gradcheck.differences.joined import JoinedGroups
+from gradcheck.differences.ways import Batch
 from gradcheck.function.primal import Meter, Primal
-from gradcheck.function.sharing import Sharing, Work
+from gradcheck.function.sharing import Piece, Sharing, Work
 from gradcheck.suite.processes import Processes
 from gradcheck.suite.shared_function import SharedFunction
 from gradcheck.targets.spec import FunctionSpec
-from tests.suite.shared import FILE, elementwise, network, report
+from tests.suite.shared import FILE, convolution, elementwise, network, report
 
-CHECKS: dict[str, tuple[FunctionSpec, dict[str, object]]] = {
+CHECKS: dict[str, tuple[FunctionSpec, dict[str, Any]]] = {
     "elements of a function": (elementwise(200), {"method": "elementwise"}),
+    "groups of a convolution": (convolution(), {}),
     "directions of a loss": (network("loss", 20), {"method": "directions"}),
     "directions of a wrong loss": (network("wrong", 20), {"method": "directions"}),
     "elements of a wrong loss": (network("wrong", 4), {"method": "elementwise"}),
 }
-ELEMENTS, *OTHERS = CHECKS
+ELEMENTS, GROUPS, *OTHERS = CHECKS
 TENSORS = [*network("loss", 20).tensors.values()]
 SOON = 300.0
 """Seconds within which processes are ready on a busy machine."""
@@ -40,6 +43,7 @@ class Elsewhere(Sharing):
 
     def __init__(self, spec: FunctionSpec) -> None:
         self._spec, self.done, self._kept = spec, 0, dict[Any, Any]()
+        self.kinds: set[type[Work]] = set()
 
     @property
     def workers(self) -> int:
@@ -51,10 +55,11 @@ class Elsewhere(Sharing):
         with function.posed() as self._primal:
             pass
 
-    def results(self, work: Sequence[Work], own: Callable[[Work], Any]) -> list[Any]:
+    def results(self, work: Sequence[Piece], own: Callable[[Piece], Any]) -> list[Any]:
         others = reversed(pickle.loads(pickle.dumps(work[1:])))
         found = [each.result(self._primal, self._outputs, self._kept) for each in others]
         self.done += len(found)
+        self.kinds |= {type(each) for each in work}
         return [own(work[0]), *reversed(pickle.loads(pickle.dumps(found)))]
 
 
@@ -67,14 +72,17 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shared_file.py").write_text(FILE)
 
 
-@pytest.mark.parametrize("name", [ELEMENTS, *(pytest.param(name, marks=pytest.mark.full) for name in OTHERS)])
+@pytest.mark.parametrize(
+    "name", [ELEMENTS, GROUPS, *(pytest.param(name, marks=pytest.mark.full) for name in OTHERS)]
+)
 def test_the_report_is_the_same_whoever_evaluates(name: str, tmp_path: Path) -> None:
     spec, settings = CHECKS[name]
     alone = report(spec, tmp_path, **settings)
     elsewhere = Elsewhere(spec)
 
     assert report(spec, tmp_path, elsewhere, **settings) == alone
-    assert elsewhere.done > 10
+    assert elsewhere.done > 1
+    assert elsewhere.kinds == ({JoinedGroups} if name == GROUPS else {Batch})
     assert ('"verdict": "fail"' in alone) == ("wrong" in name)
 
 
@@ -87,7 +95,9 @@ def test_moved_points_are_the_same_bit_for_bit(
     """One by one (20), in a loop (plain) and at once, at the point and at another one."""
     spec = network("loss", 20)
     random = np.random.default_rng(1)
-    moves = {n: (np.arange(0, a.size, 2), random.random((9, (a.size + 1) // 2))) for n, a in enumerate(TENSORS)}
+    moves = {
+        n: (np.arange(0, a.size, 2), random.random((9, (a.size + 1) // 2))) for n, a in enumerate(TENSORS)
+    }
     moved = points.rays(moves, np.arange(count) % 9, np.geomspace(0.3, 1e-6, count))
     found = []
     for sharing in (None, Elsewhere(spec)):

@@ -68,7 +68,7 @@ class Evaluator:
         self.traces = True
         """Whether the function has traced into a graph wherever that was tried."""
         self._meter, self._evaluated = meter, 0
-        self._ways = Ways(primal, base.size)
+        self._ways = Ways(self.place, primal.values)
         self._at_once = self._thin
         self._site = next(_SITES) if is_elsewhere(primal) else 0
 
@@ -99,7 +99,7 @@ class Evaluator:
 
     def place(self, moved: dict[int, Any]) -> Any:
         """f with some variables elsewhere, [outputs], not counted."""
-        return self._ways.place(moved)
+        return self.primal.with_moved(moved, self.base.size)
 
     def evaluate(self, points: Points, *, plain: bool) -> Array:
         """f at the points, [points, outputs].

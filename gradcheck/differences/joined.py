@@ -192,9 +192,7 @@ class JoinedGroups(Work):
         if key not in kept:
 
             def alone(value: Any) -> Any:
-                moved = [*primal.values]
-                moved[self.variable] = value
-                return primal.evaluate(moved, outputs)
+                return primal.with_moved({self.variable: value}, outputs)
 
             copies = Joined(primal, self.variable, self.along, self.count, compiled=self.compiled)
             base = view(primal.evaluate(primal.values, outputs))

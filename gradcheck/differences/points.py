@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 
 
@@ -89,7 +88,7 @@ class Elements(Family):
 
     def alone(self, here: Sequence[Any], row: Sequence[Any], fixed: Sequence[Any]) -> dict[int, Any]:
         """In a copy."""
-        moved = view(here[self.variable]).copy()
+        moved = here[self.variable].numpy()  # which copies
         moved.reshape(-1)[row[0]] += row[1]
         return {self.variable: tf.constant(moved)}
 
@@ -152,7 +151,7 @@ def elements(variable: int, flat: Array, steps: Array) -> Points:
 
 def values(variable: int, point: Any, moved: Array) -> Points:
     """One variable at each of some values [values, *shape]."""
-    return Points(Values(variable), (np.concatenate([moved, view(point)[None]]),))
+    return Points(Values(variable), (np.concatenate([moved, point.numpy()[None]]),))
 
 
 def rays(directions: Mapping[int, tuple[Array, Array]], which: Array, steps: Array) -> Points:

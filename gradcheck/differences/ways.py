@@ -5,9 +5,10 @@ Each gives f at all of them, [points, outputs], or says why the function cannot 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ import tensorflow as tf
 from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Family, Points
-from gradcheck.function.primal import Primal
 from gradcheck.function.sharing import Work
 from gradcheck.runtime import quiet
+
+At = Callable[[dict[int, Any]], Any]
+"""f with some variables elsewhere, flat [outputs]; NaN where f refuses."""
 
 
 class Way(Enum):
@@ -42,21 +45,17 @@ class Unable(Enum):
 class Ways:
     """One function at one point, evaluated at others in any way; its graphs are kept, one a family."""
 
-    def __init__(self, primal: Primal, outputs: int) -> None:
-        self._primal, self._outputs = primal, outputs
+    def __init__(self, at: At, here: Sequence[Any]) -> None:
+        """`here` are the variables at the point."""
+        self._at, self._here = at, here
         self._graphs: dict[tuple[Way, Family], Any] = {}
-
-    def place(self, moved: dict[int, Any]) -> Any:
-        """f with some variables elsewhere, flat [outputs]; NaN where f refuses."""
-        values = [moved.get(number, value) for number, value in enumerate(self._primal.values)]
-        return self._primal.evaluate(values, self._outputs)
 
     def __call__(self, way: Way, points: Points) -> Array | Unable:
         """f at every point, [points, outputs]."""
         if way is Way.ONE_BY_ONE:
             return self._one_by_one(points)
         rows = tuple(tf.constant(row) for row in points.rows)
-        fixed = points.family.tensors(self._primal.values, points.fixed)
+        fixed = points.family.tensors(self._here, points.fixed)
         if (way, points.family) not in self._graphs:
             self._graphs[way, points.family] = self._graph(way, points.family, rows, fixed)
         try:
@@ -68,15 +67,15 @@ class Ways:
             return Unable.UNTRACEABLE
 
     def _one_by_one(self, points: Points) -> Array:
-        here, family = self._primal.values, points.family
+        here, family = self._here, points.family
         fixed = family.tensors(here, points.fixed)
         rows = ([row[number] for row in points.rows] for number in range(points.count))
-        return np.stack([view(self.place(family.alone(here, row, fixed))) for row in rows])
+        return np.stack([view(self._at(family.alone(here, row, fixed))) for row in rows])
 
     def _graph(self, way: Way, family: Family, rows: tuple[Any, ...], fixed: tuple[Any, ...]) -> Any:
         def many(rows: Any, fixed: Any) -> Any:
             def one(row: Any) -> Any:
-                return self.place(family.place(self._primal.values, row, fixed))
+                return self._at(family.place(self._here, row, fixed))
 
             return tf.vectorized_map(one, rows) if way is Way.AT_ONCE else _loop(one, rows)
 
@@ -117,11 +116,11 @@ class Batch(Work):
     values: tuple[Array, ...] | None
     """The variables at another point of which the points are moved; None for that of the check."""
 
-    def result(self, primal: Primal, outputs: int, kept: dict[Any, Any]) -> Array | Unable:
+    def result(self, primal: Any, outputs: int, kept: dict[Any, Any]) -> Array | Unable:
         """f at every point, [points, outputs]; graphs are kept for each site."""
         if self.site not in kept:
             if self.values is not None:
                 primal = primal.at([tf.constant(value) for value in self.values])
-            kept[self.site] = Ways(primal, outputs)
+            kept[self.site] = Ways(partial(primal.with_moved, outputs=outputs), primal.values)
         found: Array | Unable = kept[self.site](self.way, self.points)
         return found

@@ -85,6 +85,10 @@ class Primal:
             return refused
         return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
 
+    def with_moved(self, moved: Mapping[int, Any], outputs: int) -> Any:
+        """f with some variables elsewhere, by number; otherwise as `evaluate`."""
+        return self.evaluate([moved.get(n, value) for n, value in enumerate(self.values)], outputs)
+
     def join(self, result: Any) -> Any:
         """What the function returned → flat float64 tensor of its floating outputs."""
         tensors, ignored = self._floating(result)

@@ -82,7 +82,8 @@ def test_the_command_line(
 
     found = []
     for more in ([], ["--dask", two_workers.scheduler_address]):
-        assert main.main([*command, *more], standalone_mode=False) == 0
+        with pytest.raises(SystemExit, match="0"):
+            main.main([*command, *more], standalone_mode=False)
         found.append(capfd.readouterr().out)
 
     assert json.loads(found[0])["verdict"] == "pass"

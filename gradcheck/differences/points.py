@@ -88,7 +88,7 @@ class Elements(Family):
 
     def alone(self, here: Sequence[Any], row: Sequence[Any], fixed: Sequence[Any]) -> dict[int, Any]:
         """In a copy."""
-        moved = here[self.variable].numpy()  # which copies
+        moved = np.asarray(here[self.variable].numpy())  # which copies
         moved.reshape(-1)[row[0]] += row[1]
         return {self.variable: tf.constant(moved)}
 

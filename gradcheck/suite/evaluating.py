@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from gradcheck.errors import GradcheckError
 from gradcheck.function.sharing import Work
 from gradcheck.suite.seat import Lost, Seat
+from gradcheck.suite.shared_function import rules
 
 IDLE = 600.0
 """Seconds without a question after which the process ends: who asked has gone without saying so."""
@@ -33,13 +34,14 @@ class Evaluating(Seat):
     """Another process, as the one sees it that asks."""
 
     def __init__(self, function: bytes, environment: dict[str, str]) -> None:
-        """Starts the process for a pickled `SharedFunction`, and does not wait for it."""
+        """Starts the process for a pickled `SharedFunction`, and does not wait for it; `environment` are the
+        variables of who asks that rule how it evaluates."""
         self._process = subprocess.Popen(
             [sys.executable, "-c", _RUN, *map(os.path.abspath, sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | environment,
+            env={name: value for name, value in os.environ.items() if not rules(name)} | environment,
             start_new_session=True,
         )
         self._function = function

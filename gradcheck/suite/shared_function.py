@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 THREADS = "TF_NUM_INTRAOP_THREADS"
 """The environment variable by which TensorFlow learns how many threads a sum is split over."""
+OTHER_THREADS = "OMP_NUM_THREADS"
+"""The same for NumPy; Dask sets it to 1."""
 NEIGHBOURS = 100
 """Python files of a folder that go along with one of them."""
 FLAGS = "flags", "Features"
@@ -156,13 +158,20 @@ def _content(path: Path) -> bytes | None:
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process by which TensorFlow and Keras evaluate, and the number of threads."""
+    """The variables of this process that rule how TensorFlow, Keras and NumPy evaluate, and on how many
+    threads."""
     import tensorflow as tf
 
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("TF_", "KERAS_"))}
-    # Where nothing is set TensorFlow takes the processors that it may run on.
-    chosen = tf.config.threading.get_intra_op_parallelism_threads() or kept.get(THREADS)
-    return kept | {THREADS: str(chosen or len(os.sched_getaffinity(0)))}
+    ruling = {name: value for name, value in os.environ.items() if rules(name)}
+    # Where nothing is set they take the processors that they may run on.
+    free = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    chosen = tf.config.threading.get_intra_op_parallelism_threads() or ruling.get(THREADS) or free
+    return {OTHER_THREADS: str(free)} | ruling | {THREADS: str(chosen)}
+
+
+def rules(name: str) -> bool:
+    """Whether an environment variable rules how a process evaluates."""
+    return name.startswith(("TF_", "KERAS_", "OMP_", "OPENBLAS_", "MKL_"))
 
 
 def _instructions() -> str:

@@ -1,4 +1,4 @@
-"""One large check by this process alone, and shared out to 1, 2 and 4 others: `python -m tests.benchmarks.shared`.
+"""One large check by this process alone, and shared out to others: `python -m tests.benchmarks.shared`.
 
 Medians of runs side by side, in seconds, from the point where the other processes are ready, and how much of
 the work they did. Some seconds are lost besides while those start, in which this process works alone.

@@ -20,7 +20,7 @@ from gradcheck.settings import Settings
 from gradcheck.suite.processes import Processes
 from gradcheck.targets.spec import FunctionSpec
 from tests.imports import forgotten
-from tests.suite.shared import FILE, convolution, network
+from tests.suite.shared import FILE, network
 from tests.suite.test_sharing import wait
 
 RUNS = 3
@@ -28,7 +28,6 @@ OTHERS = (0, 1, 2, 4)
 CHECKS: dict[str, tuple[FunctionSpec, Settings]] = {
     "directions, 138,000 weights": (network("loss", 3000), Settings(method="directions")),  # type: ignore[arg-type]
     "elements, 2,940 weights": (network("loss", 50), Settings(method="elementwise")),  # type: ignore[arg-type]
-    "groups of a convolution": (convolution(), Settings()),
 }
 
 

@@ -44,7 +44,7 @@ def no_service(monkeypatch: pytest.MonkeyPatch) -> None:
 def wrong(monkeypatch: pytest.MonkeyPatch) -> Report:
     """Every check ends with this report."""
     made = failing()
-    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: made)
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_, **__: made)
     return made
 
 
@@ -135,7 +135,7 @@ def test_a_failing_check_in_each_form(wrong: Report) -> None:
 def test_half_a_character_spoils_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which a file name holds that is not UTF-8."""
     made = report(variable([M], name="x\udcff"), target="f\udcff")
-    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: made)
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_, **__: made)
     run(*DENSE, *(word for form in EVERY for word in ("--output", f"{form}={form}")))
     for form in EVERY:
         assert Path(form).read_bytes().decode("utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gradcheck.cli.options import OF_THEIR_OWN
+from gradcheck.cli.written import OF_THEIR_OWN
 from tests.cli.test_commands import run
 from tests.cli.test_outputs import DENSE, refusal
 from tests.cli.test_outputs import folder as folder  # used by every test

@@ -97,7 +97,7 @@ def test_a_folder_imports_lower_floors_only() -> None:
     """What lies beside the folders is one folder a floor; the entry point belongs to the command line."""
 
     def folder(name: str) -> str:
-        if name == "gradcheck.__main__":
+        if name in ("gradcheck.__main__", "gradcheck.pytest_plugin"):
             return "cli"
         return f"beside, {floor(name)}" if MODULES[name].parent == PACKAGE else place(name)
 

@@ -28,6 +28,7 @@ from gradcheck import ElementVerdict, ExitCode
 from gradcheck.cli import main
 from gradcheck.cli.explanation import explanations, find
 from gradcheck.notes import Kind
+from gradcheck.pytest_plugin import Checker
 from gradcheck.settings import RTOL, Settings
 from tests.forked import python
 from tests.imports import forgotten
@@ -146,7 +147,7 @@ def test_the_python_examples_run(files: Path, capsys: pytest.CaptureFixture[str]
     tests = [value for name, value in namespace.items() if name.startswith("test_")]
     assert len(tests) == 1
     for test in tests:
-        test()
+        test(Checker("README.md", {}, None))
     assert str(namespace["report"]) in capsys.readouterr().out
     assert namespace["report"]
     order, coverage, what = 2, 1.0, "graph tape"
@@ -216,7 +217,7 @@ def test_numbers_in_sentences_are_those_of_the_code() -> None:
     from gradcheck.verdicts import subgradients
 
     upstream = len(draw_cotangents(1, None, 0))
-    told = " ".join([prose(), *(" ".join(one.body.split()) for one in explanations())])
+    told = " ".join([prose(), *(" ".join(f"{one.summary} {one.body}".split()) for one in explanations())])
     for sentence in (
         f"the tolerance, {'a millionth' if RTOL == 1e-6 else RTOL} of S by default",
         f"a value among those at {subgradients.NEIGHBOURS} points nearby",

@@ -95,12 +95,11 @@ class Guarded(Laid):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; an option that takes one value and gets two is a usage error."""
-        given = list(args)
-        rest = super().parse_args(ctx, args)
-        texts, _, order = self.make_parser(ctx).parse_args(given)
+        texts, _, order = self.make_parser(ctx).parse_args(list(args))
         for option, count in Counter(order).items():
             if isinstance(option, click.Option) and count > 1 and not (option.multiple or option.is_flag):
                 raise click.UsageError(f"{option.opts[-1]} is given {count} times: give one value.", ctx)
+        rest = super().parse_args(ctx, args)
         ctx.meta[TEXTS] = {
             option.human_readable_name if isinstance(option, click.Argument) else option.opts[-1]: text
             for option in self.params

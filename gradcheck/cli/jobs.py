@@ -40,7 +40,7 @@ def run(job: Job) -> CheckResult:
         with _context(job) as (command, context):
             ended = command.invoke(context)
             assert isinstance(ended, Check)
-            outcome = report_of(ended, ended.options.progress)
+            outcome = report_of(ended, ended.options.progress, curve=job.curve)
     except (Exception, SystemExit) as error:
         outcome = (error.ending if isinstance(error, Ended) else Ending.of(error)).failure
     seconds = time.perf_counter() - began

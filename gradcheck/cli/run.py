@@ -1,5 +1,6 @@
 """The command run: the checks of a suite, each in a process of its own, and one report of all."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +10,11 @@ from typing import Any
 import click
 
 from gradcheck.cli import document, jobs
-from gradcheck.cli.document import Document
+from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import main, say, write_out
 from gradcheck.cli.help import Command, option, with_options
 from gradcheck.cli.options import TRACEBACK
+from gradcheck.cli.outputs import refuse_overwriting
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.vocabulary import vocabulary
 from gradcheck.cli.watching import streams, watching
@@ -24,6 +26,7 @@ from gradcheck.report.suite import SuiteReport
 from gradcheck.runtime import cores
 from gradcheck.suite.executor import Executor
 from gradcheck.suite.job import Job
+from gradcheck.suite.parcel import files_named
 from gradcheck.suite.processes import Processes
 from gradcheck.suite.reading import Suite, read_suite
 from gradcheck.suite.record import Record
@@ -81,7 +84,7 @@ def documented(command: Command) -> Command:
     section=Section.CHECKS,
     help="Part K of N, of about the same time each if all N have the same record of the last run.",
 )
-@option("--list", "listed", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
+@option("--list", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
 @option(
     "--jobs",
     type=Slots(),
@@ -108,7 +111,7 @@ def documented(command: Command) -> Command:
     help="Also tell the N slowest checks.",
 )
 @documented
-def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> ExitCode:
+def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
     """Run the checks of a suite.
 
     FILE.toml has a table [[check]] for each, with the options of the command line as keys (pool_size = 3),
@@ -125,19 +128,25 @@ def command(file: Path | None, listed: bool, traceback: bool, **given: Any) -> E
         record=record,
     )
     jobs.refuse_unparsable(chosen)
-    if listed:
+    if given["list"]:
         write_out("".join(f"{job.name}\n" for job in chosen))
         return ExitCode.PASS
     if not chosen:
         raise GradcheckError(
             f"No check of {suite.file} is left to run.", "Leave out --shard or --last-failed."
         )
-    return _run(suite, [replace(job, verbose=given["verbose"]) for job in chosen], record, given)
+    if given["dask"] is not None and given["jobs"] != AUTO:
+        raise click.UsageError("--jobs is for this machine, --dask for a cluster: give one of them.")
+    return _run(suite, chosen, record, given)
 
 
 def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, Any]) -> ExitCode:
     """Run the checks, write what is wanted, and keep how each ended."""
     quiet, timing, wanted = given["quiet"], not given["no_timing"], documents(given)
+    read = [os.path.join(job.folder, name) for job in chosen for name in files_named(job)]
+    refuse_overwriting([one.place for one in wanted], {"the suite": [str(suite.file)], "a check's": read})
+    curve = any(one.form is Form.HTML for one in wanted)
+    chosen = [replace(job, verbose=given["verbose"], curve=curve) for job in chosen]
     began = time.perf_counter()
     with Stoppable(Progress()):
         watch = watching(chosen, wanted, quiet=quiet, timing=timing)

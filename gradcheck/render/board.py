@@ -51,6 +51,8 @@ class Board:
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
         self._live.stop()
+        if kind is not None:  # how far it was
+            self._console.print(self._drawn())
 
     def _drawn(self) -> RenderableType:
         now, width = time.monotonic(), self._console.width

@@ -29,13 +29,8 @@ class Files:
 
     @classmethod
     def of(cls, folder: str, names: Iterable[str]) -> Files:
-        """Some files, and the Python files beside those that are code."""
-        found = set(names)
-        for code in [name for name in found if name.endswith(".py")]:
-            beside = [path for path in Path(folder, code).parent.glob("*.py") if path.is_file()]
-            if sum(path.stat().st_size for path in beside) <= CODE:
-                found |= {os.path.join(os.path.dirname(code), path.name) for path in beside}
-        return cls(folder, {name: _digest(Path(folder, name)) for name in sorted(found)})
+        """The files of this machine."""
+        return cls(folder, {name: _digest(Path(folder, name)) for name in sorted(names)})
 
     def packed(self) -> Files:
         """The same with their contents."""
@@ -66,6 +61,16 @@ class Files:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             yield folder, elsewhere
+
+
+def with_neighbours(folder: str, names: Iterable[str]) -> set[str]:
+    """Names of files, and those of the Python files beside the ones that are code."""
+    found = set(names)
+    for code in [name for name in found if name.endswith(".py")]:
+        beside = [path for path in Path(folder, code).parent.glob("*.py") if path.is_file()]
+        if sum(path.stat().st_size for path in beside) <= CODE:
+            found |= {os.path.join(os.path.dirname(code), path.name) for path in beside}
+    return found
 
 
 def _outside(name: str) -> bool:

@@ -21,6 +21,8 @@ class Job:
     """File and line of its table."""
     verbose: bool = False
     """Whether its stages are told on standard error too."""
+    curve: bool = False
+    """Whether its worst element is swept over many steps, for a page."""
 
     @property
     def command(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from gradcheck.suite.files import Files
+from gradcheck.suite.files import Files, with_neighbours
 from gradcheck.suite.job import Job
 
 
@@ -21,9 +21,7 @@ class Parcel:
     @classmethod
     def of(cls, job: Job) -> Parcel:
         """A job with all files that its arguments name."""
-        texts = {part for argument in job.arguments for part in _parts(argument)}
-        named = {text for text in texts if text and os.path.isfile(os.path.join(job.folder, text))}
-        return cls(job, Files.of(job.folder, named))
+        return cls(job, Files.of(job.folder, files_named(job)))
 
     def packed(self) -> Parcel:
         """The same with the contents of the files."""
@@ -42,6 +40,13 @@ class Parcel:
             for name, path in elsewhere.items():
                 arguments = [_renamed(argument, name, path) for argument in arguments]
             yield replace(self.job, arguments=tuple(arguments), folder=folder)
+
+
+def files_named(job: Job) -> set[str]:
+    """The files that the arguments name, from the job's folder, and the Python files beside code."""
+    texts = {part for argument in job.arguments for part in _parts(argument)}
+    found = {text for text in texts if text and os.path.isfile(os.path.join(job.folder, text))}
+    return with_neighbours(job.folder, found)
 
 
 def _parts(argument: str) -> Iterator[str]:

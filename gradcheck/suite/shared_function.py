@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.errors import GradcheckError
 from gradcheck.runtime import cores
-from gradcheck.suite.files import Files
+from gradcheck.suite.files import Files, with_neighbours
 from gradcheck.suite.versions import Versions
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class SharedFunction:
     def of(cls, spec: TargetSpec, device: str | None, primal: Primal, base: Array) -> SharedFunction:
         """The function of a check in this process."""
         operations = 0 if primal.graph is None else primal.operations
-        files = Files.of(os.getcwd(), map(str, spec.files)).packed()
+        folder = os.getcwd()
+        files = Files.of(folder, with_neighbours(folder, map(str, spec.files))).packed()
         versions = Versions.here(processor=True)
         return cls(spec, files, device, primal.names, primal.dtype, operations, base, versions)
 

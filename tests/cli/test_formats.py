@@ -15,6 +15,7 @@ import pytest
 from gradcheck import Report
 from gradcheck.cli.document import SUMMARY_SIZE
 from gradcheck.errors import TargetError
+from gradcheck.targets.defined import defined
 from tests.cli.test_outputs import DENSE, contents, refusal, run
 from tests.cli.test_outputs import folder as folder  # used by every test
 from tests.hand_made import M, failing, report, variable
@@ -244,7 +245,7 @@ def test_paths_are_those_below_the_workspace(monkeypatch: pytest.MonkeyPatch, fo
     placed = failing()
     monkeypatch.setattr(
         "gradcheck.checking.check_target",
-        lambda target, *_: type(placed).of(placed, source=target.source),
+        lambda target, *_: type(placed).of(placed, source=defined(target.origin)),
     )
     monkeypatch.chdir(folder / "sub")
     np.save("x.npy", np.ones(2, np.float32))

@@ -181,3 +181,24 @@ def test_a_suite_of_which_nothing_is_left_is_no_success(folder: Path) -> None:
     assert "is left to run" in run("--shard", "5/5", code=2).stderr
     (folder / "gradcheck.toml").write_text("", encoding="utf-8")
     run(code=2)
+
+
+@pytest.mark.parametrize("place", ["gradcheck.toml", "x.npy", "json=ops.py"])
+def test_a_report_overwrites_nothing_that_is_read(folder: Path, place: str) -> None:
+    before = (folder / place.rpartition("=")[2]).read_bytes()
+
+    assert "is read" in run("--output", place, code=2).stderr
+    assert (folder / place.rpartition("=")[2]).read_bytes() == before
+
+
+def test_a_page_shows_the_step_curve_of_each_check(folder: Path) -> None:
+    """Of those that are drawn, which here are all."""
+    run("--only", "avgpool1d", "--html", "page.html", "--quiet")
+
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert page.count("by step; step taken") == 2
+    assert "<script src" not in page and "<svg" in page
+
+
+def test_a_cluster_has_no_jobs_of_this_machine() -> None:
+    assert "give one of them" in run("--dask", "tcp://x:1", "--jobs", "2", code=2).stderr

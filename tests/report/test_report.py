@@ -234,7 +234,7 @@ def test_the_dictionary_has_the_documented_shape(name: str) -> None:
     found: Any = ALL[name]().to_dict()
     # Strict: json refuses what is no JSON value, and NaN.
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    holds(found, REPORT, {"precision", "sensitivity", "directions", "tolerance"})
+    holds(found, REPORT, {"precision", "sensitivity", "directions", "tolerance", "source"})
     for variable_found in found["variables"]:
         holds(variable_found, VARIABLE, {"reason", "sensitivity"})
         assert set(variable_found["counts"]) == {"match", "kink", "mismatch", "nonfinite", "inconclusive"}

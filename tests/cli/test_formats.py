@@ -182,7 +182,7 @@ def test_an_error_is_on_standard_output_once(options: list[str], documents: int)
 
 
 def test_a_function_that_raises_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Report:
+    def fail(*_: Any, **__: Any) -> Report:
         raise TargetError("f raised ValueError.", "Look.")
 
     monkeypatch.setattr("gradcheck.checking.check_target", fail)
@@ -245,7 +245,7 @@ def test_paths_are_those_below_the_workspace(monkeypatch: pytest.MonkeyPatch, fo
     placed = failing()
     monkeypatch.setattr(
         "gradcheck.checking.check_target",
-        lambda target, *_: type(placed).of(placed, source=defined(target.origin)),
+        lambda target, *_, **__: type(placed).of(placed, source=defined(target.origin)),
     )
     monkeypatch.chdir(folder / "sub")
     np.save("x.npy", np.ones(2, np.float32))

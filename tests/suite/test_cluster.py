@@ -40,7 +40,8 @@ def two() -> Iterator[Any]:
 
 
 def results(made: Any, jobs: list[Any]) -> dict[str, CheckResult]:
-    """By name."""
+    """By name, when the workers that an earlier test has killed are there again."""
+    made.wait_for_workers(len(made.workers), timeout=60)
     found = list(Cluster(act, made.scheduler_address).results(jobs))
     assert sorted(result.name for result in found) == sorted(job.name for job in jobs)
     return {result.name: result for result in found}

@@ -40,7 +40,8 @@ A folder imports folders of lower floors only.
                  curves, heat maps; and who tells of progress → text, bytes
 8  procedure.py, checking.py, sweeping.py, variables.py: what is refused, the order of the checks, `check`,
    `assert_gradients` → `Report`, `Sweep`
-8  suite/        a TOML file → checks as command lines → worker processes or a Dask cluster → `CheckResult`
+8  suite/        a TOML file → checks as command lines → worker processes or a Dask cluster → `CheckResult`;
+                 and the evaluations of one check shared out to a cluster, by the port function/sharing.py
 9  cli/          commands and options: parse, build the target, check, write → exit code; its `explain` reads
    the texts in explanations/
 9  pytest_plugin.py: the fixture `gradcheck`

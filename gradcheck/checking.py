@@ -12,6 +12,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.errors import GradientError, ShapeError, TargetError
+from gradcheck.function.sharing import Sharing
 from gradcheck.progress import Progress
 from gradcheck.report.findings import Findings
 from gradcheck.runtime import load_tensorflow, on_device
@@ -84,10 +85,12 @@ def check_target(
     progress: Progress | None = None,
     *,
     curve: bool = False,
+    sharing: Sharing | None = None,
 ) -> Report:
     """Check one target at one point; with `curve`, sweep the worst element over many steps as well.
 
     `upstream` has the shape of the output (of all floating outputs joined, flat, where there are several).
+    `sharing` are other processes that evaluate; the report is the same with and without.
     Raises `GradcheckError` where the check cannot run.
     """
     names = usable(target, settings, upstream)
@@ -96,7 +99,7 @@ def check_target(
 
     started = time.perf_counter()
     with on_device(settings.device), target.within(), progress or Progress() as watcher:
-        found = run(target, settings, names, upstream, watcher, curve=curve)
+        found = run(target, settings, names, upstream, watcher, curve=curve, sharing=sharing)
     return Report.of(found, seconds=time.perf_counter() - started)
 
 

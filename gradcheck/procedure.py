@@ -12,6 +12,7 @@ from gradcheck.errors import GradcheckError, TargetError
 from gradcheck.function.call_kind import CallKind
 from gradcheck.function.primal import Meter
 from gradcheck.function.problem import Problem, pose
+from gradcheck.function.sharing import Sharing
 from gradcheck.notes import Kind, Note
 from gradcheck.progress import Progress, Stage
 from gradcheck.report.assemble import assemble
@@ -38,6 +39,7 @@ def run(
     progress: Progress,
     *,
     curve: bool = False,
+    sharing: Sharing | None = None,
 ) -> Findings:
     """Check the tape, forward mode, or both, then the executions, the Jacobians and the higher orders; with
     `curve`, sweep the worst element as well.
@@ -50,12 +52,25 @@ def run(
         found = _forward_alone(problem)
         progress.stage(Stage.FORWARD, problem.meter.count, variables=len(names))
         return found
+    if sharing is not None:
+        problem.exact.share(sharing, problem.base)
     first = elementwise.check(problem, progress)
+    comparisons, notes = _compared(problem, first, progress)
+    outcomes, left_out = orders.climb(first, elementwise.check, progress)
+    parts = _parts(outcomes, settings, progress)
+    found = assemble(outcomes, comparisons, [*notes, *left_out], parts)
+    progress.stage(Stage.DIAGNOSIS, problem.meter.count, notes=len(found.notes))
+    return replace(found, sweep=_worst_swept(first.problem, found, progress)) if curve else found
+
+
+def _compared(problem: Problem, first: Outcome, progress: Progress) -> tuple[list[Comparison], list[Note]]:
+    """The tape against forward mode, other executions and Jacobians, as far as they are asked for."""
+    settings = problem.settings
     comparisons: list[Comparison] = []
-    notes = [Note(Kind.WARNING, text) for text in target.said]
+    notes = [Note(Kind.WARNING, text) for text in problem.target.said]
     if settings.mode is Mode.BOTH:
         comparisons += forward_mode.check(problem)
-        progress.stage(Stage.FORWARD, problem.meter.count, variables=len(names))
+        progress.stage(Stage.FORWARD, problem.meter.count, variables=len(problem.names))
     for stage, asked, check in (
         (Stage.EXECUTIONS, settings.execution, execution.check),
         (Stage.JACOBIANS, settings.check_pfor, pfor.check),
@@ -65,11 +80,7 @@ def run(
             comparisons += compared
             notes += said
             progress.stage(stage, problem.meter.count, comparisons=len(compared))
-    outcomes, left_out = orders.climb(first, elementwise.check, progress)
-    parts = _parts(outcomes, settings, progress)
-    found = assemble(outcomes, comparisons, [*notes, *left_out], parts)
-    progress.stage(Stage.DIAGNOSIS, problem.meter.count, notes=len(found.notes))
-    return replace(found, sweep=_worst_swept(first.problem, found, progress)) if curve else found
+    return comparisons, notes
 
 
 def _worst_swept(problem: Problem, found: Findings, progress: Progress) -> Sweep | None:

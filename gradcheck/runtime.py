@@ -23,6 +23,11 @@ def seconds_of_loading() -> float:
     return _seconds
 
 
+def cores() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def load_tensorflow() -> None:
     """Import TensorFlow and run one operation with file descriptor 2 held back, unless it is loaded."""
     if "tensorflow" in sys.modules:

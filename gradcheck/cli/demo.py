@@ -9,7 +9,8 @@ import numpy as np
 
 from gradcheck.checking import Report, check_target
 from gradcheck.cli.group import main, terminal, write_out
-from gradcheck.cli.options import TRACEBACK, option
+from gradcheck.cli.help import option
+from gradcheck.cli.options import TRACEBACK
 from gradcheck.errors import ExitCode
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target

@@ -1,13 +1,15 @@
 """How --help is laid out: options by sections, then examples, exit codes and the environment."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from gradcheck.errors import ExitCode
 from gradcheck.option import Section
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 WIDEST = 100
 """Columns of help and explanations, however wide the terminal is."""
@@ -42,6 +44,19 @@ class Sectioned(click.Option):
     def __init__(self, *names: Any, section: Section = Section.OTHER, **settings: Any) -> None:
         super().__init__(*names, **settings)
         self.section = section
+
+
+def option(*names: str, show_default: bool = True, **settings: Any) -> Callable[[Command], Command]:
+    """A Click option that also reads GRADCHECK_<its long name>, with its `section` of --help."""
+    variable = "GRADCHECK_" + names[-1].removeprefix("--").upper().replace("-", "_")
+    return click.option(*names, cls=Sectioned, envvar=variable, show_default=show_default, **settings)
+
+
+def with_options(command: Command, *options: Callable[[Any], Any]) -> Command:
+    """A command with some options, which --help shows in this order."""
+    for decorate in reversed(options):
+        command = decorate(command)
+    return command
 
 
 class Laid(click.Command):

@@ -6,16 +6,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import click
 
 from gradcheck import checking
 from gradcheck.cli.ending import Ended, Ending
-from gradcheck.cli.group import aside, main
+from gradcheck.cli.group import aside, main, note
 from gradcheck.cli.options import Check
 from gradcheck.cli.tensors import read_upstream
+from gradcheck.cli.vocabulary import OF_THE_RUN
 from gradcheck.errors import SuiteError
+from gradcheck.function.sharing import Sharing
 from gradcheck.option import Section
 from gradcheck.progress import Progress
 from gradcheck.report.findings import Findings
@@ -26,13 +27,14 @@ from gradcheck.suite.job import Job
 def run(job: Job) -> CheckResult:
     """Check what a job says; what goes wrong is part of the result.
 
-    The process is left as the code under check leaves it, and without GRADCHECK_OUTPUT and the like: a suite
-    says where reports go.
+    The process is left as the code under check leaves it, and without GRADCHECK_OUTPUT, GRADCHECK_DASK and
+    the like: a suite says where reports go, and where checks run.
     """
     began = time.perf_counter()
     outcome: Findings | Failure
     for option in main.commands[job.arguments[0]].params:
-        if getattr(option, "section", None) is Section.REPORT and isinstance(option.envvar, str):
+        decided = getattr(option, "section", None) is Section.REPORT or option.name in OF_THE_RUN
+        if decided and isinstance(option.envvar, str):
             os.environ.pop(option.envvar, None)
     try:
         with _context(job) as (command, context):
@@ -52,9 +54,10 @@ def report_of(check: Check, progress: Progress, *, curve: bool = False) -> check
     """
     options = check.options
     upstream = read_upstream(options, check.target.inputs)
-    made = partial(checking.check_target, curve=True) if curve else checking.check_target
-    with aside():
-        report = made(check.target, options.settings, upstream, progress)
+    with aside(), _shared(check) as sharing:
+        report = checking.check_target(
+            check.target, options.settings, upstream, progress, curve=curve, sharing=sharing
+        )
     return replace(
         report,
         limit=options.limit,
@@ -62,6 +65,21 @@ def report_of(check: Check, progress: Progress, *, curve: bool = False) -> check
         only_failing=check.only_failing,
         heatmap=options.heatmap,
     )
+
+
+@contextmanager
+def _shared(check: Check) -> Iterator[Sharing | None]:
+    """The cluster that evaluates too, if one is named."""
+    address, settings = check.options.dask, check.options.settings
+    if address is None:
+        yield None
+        return
+    from gradcheck.suite.cluster_seats import ClusterSeats
+
+    with contextlib.closing(ClusterSeats(address, check.spec, settings.device)) as seats:
+        yield seats
+    if seats.refused is not None:
+        note(f"not all workers took part: {seats.refused}", check.options.quiet)
 
 
 def refuse_unparsable(jobs: Sequence[Job]) -> None:

@@ -14,17 +14,8 @@ from gradcheck.cli.arguments import ByName, json_object, named_constant, named_t
 from gradcheck.cli.completion import files, layers, losses, objects
 from gradcheck.cli.given import backward_pass
 from gradcheck.cli.group import main, note, write_out
-from gradcheck.cli.help import TENSOR
-from gradcheck.cli.options import (
-    TRACEBACK,
-    Check,
-    Common,
-    common,
-    common_but,
-    gradient,
-    option,
-    tensor,
-)
+from gradcheck.cli.help import TENSOR, option
+from gradcheck.cli.options import TRACEBACK, Check, Common, common, common_but, gradient, tensor
 from gradcheck.cli.tensors import arrays, build, constants, read, say
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
@@ -109,7 +100,7 @@ def function(options: Common, function: str, arg: dict[str, str], const: dict[st
         gradient=gradient,
         wrt=options.settings.wrt,
     )
-    return Check(build(spec, tensors, options).target, options)
+    return Check(build(spec, tensors, options).target, spec, options)
 
 
 @main.command(examples=LAYER)
@@ -155,7 +146,7 @@ def layer(options: Common, x: tuple[str, ...], mask: str | None, weights: Path |
     built = build(spec, tensors, options)
     if built.fresh:
         note(f"{weights} does not hold {', '.join(built.fresh)}: freshly initialised.", options.quiet)
-    return Check(built.target, options)
+    return Check(built.target, spec, options)
 
 
 @main.command(examples=MODEL)
@@ -225,7 +216,7 @@ def model(
     for name in built.indices:
         note(f"{name} holds the indices of an embedding: they are not differentiated.", options.quiet)
     limit = click.get_current_context().get_parameter_source("limit")
-    return Check(built.target, options, only_failing=limit is click.core.ParameterSource.DEFAULT)
+    return Check(built.target, spec, options, only_failing=limit is click.core.ParameterSource.DEFAULT)
 
 
 @main.command("layers", examples=["gradcheck layers"])

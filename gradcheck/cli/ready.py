@@ -8,7 +8,8 @@ import click
 
 from gradcheck.cli.completion import activations
 from gradcheck.cli.group import main
-from gradcheck.cli.options import Check, Command, Common, common, option, tensor, with_options
+from gradcheck.cli.help import Command, option, with_options
+from gradcheck.cli.options import Check, Common, common, tensor
 from gradcheck.cli.tensors import arrays, build, read
 from gradcheck.option import Section
 from gradcheck.targets.pooling import DATA_FORMATS, PADDINGS
@@ -90,4 +91,4 @@ def _check(layer: str, texts: Mapping[str, str | None], others: Mapping[str, Any
 
     tensors = read(texts, options)
     spec = ReadySpec(layer=layer, tensors=arrays(tensors), options=others)
-    return Check(build(spec, tensors, options).target, options)
+    return Check(build(spec, tensors, options).target, spec, options)

@@ -12,19 +12,22 @@ import click
 from gradcheck.cli import document, jobs
 from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import main, say, write_out
-from gradcheck.cli.options import QUIET, TRACEBACK, VERBOSE, WRITTEN, Command, documents, option, with_options
+from gradcheck.cli.help import Command, option, with_options
+from gradcheck.cli.options import TRACEBACK
 from gradcheck.cli.outputs import refuse_overwriting
 from gradcheck.cli.process import Stoppable
 from gradcheck.cli.vocabulary import vocabulary
 from gradcheck.cli.watching import streams, watching
+from gradcheck.cli.written import QUIET, VERBOSE, WRITTEN, documents
 from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
 from gradcheck.progress import Progress
 from gradcheck.report.suite import SuiteReport
+from gradcheck.runtime import cores
 from gradcheck.suite.executor import Executor
 from gradcheck.suite.job import Job
 from gradcheck.suite.parcel import files_named
-from gradcheck.suite.processes import Processes, cores
+from gradcheck.suite.processes import Processes
 from gradcheck.suite.reading import Suite, read_suite
 from gradcheck.suite.record import Record
 from gradcheck.suite.running import run

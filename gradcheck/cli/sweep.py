@@ -10,6 +10,7 @@ from gradcheck.cli.document import PICTURES, Form
 from gradcheck.cli.group import main, note, terminal
 from gradcheck.cli.help import LaidGroup, Sectioned
 from gradcheck.cli.options import Check, Common, Sweeping
+from gradcheck.cli.vocabulary import COMMANDS
 from gradcheck.errors import ExitCode
 from gradcheck.option import Section
 from gradcheck.settings import DEFAULTS
@@ -30,11 +31,10 @@ LEFT_OUT = frozenset(
         "no_timing",
         "heatmap",
         "format",
+        "dask",
     )
 )
-"""Options of a check that a sweep has no use for; it has a --format of its own."""
-SWEPT = ("dense", "maxpool1d", "avgpool1d", "layer", "function", "model")
-"""The commands that check; the package imports them before this module."""
+"""Options of a check that a sweep has no use for; it has a --format of its own, and few evaluations."""
 EXAMPLES = (
     "gradcheck sweep dense --x x.npy --w w.npy --element 'w[0,1]'",
     "gradcheck sweep function ops.py:my_gelu --arg x=normal:8x4",
@@ -122,7 +122,7 @@ def _run(
         if wanted.form not in (*FORMS, *PICTURES):
             raise click.UsageError(f"A sweep is written as table or json, not as {wanted.form.value}.")
     _advise(made.options)
-    return Sweeping(made.target, made.options, element=element)
+    return Sweeping(made.target, made.spec, made.options, element=element)
 
 
 def _advise(options: Common) -> None:
@@ -134,5 +134,5 @@ def _advise(options: Common) -> None:
         note("pip install 'gradcheck[plot]' shows a curve here.", options.quiet)
 
 
-for _name in SWEPT:
+for _name in COMMANDS:
     sweep.add_command(_swept(main.commands[_name]))

@@ -3,13 +3,15 @@
 import click
 
 from gradcheck.cli.arguments import TENSOR_FILE
+from gradcheck.cli.group import main
 from gradcheck.cli.help import TENSOR, Sectioned
-from gradcheck.cli.own_code import function, layer, model
-from gradcheck.cli.ready import avgpool1d, dense, maxpool1d
 from gradcheck.option import Section
 from gradcheck.suite.vocabulary import Command, Entry, Vocabulary
 
-COMMANDS: tuple[click.Command, ...] = (dense, maxpool1d, avgpool1d, layer, function, model)
+COMMANDS = ("dense", "maxpool1d", "avgpool1d", "layer", "function", "model")
+"""Those that check; the package imports their modules before this one is asked."""
+OF_THE_RUN = ("dask",)
+"""Options besides those on the report that each check has, and a whole run for itself."""
 OF_A_CHECK = ("limit",)
 """Options on the report that each check may have."""
 TABLES = {"arg": "args", "const": "consts"}
@@ -18,16 +20,19 @@ TABLES = {"arg": "args", "const": "consts"}
 
 def vocabulary() -> Vocabulary:
     """The words that the commands take."""
-    options = [option for command in COMMANDS for option in command.params if isinstance(option, Sectioned)]
+    commands = {name: main.commands[name] for name in COMMANDS}
+    given = [option for command in commands.values() for option in command.params]
+    options = [option for option in given if isinstance(option, Sectioned)]
     return Vocabulary(
-        {command.name or "": _command(command) for command in COMMANDS},
+        {name: _command(command) for name, command in commands.items()},
         frozenset(option.name or "" for option in options if _of_the_run(option)),
     )
 
 
 def _of_the_run(option: Sectioned) -> bool:
-    shown = option.section in (Section.REPORT, Section.OTHER)
-    return shown and option.name not in OF_A_CHECK
+    if option.name in OF_THE_RUN:
+        return True
+    return option.section in (Section.REPORT, Section.OTHER) and option.name not in OF_A_CHECK
 
 
 def _command(command: click.Command) -> Command:

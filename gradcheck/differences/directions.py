@@ -10,22 +10,20 @@ chance of 2^−K. For Gaussian directions the like holds of the norm (Halko, Mar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import tensorflow as tf
 
 from gradcheck.arrays.streams import Stream, generator, half_to_whole
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import AllOutputs, Sums, Weighted, contract
 from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.points import rays
 from gradcheck.differences.stencils import Estimate, Level
 from gradcheck.differences.step_selection import best_step, settle
 from gradcheck.differences.steps import LEVELS
 from gradcheck.differences.strata import Elements
-from gradcheck.differences.ways import rays
 
 COUNT = 20
 """Directions of a stratum: an error is missed with a chance of 2^-20, one in a million."""
@@ -103,7 +101,7 @@ class SignedDirections:
     def levels(self, moves: Array, steps: Sequence[float], noise: float = 0.0) -> list[Level]:
         """Both sides of the point along directions [D, chosen], at each of the steps; `noise` is what f is
         known to have at least."""
-        directions = self._dense(moves)
+        directions = self._by_variable(moves)
         count = len(moves)
         which, each = np.tile(np.arange(count), len(steps)), np.repeat(np.asarray(steps), count)
         batch = max(1, self.evaluator.batch // 2)
@@ -119,21 +117,15 @@ class SignedDirections:
             found.append(Level(sums.take(slice(number * count, (number + 1) * count)), taken, taken))
         return found
 
-    def _rows(self, directions: dict[int, object], which: Array, steps: Array) -> Array:
-        points = rays(
-            self.evaluator.primal.values, directions, np.tile(which, 2), np.concatenate([steps, -steps])
-        )
+    def _rows(self, directions: dict[int, tuple[Array, Array]], which: Array, steps: Array) -> Array:
+        points = rays(directions, np.tile(which, 2), np.concatenate([steps, -steps]))
         found = self.evaluator.evaluate(points, plain=False)
         up, down, base = found[: which.size], found[which.size : -1], found[-1]
         return contract(self.weighted, AllOutputs(), up, down, base, gap=True)
 
-    def _dense(self, moves: Array) -> dict[int, object]:
-        """Directions [D, chosen] as tensors [D, *shape] by variable of the function, for those that move."""
-        found: dict[int, object] = {}
-        for place, mine, flat in self.elements.locate(self.chosen):
-            shape, number = self.elements.shapes[place], self.numbers[place]
-            dense = np.zeros((len(moves), math.prod(shape)))
-            dense[:, flat] = moves[:, mine]
-            dtype = self.evaluator.primal.values[number].dtype
-            found[number] = tf.constant(dense.reshape(len(moves), *shape), dtype)
-        return found
+    def _by_variable(self, moves: Array) -> dict[int, tuple[Array, Array]]:
+        """Directions [D, chosen] by variable of the function, with the flat indices of what moves in it."""
+        return {
+            self.numbers[place]: (flat, moves[:, mine])
+            for place, mine, flat in self.elements.locate(self.chosen)
+        }

@@ -7,7 +7,7 @@ import numpy as np
 from gradcheck.arrays.large import Movable, view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.evaluator import HELD, THIN, WORTH_TRACING, VariableEvaluator
-from gradcheck.differences.joined import Axes, Joined
+from gradcheck.differences.joined import Axes, Joined, evaluated
 from gradcheck.runtime import held_back
 from gradcheck.sparsity.colouring import Colouring
 
@@ -99,13 +99,14 @@ class GroupEvaluator:
         """The groups from joined copies, as many at a time as there are; None where some are refused."""
         self._evaluator.count(len(ends) * len(chosen))
         parts = [chosen[start : start + copies.count] for start in range(0, len(chosen), copies.count)]
-        sides = []
-        for end in ends:
-            found = [copies.groups(colouring, part, end) for part in parts]
-            known = [rows for rows in found if rows is not None]
-            if len(known) < len(found):
-                return None
-            sides.append(known[0] if len(known) == 1 else np.concatenate(known))
+        asked = [(part, [end[colouring.slices(g)] for g in part]) for end in ends for part in parts]
+        count = self._evaluator.pieces(len(asked), copies.count * self._evaluator.numbers)
+        found = evaluated(copies, colouring, asked, count)
+        known = [rows for rows in found if rows is not None]
+        if len(known) < len(found):
+            return None
+        each = [known[start : start + len(parts)] for start in range(0, len(known), len(parts))]
+        sides = [rows[0] if len(rows) == 1 else np.concatenate(rows) for rows in each]
         if len(parts) == 1 or copies.count == 1:
             return sides, copies.base[: len(chosen)]
         return sides, np.concatenate([copies.base] * len(parts))[: len(chosen)]

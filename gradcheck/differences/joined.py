@@ -11,6 +11,7 @@ they are instead of in a new tensor, and whose evaluations run in one compiled g
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from gradcheck.arrays.large import Movable, view
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
-from gradcheck.function.primal import Primal, refusals
+from gradcheck.function.primal import Primal, is_elsewhere, refusals
+from gradcheck.function.sharing import Work
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
 
@@ -90,7 +92,7 @@ class Joined:
     def __init__(self, primal: Primal, variable: int, along: Axes, count: int, *, compiled: bool) -> None:
         """`count` copies are joined along the axes; `compiled`: in a graph, where the function traces."""
         self.primal, self.along, self.count = primal, along, count
-        self.name = primal.names[variable]
+        self.variable, self.name = variable, primal.names[variable]
         self.point = view(primal.values[variable])
         self.shared = primal.inputs | dict(zip(primal.names, primal.values, strict=True))
         for name, axis in along.inputs.items():
@@ -134,15 +136,15 @@ class Joined:
         picked = {0, int(random.integers(self.count))}
         return all(alike(found[one], view(alone(tf.constant(self.places[one])))) for one in picked)
 
-    def groups(self, colouring: Colouring, groups: Sequence[int], end: Array) -> Array | None:
-        """f with each group of elements at their place in `end`, [groups, outputs]; at most `count`.
+    def groups(self, colouring: Colouring, groups: Sequence[int], ends: Sequence[Array]) -> Array | None:
+        """f with the elements of each group moved to its `ends`, [groups, outputs]; at most `count`.
 
         NaN where the function refuses a single copy, or returns another number of outputs; None where it does
         so with several, since it is not known which is to blame.
         """
         moved = [colouring.slices(group) for group in groups]
-        for place, where in zip(self.places, moved, strict=False):
-            place[where] = end[where]
+        for place, where, end in zip(self.places, moved, ends, strict=False):
+            place[where] = end
         try:
             found = self()
         except refusals(self.primal):
@@ -170,3 +172,49 @@ class Joined:
                 tensor = tf.transpose(tensor, [axis, *range(axis), *range(axis + 1, tensor.shape.rank)])
             parts.append(tf.cast(tf.reshape(tensor, [self.count, -1]), tf.float64))
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class JoinedGroups(Work):
+    """Groups of elements to be moved in joined copies, some at a time."""
+
+    variable: int
+    along: Axes
+    count: int
+    compiled: bool
+    colouring: Colouring
+    parts: tuple[tuple[list[int], list[Array]], ...]
+    """Groups for one evaluation each, with the ends of their elements."""
+
+    def result(self, primal: Primal, outputs: int, kept: dict[Any, Any]) -> list[Array | None]:
+        """What `Joined.groups` gives for each part; raises where copies do not come out as alone."""
+        key = self.variable, repr(self.along), self.count, self.compiled
+        if key not in kept:
+
+            def alone(value: Any) -> Any:
+                return primal.with_moved({self.variable: value}, outputs)
+
+            copies = Joined(primal, self.variable, self.along, self.count, compiled=self.compiled)
+            base = view(primal.evaluate(primal.values, outputs))
+            if not copies.holds(base, alone) or copies.compiled != self.compiled:
+                raise ValueError(key)
+            kept[key] = copies
+        return self.of(kept[key])
+
+    def of(self, copies: Joined) -> list[Array | None]:
+        """The same by copies that there are."""
+        return [copies.groups(self.colouring, *part) for part in self.parts]
+
+
+def evaluated(
+    copies: Joined, colouring: Colouring, asked: Sequence[tuple[list[int], list[Array]]], count: int
+) -> list[Array | None]:
+    """What `Joined.groups` gives for each of some sets of groups and their ends; in so many pieces, by others
+    too."""
+    sharing = copies.primal.sharing
+    axes = copies.variable, copies.along, copies.count, copies.compiled, colouring
+    ends = [len(asked) * number // count for number in range(count + 1)]
+    work = [JoinedGroups(*axes, tuple(asked[start:stop])) for start, stop in pairwise(ends)]
+    if sharing is None or is_elsewhere(copies.primal) or count == 1:
+        return [rows for piece in work for rows in piece.of(copies)]
+    return [*chain(*sharing.results(work, lambda piece: piece.of(copies)))]

@@ -1,10 +1,14 @@
-"""Families of moved points, and ways of evaluating them: one by one, in a compiled loop, or all at once.
+"""Ways of evaluating f at moved points: one by one, in a compiled loop, or all at once.
 
-Each gives f at all of them, [points, outputs], or None where the function cannot be evaluated in this way.
+Each gives f at all of them, [points, outputs], or says why the function cannot be evaluated in this way.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,123 +16,78 @@ import tensorflow as tf
 
 from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
+from gradcheck.differences.points import Family, Points
+from gradcheck.function.sharing import Work
 from gradcheck.runtime import quiet
 
 At = Callable[[dict[int, Any]], Any]
-"""f with some variables elsewhere, flat; NaN where f refuses."""
+"""f with some variables elsewhere, flat [outputs]; NaN where f refuses."""
 
 
-@dataclass(frozen=True)
-class Points:
-    """Points to evaluate f at; the last one is the point of the check itself, the origin.
+class Way(Enum):
+    """How many points are evaluated."""
 
-    Rounding may differ between ways of evaluating, so that every batch is measured from an origin of its own.
-    """
-
-    key: Hashable
-    """Points with the same key have the same `place`, so that one graph serves them all."""
-    place: Callable[..., dict[int, Any]]
-    """(*row, *fixed) → the variables that move, by number; in TensorFlow operations."""
-    rows: tuple[Array, ...]
-    """Arrays whose first axis runs over the points."""
-    fixed: tuple[Any, ...] = ()
-    """Tensors that all points share."""
-    alone: Callable[[int], dict[int, Any]] | None = None
-    """One point made in NumPy, where that is quicker than by operations one after the other."""
-
-    @property
-    def count(self) -> int:
-        """Number of points, the origin included."""
-        return len(self.rows[0])
-
-    def variables(self, number: int) -> dict[int, Any]:
-        """The variables that move at one of the points."""
-        if self.alone is not None:
-            return self.alone(number)
-        return self.place(*(tf.constant(row[number]) for row in self.rows), *self.fixed)
-
-
-def elements(variable: int, point: Any, flat: Array, steps: Array) -> Points:
-    """One variable with each element at `flat` moved by its step alone."""
-    shape = point.shape
-
-    def place(where: Any, step: Any) -> dict[int, Any]:
-        numbers = tf.reshape(tf.range(shape.num_elements(), dtype=tf.int64), shape)
-        return {variable: tf.where(numbers == where, point + step, point)}
-
-    rows = np.append(flat, 0), np.append(steps, np.zeros(1, steps.dtype))
-
-    def alone(number: int) -> dict[int, Any]:
-        moved = view(point).copy()
-        moved.reshape(-1)[rows[0][number]] += rows[1][number]
-        return {variable: tf.constant(moved)}
-
-    return Points(("elements", variable), place, rows, alone=alone)
-
-
-def values(variable: int, point: Any, moved: Array) -> Points:
-    """One variable at each of some values [values, *shape]."""
-    rows = np.concatenate([moved, view(point)[None]])
-    return Points(("values", variable), lambda value: {variable: value}, (rows,))
-
-
-def rays(here: Sequence[Any], directions: Mapping[int, Any], which: Array, steps: Array) -> Points:
-    """All variables along rays x + t u: `directions` has u [D, *shape] for the variables that move, by
-    number; each point is at a step t [points] along one of the D directions, `which` [points]."""
-    moving = tuple(sorted(directions))
-
-    def place(number: Any, step: Any, *rows: Any) -> dict[int, Any]:
-        return {
-            variable: here[variable] + tf.cast(step, moves.dtype) * moves[number]
-            for variable, moves in zip(moving, rows, strict=True)
-        }
-
-    rows = np.append(which, 0), np.append(steps, 0.0)
-    return Points(("rays", *moving), place, rows, tuple(directions[variable] for variable in moving))
-
-
-def one_by_one(at: At, points: Points) -> Array:
+    ONE_BY_ONE = "one by one"
     """By eager calls, one a point: slow, and possible for every function."""
-    return np.stack([view(at(points.variables(number))) for number in range(points.count)])
+    LOOP = "loop"
+    """In a compiled loop; what comes out at a point does not depend on the others."""
+    AT_ONCE = "at once"
+    """With `tf.vectorized_map`; rounding may depend on how many points there are."""
 
 
-class Compiled:
-    """One graph for each family of points; `all_at_once` with `tf.vectorized_map`, else in a loop."""
+class Unable(Enum):
+    """Why a way gives nothing."""
 
-    def __init__(self, at: At, *, all_at_once: bool) -> None:
-        self._at, self._all_at_once = at, all_at_once
-        self._graphs: dict[Hashable, Any] = {}
+    UNTRACEABLE = "the function does not trace, or does not run in a graph"
+    REFUSED = "one of the points has left the domain; which one shows when each is evaluated by itself"
 
-    def __call__(self, points: Points) -> Array | None:
-        """f at every point; None where the function does not trace, or does not run in a graph."""
-        if points.key not in self._graphs:
-            self._graphs[points.key] = self._graph(points)
+
+class Ways:
+    """One function at one point, evaluated at others in any way; its graphs are kept, one a family."""
+
+    def __init__(self, at: At, here: Sequence[Any]) -> None:
+        """`here` are the variables at the point."""
+        self._at, self._here = at, here
+        self._graphs: dict[tuple[Way, Family], Any] = {}
+
+    def __call__(self, way: Way, points: Points) -> Array | Unable:
+        """f at every point, [points, outputs]."""
+        if way is Way.ONE_BY_ONE:
+            return self._one_by_one(points)
         rows = tuple(tf.constant(row) for row in points.rows)
+        fixed = points.family.tensors(self._here, points.fixed)
+        if (way, points.family) not in self._graphs:
+            self._graphs[way, points.family] = self._graph(way, points.family, rows, fixed)
         try:
             with quiet():
-                return view(self._graphs[points.key](rows, points.fixed))
+                return view(self._graphs[way, points.family](rows, fixed))
         except tf.errors.InvalidArgumentError:
-            # One of the points has left the domain; which one shows when each is called by itself.
-            return one_by_one(self._at, points)
+            return Unable.REFUSED
         except Exception:  # whatever a user's function does when it is traced
-            return None
+            return Unable.UNTRACEABLE
 
-    def _graph(self, points: Points) -> Any:
+    def _one_by_one(self, points: Points) -> Array:
+        here, family = self._here, points.family
+        fixed = family.tensors(here, points.fixed)
+        rows = ([row[number] for row in points.rows] for number in range(points.count))
+        return np.stack([view(self._at(family.alone(here, row, fixed))) for row in rows])
+
+    def _graph(self, way: Way, family: Family, rows: tuple[Any, ...], fixed: tuple[Any, ...]) -> Any:
         def many(rows: Any, fixed: Any) -> Any:
             def one(row: Any) -> Any:
-                return self._at(points.place(*row, *fixed))
+                return self._at(family.place(self._here, row, fixed))
 
-            return tf.vectorized_map(one, rows) if self._all_at_once else _loop(one, rows)
+            return tf.vectorized_map(one, rows) if way is Way.AT_ONCE else _loop(one, rows)
 
-        # Traced once for any number of points and directions; not rewritten by AutoGraph: the same Python as
-        # runs eagerly.
-        signature = tuple(_any_number(row) for row in points.rows), tuple(map(_any_number, points.fixed))
+        # Traced once for any number of points and directions: the same graph whatever came first. Not
+        # rewritten by AutoGraph: the same Python as runs eagerly.
+        signature = tuple(map(_any_number, rows)), tuple(map(_any_number, fixed))
         return tf.function(many, input_signature=signature, autograph=False)
 
 
-def _any_number(array: Any) -> Any:
-    """What has the dtype and the shape of an array but for its length."""
-    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+def _any_number(tensor: Any) -> Any:
+    """What has the dtype and the shape of a tensor but for its length."""
+    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
 
 
 def _loop(one: Callable[[Any], Any], rows: tuple[Any, ...]) -> Any:
@@ -145,3 +104,24 @@ def _loop(one: Callable[[Any], Any], rows: tuple[Any, ...]) -> Any:
     start = tf.constant(0), tf.TensorArray(tf.float64, count)
     _, found = tf.while_loop(lambda number, _: number < count, step, start, parallel_iterations=1)
     return found.stack()
+
+
+@dataclass(frozen=True)
+class Batch(Work):
+    """Points to be evaluated in one way."""
+
+    way: Way
+    points: Points
+    site: int
+    """Batches with the same number have the same `values`; 0 for the point of the check."""
+    values: tuple[Array, ...] | None
+    """The variables at another point of which the points are moved; None for that of the check."""
+
+    def result(self, primal: Any, outputs: int, kept: dict[Any, Any]) -> Array | Unable:
+        """f at every point, [points, outputs]; graphs are kept for each site."""
+        if self.site not in kept:
+            if self.values is not None:
+                primal = primal.at([tf.constant(value) for value in self.values])
+            kept[self.site] = Ways(partial(primal.with_moved, outputs=outputs), primal.values)
+        found: Array | Unable = kept[self.site](self.way, self.points)
+        return found

@@ -14,6 +14,7 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array, is_floating
 from gradcheck.errors import TargetError
 from gradcheck.function.output import Output
+from gradcheck.function.sharing import Sharing
 from gradcheck.targets.function import Target, values_of
 
 Call = Callable[[Sequence[Any]], Any]
@@ -49,6 +50,13 @@ class Primal:
         """The function in a graph, where that is how it is evaluated."""
         self.operations = 0
         """How many one call takes, where it is evaluated in a graph."""
+        self.sharing: Sharing | None = None
+        """Other processes that evaluate the function too."""
+
+    def share(self, sharing: Sharing, base: Array) -> None:
+        """Have others evaluate the function too, which is `base` at the point, [outputs]."""
+        sharing.open(self, base)
+        self.sharing = sharing
 
     @property
     def in_float64(self) -> bool:
@@ -76,6 +84,10 @@ class Primal:
         except refusals(self):
             return refused
         return found if not tf.executing_eagerly() or found.shape[0] == outputs else refused
+
+    def with_moved(self, moved: Mapping[int, Any], outputs: int) -> Any:
+        """f with some variables elsewhere, by number; otherwise as `evaluate`."""
+        return self.evaluate([moved.get(n, value) for n, value in enumerate(self.values)], outputs)
 
     def join(self, result: Any) -> Any:
         """What the function returned → flat float64 tensor of its floating outputs."""
@@ -151,6 +163,7 @@ class _At(Primal):
         self.inputs, self.values = primal.inputs, list(values)
         self.outputs, self.ignored = primal.outputs, primal.ignored
         self.graph, self.operations = graph or primal.graph, operations or primal.operations
+        self.sharing = primal.sharing
         self.moved = graph is None or is_elsewhere(primal)
 
 

@@ -195,20 +195,21 @@ def _mathematics(own: Primal, settings: Settings, meter: Meter) -> tuple[Primal,
     ignored = f"Outputs that are not floating were ignored: {', '.join(own.ignored)}."
     notes = [Note(Kind.WARNING, ignored)] if own.ignored else []
     if own.in_float64:
-        return *_settled(own, outputs, operations), notes
+        return *settled(own, outputs, operations), notes
     exact = Primal(own.target, own.names, "float64")
     try:
-        return *_settled(exact, *_evaluate(exact, settings, meter)), notes
+        return *settled(exact, *_evaluate(exact, settings, meter)), notes
     except NondeterministicError:
         raise
     except GradcheckError as error:
         found = in_one_line(error.found)
         said = f"The function does not run in float64, so that small errors cannot be seen: {found}"
-        return *_settled(own, outputs, operations), [Note(Kind.WARNING, said), *notes]
+        return *settled(own, outputs, operations), [Note(Kind.WARNING, said), *notes]
 
 
-def _settled(primal: Primal, base: Array, operations: int) -> tuple[Primal, Array]:
-    """The function as it is evaluated from now on, and f(x) as it comes out then."""
+def settled(primal: Primal, base: Array, operations: int) -> tuple[Primal, Array]:
+    """The function as it is evaluated from now on, which takes so many operations, and f(x) as it comes out
+    then."""
     found = in_graph(primal, base, operations)
     return found, base if found is primal else view(found.evaluate(found.values, base.size))
 

@@ -3,18 +3,15 @@
 import uuid
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from gradcheck.errors import GradcheckError
 from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.suite.connecting import connected
 from gradcheck.suite.executor import Executor, Run
 from gradcheck.suite.job import Job
 from gradcheck.suite.parcel import Parcel
-from gradcheck.suite.remote import run_parcel, versions
+from gradcheck.suite.remote import run_parcel
 
-PATIENCE = 10
-"""Seconds to reach the scheduler."""
 PAUSE = 1.0
 """Seconds between two looks at which workers there are."""
 TRIES = 2
@@ -33,7 +30,7 @@ class Cluster(Executor):
 
     def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
         """How each job ended."""
-        with connected(self._address) as client:
+        with connected(self._address, processor=False) as client:
             tasks = _Tasks(client, self._run)
             waiting = iter(jobs)
             try:
@@ -45,50 +42,6 @@ class Cluster(Executor):
                     yield from tasks.ended()
             finally:
                 client.cancel(list(tasks.running))
-
-
-@contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """A client of a cluster whose workers have the versions that are here; raises `GradcheckError`."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise GradcheckError(
-            "--dask needs Dask, which is not installed.", "Install it: pip install 'gradcheck[dask]'"
-        ) from error
-    try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise GradcheckError(
-            f"No Dask scheduler answers at {address} ({said}).", "Give its address, such as tcp://host:8786."
-        ) from error
-    with client:
-        _refuse_unlike(client, address)
-        yield client
-
-
-def _refuse_unlike(client: Any, address: str) -> None:
-    """Raise unless there are workers, and all of them have the packages that are here."""
-    try:
-        found = client.run(versions)
-    except Exception as error:  # whatever a worker raises that has no gradcheck, or another one
-        raise GradcheckError(
-            f"A worker at {address} cannot run gradcheck ({type(error).__name__}: {error}).",
-            "Install the same gradcheck there.",
-        ) from error
-    if not found:
-        raise GradcheckError(f"The Dask cluster at {address} has no workers.", "Start some: dask worker.")
-    own = versions()
-    for worker, theirs in sorted(found.items()):
-        other = [
-            f"{name} {theirs.get(name)} (here {own[name]})" for name in own if theirs.get(name) != own[name]
-        ]
-        if other:
-            raise GradcheckError(
-                f"The worker {worker} has {', '.join(other)}.",
-                "Install the same versions: a report must not depend on who made it.",
-            )
 
 
 class _Tasks:

@@ -34,7 +34,7 @@ class Keys:
         name, where = (command.name, f"for {command.name}") if command else ("COMMAND", "for a check")
         remedy = f"`gradcheck {name} --help` lists the options."
         if key in self.vocabulary.of_the_run:
-            found = f"{key!r} is how reports are shown or written, which no check of a suite decides"
+            found = f"{key!r} says how a run goes or is reported, which no check of a suite decides"
             remedy = "Leave it out; `gradcheck run --help` lists what a whole run can be told."
         elif path[0] == DEFAULTS and key in self.own:
             found = f"{key!r} belongs to one check, and [defaults] holds options of all"

@@ -1,21 +1,14 @@
-"""A job with the files that it names, for a machine that may not have them: by path where the same file is
-there, otherwise by value."""
+"""A job with the files that it names, for a machine that may not have them."""
 
-import hashlib
+from __future__ import annotations
+
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
 
+from gradcheck.suite.files import Files, with_neighbours
 from gradcheck.suite.job import Job
-
-CODE = 2**20
-"""Bytes of the .py files beside one that is named up to which they travel with it: a file imports them."""
-Digest = tuple[int, str]
-"""Size and SHA-256 of a file."""
 
 
 @dataclass(frozen=True)
@@ -23,60 +16,37 @@ class Parcel:
     """A job to be run elsewhere."""
 
     job: Job
-    digests: Mapping[str, Digest]
-    """Of each file, by its path as the job names it."""
-    contents: Mapping[str, bytes] | None = None
-    """What the files hold; None where they are to be found by path."""
+    files: Files
 
     @classmethod
-    def of(cls, job: Job) -> "Parcel":
+    def of(cls, job: Job) -> Parcel:
         """A job with all files that its arguments name."""
-        return cls(job, {name: _digest(Path(job.folder, name)) for name in sorted(files_named(job))})
+        return cls(job, Files.of(job.folder, files_named(job)))
 
-    def packed(self) -> "Parcel":
+    def packed(self) -> Parcel:
         """The same with the contents of the files."""
-        return replace(
-            self, contents={name: Path(self.job.folder, name).read_bytes() for name in self.digests}
-        )
+        return replace(self, files=self.files.packed())
 
     @property
-    def here(self) -> bool:
-        """Whether this machine has the same files at the same paths."""
-        paths = {name: Path(self.job.folder, name) for name in self.digests}
-        return os.path.isdir(self.job.folder) and all(
-            path.is_file() and _digest(path) == self.digests[name] for name, path in paths.items()
-        )
+    def whole(self) -> bool:
+        """Whether this machine has all files, or has got what they hold."""
+        return self.files.contents is not None or self.files.here
 
     @contextmanager
     def unpacked(self) -> Iterator[Job]:
-        """The job, with the files that came by value in a folder of their own, removed at the end."""
-        if self.contents is None:
-            yield self.job
-            return
-        folder = tempfile.mkdtemp(prefix="gradcheck-")
-        try:
+        """The job as it can be run on this machine, meanwhile."""
+        with self.files.placed() as (folder, elsewhere):
             arguments = list(self.job.arguments)
-            for number, (name, content) in enumerate(self.contents.items()):
-                path = Path(folder, name)
-                if _outside(name):
-                    path = Path(folder, f"outside-{number}", PurePath(name).name)
-                    arguments = [_renamed(argument, name, str(path)) for argument in arguments]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+            for name, path in elsewhere.items():
+                arguments = [_renamed(argument, name, path) for argument in arguments]
             yield replace(self.job, arguments=tuple(arguments), folder=folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def files_named(job: Job) -> set[str]:
     """The files that the arguments name, from the job's folder, and the Python files beside code."""
     texts = {part for argument in job.arguments for part in _parts(argument)}
     found = {text for text in texts if text and os.path.isfile(os.path.join(job.folder, text))}
-    for code in [name for name in found if name.endswith(".py")]:
-        beside = [path for path in Path(job.folder, code).parent.glob("*.py") if path.is_file()]
-        if sum(path.stat().st_size for path in beside) <= CODE:
-            found |= {os.path.join(os.path.dirname(code), path.name) for path in beside}
-    return found
+    return with_neighbours(job.folder, found)
 
 
 def _parts(argument: str) -> Iterator[str]:
@@ -93,13 +63,3 @@ def _renamed(argument: str, name: str, path: str) -> str:
             separator = ":" if tail else ""
             return f"{head.removesuffix(name)}{path}{separator}{tail}"
     return argument
-
-
-def _outside(name: str) -> bool:
-    """Whether a path leads out of the job's folder."""
-    return os.path.isabs(name) or os.path.normpath(name).startswith("..")
-
-
-def _digest(path: Path) -> Digest:
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()

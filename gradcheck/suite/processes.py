@@ -1,13 +1,13 @@
 """Checks in worker processes of this machine, one a slot, kept for many checks and replaced when it dies."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from gradcheck.report.suite import CheckResult
+from gradcheck.runtime import cores
 from gradcheck.suite.executor import Executor, Run
 from gradcheck.suite.job import Job
 from gradcheck.suite.slot import Slot
@@ -39,11 +39,6 @@ class Processes(Executor):
                     return
                 for slot in _ready(busy):
                     yield slot.take()
-
-
-def cores() -> int:
-    """Processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ready(busy: Sequence[Slot]) -> Iterator[Slot]:

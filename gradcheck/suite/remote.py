@@ -28,7 +28,7 @@ def run_parcel(parcel: Parcel, run: Run, threads: int, topic: str) -> CheckResul
     worker = get_worker()
     key = worker.get_current_task()
     worker.log_event(topic, key)
-    if parcel.contents is None and not parcel.here:
+    if not parcel.whole:
         return None
     slot = _idle.pop() if _idle else _slot(run, threads)
     with parcel.unpacked() as job:
@@ -53,18 +53,3 @@ def _cancelled(worker: Any, key: str) -> bool:
     """Whether whoever has asked for the job has gone."""
     task = worker.state.tasks.get(key)
     return task is None or task.state == "cancelled"
-
-
-def versions() -> dict[str, str]:
-    """What two machines must agree on for one report to mean the same."""
-    import importlib.metadata as metadata
-    import platform
-
-    packages = {name: metadata.version(name) for name in ("numpy", "keras")}
-    for name in ("tensorflow", "tensorflow-cpu"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            packages["tensorflow"] = metadata.version(name)
-    from gradcheck.version import __version__
-
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"gradcheck": __version__, "python": python, **packages}

@@ -47,7 +47,7 @@ class Vocabulary:
     commands: Mapping[str, Command]
     """By name."""
     of_the_run: frozenset[str]
-    """Keys of options on how reports are shown and written, which no check of a suite decides."""
+    """Keys of options on how a run goes and is reported, which no check of a suite decides."""
 
     @property
     def targets(self) -> tuple[str, ...]:

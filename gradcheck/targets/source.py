@@ -101,6 +101,12 @@ def is_source(text: str) -> bool:
     return ":" in text or text.endswith(".py")
 
 
+def files(*texts: str | None) -> tuple[Path, ...]:
+    """The files among what texts name objects in."""
+    places = (text.rpartition(":")[0] or text for text in texts if text is not None)
+    return tuple(Path(place) for place in places if place.endswith(".py"))
+
+
 def import_file(path: Path) -> ModuleType:
     """Import a Python file, with its folder first on sys.path; raises what `load` raises."""
     if not path.is_file():

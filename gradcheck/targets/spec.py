@@ -5,7 +5,7 @@ runs while it is imported and built.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -46,6 +46,11 @@ class TargetSpec(ABC):
     def build(self) -> Built:
         """The target; what cannot be built raises `GradcheckError`."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it is built from."""
+        return ()
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReadySpec(TargetSpec):
@@ -73,6 +78,11 @@ class FunctionSpec(TargetSpec):
     """FILE.py:NAME of its backward pass, if both are NumPy code."""
     wrt: tuple[str, ...] | None = None
     """The tensors that the backward pass returns gradients for; None for all."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of the function, and of its backward pass."""
+        return source.files(self.function, self.gradient)
 
     def build(self) -> Built:
         """Imports the file or module, which runs it; a path as a name, `params/w`, is in a structure."""
@@ -104,6 +114,11 @@ class LayerSpec(TargetSpec):
     """The default dtype of Keras while the layer is made and checked; `auto` leaves it alone."""
     seed: int = 0
     """Seed of the weights that are freshly initialised."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of the layer."""
+        return source.files(self.layer)
 
     def build(self) -> Built:
         """Imports the file or module, which runs it, and sets the seeds of Python, NumPy and TensorFlow."""
@@ -148,6 +163,13 @@ class ModelSpec(TargetSpec):
     """Whether Lambda layers are loaded, which runs code that is in the file."""
     code: tuple[Path, ...] = ()
     """Files that register classes of the user's own, which are imported first."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """That of the model, those of `code`, and those of losses."""
+        losses = self.loss.values() if isinstance(self.loss, dict) else self.loss
+        named = losses if isinstance(losses, Iterable) and not isinstance(losses, str) else [losses]
+        return self.path, *self.code, *source.files(*(loss for loss in named if isinstance(loss, str)))
 
     def build(self) -> Built:
         """Imports the files of `code`, which runs them."""

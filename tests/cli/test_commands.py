@@ -333,7 +333,7 @@ def test_errors_are_json_where_json_is_asked_for() -> None:
 
 
 def test_a_bug_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*_: Any) -> Any:
+    def crash(*_: Any, **__: Any) -> Any:
         raise KeyError("lost")
 
     monkeypatch.setattr("gradcheck.checking.check_target", crash)
@@ -554,7 +554,7 @@ def test_traceback_shows_where() -> None:
 def test_the_report_decides_the_exit_code(
     name: str, code: int, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: ALL[name]())
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_, **__: ALL[name]())
     run(*CHECKS["dense"], *options, code=code)
 
 
@@ -576,7 +576,7 @@ def test_the_report_decides_the_exit_code(
 def test_what_is_raised_decides_the_exit_code(
     raised: BaseException, code: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise raised
 
     monkeypatch.setattr("gradcheck.checking.check_target", fail)

@@ -45,7 +45,7 @@ def no_service(monkeypatch: pytest.MonkeyPatch) -> None:
 def wrong(monkeypatch: pytest.MonkeyPatch) -> Report:
     """Every check ends with this report."""
     made = failing()
-    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: made)
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_, **__: made)
     return made
 
 
@@ -136,7 +136,7 @@ def test_a_failing_check_in_each_form(wrong: Report) -> None:
 def test_half_a_character_spoils_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which a file name holds that is not UTF-8."""
     made = report(variable([M], name="x\udcff"), target="f\udcff")
-    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: made)
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_, **__: made)
     run(*DENSE, *(word for form in EVERY for word in ("--output", f"{form}={form}")))
     for form in EVERY:
         assert Path(form).read_bytes().decode("utf-8")
@@ -182,7 +182,7 @@ def test_an_error_is_on_standard_output_once(options: list[str], documents: int)
 
 
 def test_a_function_that_raises_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Report:
+    def fail(*_: Any, **__: Any) -> Report:
         raise TargetError("f raised ValueError.", "Look.")
 
     monkeypatch.setattr("gradcheck.checking.check_target", fail)
@@ -245,7 +245,7 @@ def test_paths_are_those_below_the_workspace(monkeypatch: pytest.MonkeyPatch, fo
     placed = failing()
     monkeypatch.setattr(
         "gradcheck.checking.check_target",
-        lambda target, *_: type(placed).of(placed, source=defined(target.origin)),
+        lambda target, *_, **__: type(placed).of(placed, source=defined(target.origin)),
     )
     monkeypatch.chdir(folder / "sub")
     np.save("x.npy", np.ones(2, np.float32))

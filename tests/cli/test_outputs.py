@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     np.save(tmp_path / "x.npy", np.ones((2, 2), np.float32))
     np.save(tmp_path / "w.npy", np.ones((2, 1), np.float32))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_: ALL["pass"]())
+    monkeypatch.setattr("gradcheck.checking.check_target", lambda *_, **__: ALL["pass"]())
     yield tmp_path
 
 
@@ -143,7 +143,7 @@ def test_two_documents_do_not_go_to_one_place() -> None:
 def test_a_place_that_cannot_be_written(
     option: str, name: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*_: Any) -> Any:
+    def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("the check was made first")
 
     monkeypatch.setattr("gradcheck.checking.check_target", never)

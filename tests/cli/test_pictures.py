@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gradcheck.cli.options import OF_THEIR_OWN
+from gradcheck.cli.written import OF_THEIR_OWN
 from tests.cli.test_commands import run
 from tests.cli.test_outputs import DENSE, refusal
 from tests.cli.test_outputs import folder as folder  # used by every test
@@ -26,7 +26,7 @@ def test_a_page_and_a_picture_are_written_beside_the_report(monkeypatch: pytest.
 
 
 def test_what_cannot_be_drawn_is_refused_before_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: Any) -> Any:
+    def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("the check was made first")
 
     monkeypatch.setattr("gradcheck.checking.check_target", never)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck.cli import main
-from gradcheck.cli.sweep import LEFT_OUT, SWEPT, sweep
+from gradcheck.cli.sweep import LEFT_OUT, sweep
+from gradcheck.cli.vocabulary import COMMANDS
 from tests.cli.test_commands import refusal, run
 
 DENSE = ("sweep", "dense", "--x", "[[0.5,-1]]", "--w", "[[2],[3]]", "--activation", "tanh")
@@ -75,7 +76,7 @@ def test_a_sweep_has_two_forms(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", SWEPT)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_what_a_check_takes_can_be_swept(name: str) -> None:
     check, swept = main.commands[name], sweep.commands[name]
     names = {one.name for one in swept.params}

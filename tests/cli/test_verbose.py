@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_one_line() -> None:
 
 
 def test_every_command_that_checks_has_it() -> None:
-    for command in (*COMMANDS, main.commands["run"]):
+    for command in (main.commands[name] for name in (*COMMANDS, "run")):
         assert [option for p in command.params if p.name == "verbose" for option in p.opts] == [
             "-v",
             "--verbose",

@@ -84,7 +84,7 @@ def test_the_targets_are_those_of_the_commands_that_take_one() -> None:
 
 
 def test_what_concerns_the_report_is_for_the_run() -> None:
-    expected = {"format", "json", "output", "save", "quiet", "traceback", "no_timing"}
+    expected = {"format", "json", "output", "save", "quiet", "traceback", "no_timing", "dask"}
 
     assert expected <= vocabulary().of_the_run
     assert not vocabulary().of_the_run & {"limit", *OPTIONS}

@@ -98,7 +98,7 @@ def test_each_copy_comes_out_as_it_does_alone(name: str) -> None:
     assert dict(copies.along.inputs) == joined
     point = whole.values[0].numpy()
     colouring = Colouring(point.shape, (2,) * point.ndim, (((None,) * point.ndim),))
-    found = copies.groups(colouring, [1, 3], point + 1)
+    found = copies.groups(colouring, [1, 3], [point[colouring.slices(group)] + 1 for group in (1, 3)])
     assert found is not None
     for number, group in enumerate((1, 3)):
         moved = point.copy()
@@ -165,7 +165,7 @@ def test_a_single_copy_needs_no_axis(compiled: bool) -> None:
     assert copies.holds(base, evaluator(whole).moved)
     moved = normal(20)
     moved[7] = 3.0
-    found = copies.groups(Colouring((20,), (20,), ((None,),)), [7], np.full(20, 3.0))
+    found = copies.groups(Colouring((20,), (20,), ((None,),)), [7], [np.full(1, 3.0)])
     assert found is not None
     np.testing.assert_allclose(found, [moved @ W], rtol=1e-12)
 
@@ -285,7 +285,8 @@ def test_another_number_of_outputs_is_nan(compiled: bool) -> None:
     copies = Joined(whole, 0, Axes(), 1, compiled=compiled)
     assert copies.holds(base, evaluator(whole).moved)
 
-    found = copies.groups(Colouring(X.shape, X.shape, ((None, None),)), [20], -np.abs(X))
+    colouring = Colouring(X.shape, X.shape, ((None, None),))
+    found = copies.groups(colouring, [20], [-np.abs(X)[colouring.slices(20)]])
 
     assert found is not None
     assert np.isnan(found).all()

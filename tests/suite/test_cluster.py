@@ -15,6 +15,8 @@ import pytest
 from gradcheck.errors import GradcheckError
 from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.suite.cluster import Cluster
+from gradcheck.suite.files import Files
+from gradcheck.suite.parcel import Parcel
 from tests.suite.acting import act, job, told
 from tests.suite.test_processes import gone
 
@@ -38,7 +40,8 @@ def two() -> Iterator[Any]:
 
 
 def results(made: Any, jobs: list[Any]) -> dict[str, CheckResult]:
-    """By name."""
+    """By name, when the workers that an earlier test has killed are there again."""
+    made.wait_for_workers(len(made.workers), timeout=60)
     found = list(Cluster(act, made.scheduler_address).results(jobs))
     assert sorted(result.name for result in found) == sorted(job.name for job in jobs)
     return {result.name: result for result in found}
@@ -102,12 +105,7 @@ def test_files_go_by_value_where_they_are_not_found_by_path(
 
 def elsewhere(one: Any) -> Any:
     """A parcel whose files are not there: their digests are other ones."""
-    from dataclasses import replace
-
-    from gradcheck.suite import parcel
-
-    made = parcel.Parcel(one, {"x.txt": (0, "")})
-    return replace(made)
+    return Parcel(one, Files(one.folder, {"x.txt": (0, "")}))
 
 
 @pytest.mark.full
@@ -125,7 +123,7 @@ def test_closing_ends_what_runs_there(two: Any, tmp_path: Path) -> None:
 
 
 def test_no_scheduler_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradcheck.suite.cluster.PATIENCE", 1)
+    monkeypatch.setattr("gradcheck.suite.connecting.PATIENCE", 1)
 
     with pytest.raises(GradcheckError, match=rf"No Dask scheduler answers at {UNREACHABLE}"):
         list(Cluster(act, UNREACHABLE).results([job("one", "tell", "")]))

@@ -42,7 +42,7 @@ CHECKS: dict[str, tuple[str, int, str]] = {
     "of the run": (
         f"{POOL}\njson = true",
         4,
-        "'json' is how reports are shown or written, which no check of a suite decides. Leave it out; "
+        "'json' says how a run goes or is reported, which no check of a suite decides. Leave it out; "
         "`gradcheck run --help` lists what a whole run can be told.",
     ),
     "two targets": (
@@ -244,7 +244,7 @@ FILES: dict[str, tuple[str, int, str]] = {
     "a default of the run": (
         '[defaults]\noutput = "a"\n',
         2,
-        "'output' is how reports are shown or written, which no check of a suite decides. Leave it out; "
+        "'output' says how a run goes or is reported, which no check of a suite decides. Leave it out; "
         "`gradcheck run --help` lists what a whole run can be told.",
     ),
     "a default of one check": (
@@ -348,7 +348,7 @@ expect = "fial"
     told = [line.removeprefix(f"{tmp_path}/pyproject.toml:") for line in str(raised.value).split("\n")]
     assert [line.partition(".")[0] for line in told] == [
         "2: There is no key 'sed' in [defaults]",
-        "6: 'quiet' is how reports are shown or written, which no check of a suite decides",
+        "6: 'quiet' says how a run goes or is reported, which no check of a suite decides",
         "7: 'seed' takes one value, not an array",
         "8: The check has no target",
         "9: 'expect' is the string 'fial'",

@@ -1,6 +1,6 @@
 """How long a suite takes with 1, 2 and 4 processes, and with as many workers of a Dask cluster.
 
-`python -m tests.benchmarks.suites`: medians of 3 runs side by side, and what they are as shares of one process.
+`python -m tests.benchmarks.suites`: medians of 3 runs side by side, also as shares of one process.
 """
 
 from __future__ import annotations

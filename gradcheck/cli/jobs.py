@@ -102,7 +102,8 @@ def _unparsable(job: Job) -> str:
 @contextmanager
 def _context(job: Job) -> Iterator[tuple[click.Command, click.Context]]:
     """The command of a job with its arguments parsed."""
-    top = click.Context(main, info_name="gradcheck")
+    # With its settings: Click keeps the option --help, -h of a command as the first context makes it.
+    top = click.Context(main, info_name="gradcheck", **main.context_settings)
     name, command, rest = main.resolve_command(top, [*job.arguments, *["--verbose"] * job.verbose])
     assert command is not None
     with top, command.make_context(name, rest, parent=top) as context:

@@ -106,7 +106,7 @@ def test_what_is_wrong_is_said() -> None:
 @pytest.mark.parametrize("mistake", [pytest.param("", marks=pytest.mark.full), "no mask of the relu"])
 def test_a_larger_network_goes_along_directions(mistake: str) -> None:
     params = {"W1": normal(50, 180) / 7, "b1": normal(180), "W2": normal(180, 10) / 13, "b2": normal(10)}
-    x, y = normal(8, 50, seed=1), np.random.default_rng(0).integers(0, 10, 8)
+    x, y = normal(32, 50, seed=1), np.random.default_rng(0).integers(0, 10, 32)
 
     report = check(
         loss, params, gradient=lambda params, x, y: slopes(params, x, y, mistake), constants={"x": x, "y": y}

@@ -7,6 +7,7 @@ or a test it stays in one process, as with `-n 0` and `-p no:xdist`. Tests marke
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 
@@ -44,6 +45,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the modules of TensorFlow and of the tests, which last to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -340,7 +340,9 @@ GIVEN_AS = ("list", "one", "named", "dict", "of one output")
 @pytest.mark.parametrize(
     ("make", "loss", "y", "weight"),
     [
-        pytest.param(*case, id=name, marks=() if name in ("dict", "one", "of one output") else pytest.mark.full)
+        pytest.param(
+            *case, id=name, marks=() if name in ("dict", "one", "of one output") else pytest.mark.full
+        )
         for name, case in zip(GIVEN_AS, BY_OUTPUT, strict=True)
     ],
 )

@@ -118,7 +118,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
     ordered = tuple(sorted(results, key=lambda result: result.name))
     if ordered:
-        _place(config.getoption(OPTION)).write(to_html(SuiteReport("pytest", ordered)).encode())
+        seconds = sum(result.seconds for result in ordered)
+        page = to_html(SuiteReport("pytest", ordered, seconds=seconds))
+        _place(config.getoption(OPTION)).write(page.encode())
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,6 +16,7 @@ from gradcheck.verdicts import inner_rounding
 from gradcheck.verdicts.candidate import Candidate, Confirmed, Examined, candidate
 from gradcheck.verdicts.examination import examine
 from gradcheck.verdicts.sweep import Sweep
+from gradcheck.verdicts.verdict import ElementVerdict
 
 FARTHER = 32.0
 """Coarsest step as a multiple of the check's, where that is beyond the scale: five octaves of truncation."""
@@ -49,6 +50,7 @@ def sweep(problem: Problem, number: int, flat: int) -> Sweep:
         float(judged.half[0]),
         problem.precision_in_words(),
         problem.meter.count,
+        bool(judged.verdicts[0] != ElementVerdict.INCONCLUSIVE),
     )
 
 

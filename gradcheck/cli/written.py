@@ -44,7 +44,11 @@ WRITTEN: tuple[Callable[[Any], Any], ...] = (
         help="Write the report to this file, not to standard output (-); repeat it for several forms.",
     ),
     reported("--html", metavar="FILE", help="Also write a page with tables and maps of all variables."),
-    reported("--plot", metavar="FILE", help="Also draw the maps: FILE.png, .svg or .pdf."),
+    reported(
+        "--plot",
+        metavar="FILE",
+        help="Also draw the maps, of a suite those that fail, of a sweep its curve: FILE.png, .svg or .pdf.",
+    ),
 )
 """What `documents` takes, besides --quiet."""
 

@@ -26,7 +26,7 @@ from gradcheck.verdicts.verdict import ElementVerdict
 SHAPE = 1.5
 """Columns a row of a map of many cells."""
 MOST_DIGITS, LONGEST = 4, 5
-"""Digits of a gradient in a cell, and signs of a number from which on it has two digits."""
+"""Digits of a gradient in a cell, and signs of a number from which on it has three digits."""
 _SIGNS = {
     ElementVerdict.INCONCLUSIVE: "? ",
     ElementVerdict.KINK: "∧ ",
@@ -63,28 +63,30 @@ class Maps:
 
     variable: Variable
     grid: Grid
+    verdicts: Array
+    """As `verdicts_shown` has them."""
     largest: float
     """The size of a gradient that the ends of the palette stand for."""
     three: tuple[Map, Map, Map]
 
     @staticmethod
-    def of(variable: Variable, most: int) -> Maps:
-        """In at most `most` cells each."""
+    def of(variable: Variable, most: int, *, strict: bool) -> Maps:
+        """In at most `most` cells each; `strict`: kinks fail."""
         columns = max(1, int(math.sqrt(SHAPE * most)))
         grid = Grid.of(variable, max(1, most // columns), columns)
         tape, difference = grid.cells(variable.tape), grid.cells(variable.difference)
-        end = largest(tape, difference)
+        end, verdicts = largest(tape, difference), verdicts_shown(variable, strict=strict)
         three = (
             Map("tape", _there(grid, gradient_levels(tape, end)), tape),
             Map("finite difference", _there(grid, gradient_levels(difference, end)), difference),
-            Map("error ÷ tolerance", ratios(grid, variable), grid.cells(variable.error_ratio)),
+            Map("error ÷ tolerance", ratios(grid, variable, verdicts), grid.cells(variable.error_ratio)),
         )
-        return Maps(variable, grid, end, three)
+        return Maps(variable, grid, verdicts, end, three)
 
     @property
     def failing(self) -> Array:
         """Rows and columns of the cells that fail, [n, 2]."""
-        return np.argwhere(self.grid.cells(self.variable.verdicts) >= ElementVerdict.MISMATCH)
+        return np.argwhere(self.grid.cells(self.verdicts) >= ElementVerdict.MISMATCH)
 
     def text(self, of: Map, row: int, column: int) -> str:
         """The number in a cell, with the sign of its verdict where it is error ÷ tolerance."""
@@ -93,7 +95,7 @@ class Maps:
             return ""
         index = tuple(int(i) for i in np.unravel_index(flat, self.variable.shape))
         if of.judges:
-            verdict = ElementVerdict(int(self.variable.verdicts[index]))
+            verdict = ElementVerdict(int(self.verdicts[index]))
             return _SIGNS.get(verdict, "") + _compact(ratio(value))
         if np.isnan(value):
             return "nan" if of.what == "tape" else UNKNOWN
@@ -105,12 +107,19 @@ def _there(grid: Grid, levels: Array) -> Array:
     return np.where(grid.chosen < 0, NOTHING, levels)
 
 
-def ratios(grid: Grid, variable: Variable) -> Array:
-    """Levels of error ÷ tolerance of the cells."""
-    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(variable.verdicts)
+def verdicts_shown(variable: Variable, *, strict: bool) -> Array:
+    """The verdicts of the elements; kinks are mismatches where they count as such."""
+    kinks = (variable.verdicts == ElementVerdict.KINK) & strict
+    return np.where(kinks, ElementVerdict.MISMATCH, variable.verdicts)
+
+
+def ratios(grid: Grid, variable: Variable, verdicts: Array) -> Array:
+    """Levels of error ÷ tolerance of the cells; what fails never has the level of what agrees."""
+    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(verdicts)
     judged = (verdicts != ElementVerdict.INCONCLUSIVE) & (verdicts != ElementVerdict.UNCHECKED)
-    unknown = np.isnan(ratio) & (verdicts < ElementVerdict.MISMATCH)
-    return _there(grid, np.where(judged, np.where(unknown, WITHOUT, ratio_levels(ratio)), UNJUDGED))
+    fails = verdicts >= ElementVerdict.MISMATCH
+    levels = np.where(fails, np.maximum(ratio_levels(ratio), BELOW), ratio_levels(ratio))
+    return _there(grid, np.where(judged, np.where(np.isnan(ratio) & ~fails, WITHOUT, levels), UNJUDGED))
 
 
 def _compact(text: str) -> str:
@@ -118,4 +127,4 @@ def _compact(text: str) -> str:
     plain = text.replace(",", "")
     if len(plain) <= LONGEST or plain.isalpha():
         return plain
-    return f"{float(plain):.2g}".replace("e+0", "e").replace("e-0", "e-")
+    return f"{float(plain):.3g}".replace("e+0", "e").replace("e-0", "e-")

@@ -13,7 +13,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.style import Style
 from rich.text import Text
 
-from gradcheck.render.cells import ratios
+from gradcheck.arrays.types import Array
+from gradcheck.render.cells import ratios, verdicts_shown
 from gradcheck.render.grid import Grid
 from gradcheck.render.layout import indented
 from gradcheck.render.numbers import ratio
@@ -56,7 +57,10 @@ def heatmaps(report: Findings, width: int, *, blocks: bool) -> RenderableType:
     parts: list[RenderableType] = []
     for variable in drawn:
         parts += [Text(line, "bold") for line in wrapped(_title(variable), width)]
-        parts += [_Map(variable, width, blocks, report.settings.strict), Text()]
+        parts += [
+            _Map(variable, width, blocks, verdicts_shown(variable, strict=report.settings.strict)),
+            Text(),
+        ]
     if left := len(report.variables) - len(drawn):
         said = "1 more variable passes" if left == 1 else f"{left:,} more variables pass"
         parts += [Text(f"{said} and {'is' if left == 1 else 'are'} not drawn.", "dim"), Text()]
@@ -79,8 +83,8 @@ class _Map:
     variable: Variable
     width: int
     blocks: bool
-    strict: bool
-    """Whether kinks fail."""
+    verdicts: Array
+    """As `verdicts_shown` has them."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         coloured = _coloured(console, self.blocks)
@@ -98,7 +102,7 @@ class _Map:
 
     def _blocks(self, grid: Grid, rows: range, columns: int) -> Iterator[tuple[int | None, Text]]:
         """Lines of half blocks, each with the row that begins in its upper half, if one does."""
-        levels = ratios(grid, self.variable)[rows.start : rows.stop]
+        levels = ratios(grid, self.variable, self.verdicts)[rows.start : rows.stop]
         larger = max(1, min(MAGNIFIED, columns // grid.shape[1], ROWS // grid.shape[0]))
         tall = np.repeat(np.repeat(levels, larger, axis=0), larger, axis=1)
         for top in range(0, len(tall), 2):
@@ -112,7 +116,7 @@ class _Map:
 
     def _digits(self, grid: Grid, rows: range, columns: int) -> Iterator[tuple[int | None, Text]]:
         """Lines of digits, one for each row."""
-        signs = _signs(grid, self.variable, strict=self.strict)
+        signs = _signs(grid, self.variable, self.verdicts)
         gap = " " if 2 * grid.shape[1] <= columns else ""
         for row in rows:
             cells = ((sign, SIGNS.get(sign, "")) for sign in signs[row])
@@ -132,14 +136,14 @@ def _color(level: int) -> str | None:
     return {UNJUDGED: DARK.unjudged, WITHOUT: DARK.without}.get(level)
 
 
-def _signs(grid: Grid, variable: Variable, *, strict: bool) -> list[list[str]]:
+def _signs(grid: Grid, variable: Variable, verdicts: Array) -> list[list[str]]:
     """A sign for each cell."""
-    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(variable.verdicts)
+    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(verdicts)
     with np.errstate(divide="ignore", invalid="ignore"):
         digits = np.clip(np.nan_to_num(np.ceil(np.log10(ratio)), nan=0.0, posinf=0.0) + 9, 0, 9).astype(int)
     signs = np.where(ratio == 0, EXACT, np.where(np.isnan(ratio), AGREES, digits.astype(str)))
     signs[(verdicts == ElementVerdict.INCONCLUSIVE) | (verdicts == ElementVerdict.UNCHECKED)] = OPEN
-    signs[(verdicts >= ElementVerdict.MISMATCH) | ((verdicts == ElementVerdict.KINK) & strict)] = FAILS
+    signs[verdicts >= ElementVerdict.MISMATCH] = FAILS
     signs[grid.chosen < 0] = " "
     found: list[list[str]] = signs.tolist()
     return found

@@ -31,9 +31,9 @@ LEFT, TOP, BOTTOM = 34, 6, 34
 NAMES = {UNJUDGED: "u", WITHOUT: "w"}
 
 
-def maps(variable: Variable, most: int) -> Html:
+def maps(variable: Variable, most: int, *, strict: bool) -> Html:
     """The three maps of a variable side by side, in at most `most` cells each, with legends."""
-    found = Maps.of(variable, most)
+    found = Maps.of(variable, most, strict=strict)
     return joined(
         tag("p", found.grid.explained, class_="note"),
         tag("div", *(_picture(found, one) for one in found.three), class_="maps"),

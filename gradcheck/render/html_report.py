@@ -35,13 +35,13 @@ class Room:
     cells: int
     rows: int
 
-    def maps(self, variable: Variable) -> Html:
+    def maps(self, variable: Variable, *, strict: bool) -> Html:
         """The maps of a variable, or nothing where there is no room."""
         cells = min(self.of_a_map, variable.verdicts.size)
         if cells > self.cells:
             return Html()
         self.cells -= cells
-        return maps(variable, self.of_a_map)
+        return maps(variable, self.of_a_map, strict=strict)
 
     def elements(self, variable: Variable, asked: int) -> Html:
         """The table of its elements, as many as are asked for and there is room for."""
@@ -88,7 +88,8 @@ def _of_variable(report: Findings, variable: Variable, room: Room) -> Html:
     """Maps and elements of a variable, folded where it is one of many and passes."""
     title = f"∂{report.target}/∂{variable.label}"
     heading = tag("h3", title, " ", badge(variable.verdict.label))
-    pictures, table = room.maps(variable), room.elements(variable, report.rows_of(variable))
+    pictures = room.maps(variable, strict=report.settings.strict)
+    table = room.elements(variable, report.rows_of(variable))
     full = None if pictures else tag("p", "No maps: the page has no room for more.", class_="note")
     inside = [part for part in (full, pictures, table) if part]
     if report.fine(variable) and len(report.variables) > OPEN:

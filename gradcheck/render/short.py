@@ -6,7 +6,7 @@ from gradcheck.render.numbers import number, ratio, significant
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
-from gradcheck.verdicts.verdict import Verdict
+from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 WORST = 5
 """Elements that a message shows per failing variable."""
@@ -15,8 +15,11 @@ HEADINGS = ("element", "tape", "finite difference", "error/tolerance", "verdict"
 
 def to_short(report: Findings) -> str:
     """The diagnosis, and the worst elements of every variable that did not pass, the worst variable first."""
+    worst = [*(v.verdict for v in report.variables), *(one.verdict for one in report.comparisons)]
+    disagrees = max(worst, default=ElementVerdict.UNCHECKED) >= ElementVerdict.MISMATCH
+    fails = "is wrong" if disagrees else "has kinks, which strict counts as failures"
     headline = {
-        Verdict.FAIL: f"the gradient of {report.target} is wrong",
+        Verdict.FAIL: f"the gradient of {report.target} {fails}",
         Verdict.INCONCLUSIVE: f"the gradient of {report.target} could not be judged",
         Verdict.PASS: f"the gradient of {report.target} is right",
     }[report.verdict]

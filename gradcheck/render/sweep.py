@@ -63,6 +63,7 @@ def to_dict(sweep: Sweep) -> dict[str, object]:
         "tape": number_or_word(sweep.tape),
         "chosen": {name: number_or_word(value) for name, value in chosen.items()},
         "interval": None if sweep.slopes is None else [number_or_word(end) for end in sweep.slopes],
+        "judged": sweep.judged,
         "precision": sweep.precision,
         "evaluations": sweep.evaluations,
         "steps": [dict(zip(columns, row, strict=True)) for row in rows],
@@ -94,14 +95,17 @@ def to_terminal(sweep: Sweep, width: int | None, color: bool, encoding: str) -> 
 
 def _said(sweep: Sweep) -> Iterator[tuple[str, str]]:
     yield "tape", number(sweep.tape, DIGITS)
-    if math.isfinite(sweep.bound):
+    if not sweep.judged and math.isfinite(sweep.bound):
+        known = f"{number(sweep.difference, DIGITS)} ± {small(sweep.bound)}"
+        yield "finite difference", f"{known}: not known well enough to judge the element"
+    elif math.isfinite(sweep.bound):
         slopes = "" if sweep.slopes is None else f", a corner with slopes {interval(*sweep.slopes)}"
         yield "finite difference", f"{number(sweep.difference, DIGITS)} ± {small(sweep.bound)}{slopes}"
         relative = sweep.step / sweep.scale
         yield "step of the check", f"{small(sweep.step)}, {small(relative)} of max(|x|, rms x)"
     else:
         yield "finite difference", "not known: no step agrees with all finer ones"
-    if sweep.slopes is None and math.isfinite(sweep.tolerance):
+    if sweep.judged and sweep.slopes is None and math.isfinite(sweep.tolerance):
         off = ratio(sweep.error / sweep.tolerance) if sweep.tolerance else UNKNOWN
         yield "error", f"{small(sweep.error)}, error/tolerance {off}"
     yield "evaluations", f"{sweep.evaluations:,}, differences in {sweep.precision}"

@@ -72,7 +72,8 @@ class Seats(Sharing):
             while (piece := self._taken_here(pieces)) is not None:
                 piece.end(own(piece.work))
         finally:
-            self._open.clear()  # where the user's function raises, the rest is wanted no more
+            with self._changed:
+                self._open.clear()  # where the user's function raises, the rest is wanted no more
         return [piece.found for piece in pieces]
 
     def _taken_here(self, pieces: Sequence[_Piece]) -> _Piece | None:
@@ -113,7 +114,7 @@ class Seats(Sharing):
         piece.begin()
         try:
             found = seat.result(piece.work)
-        except Lost:
+        except Exception:  # Lost, or an answer that cannot be read: somebody else does the piece
             with self._changed:
                 self._open.appendleft(piece)
                 self._changed.notify_all()

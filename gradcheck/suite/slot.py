@@ -92,10 +92,18 @@ def _context() -> Any:
     return context
 
 
+def _signal(number: int) -> str:
+    """The name of a signal; those for real time have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
 def crashed(job: Job, code: int | None, said: str, seconds: float) -> CheckResult:
     """A job that took its process down."""
     if code is not None and code < 0:
-        how = f"was ended by the signal {signal.Signals(-code).name}"
+        how = f"was ended by the signal {_signal(-code)}"
     else:
         how = f"ended with the code {code}"
     last = "\n".join(f"  {line}" for line in said.strip().splitlines()[-LAST:])

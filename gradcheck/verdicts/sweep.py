@@ -49,6 +49,8 @@ class Sweep:
     """The dtype that shows in differences."""
     evaluations: int
     """Evaluations of the function in all, those before the sweep included."""
+    judged: bool = True
+    """Whether the check knows the difference well enough to judge the element; not at a jump."""
 
     @property
     def element(self) -> str:
@@ -77,8 +79,12 @@ class Sweep:
 
     @property
     def errors(self) -> Array:
-        """|difference − tape| at each step; NaN where there is no difference."""
-        return np.abs(self.differences - self.tape)
+        """|difference − tape| at each step, at a corner how far the tape lies outside of both slopes; NaN
+        where there is no difference."""
+        if self.slopes is None:
+            return np.abs(self.differences - self.tape)
+        low, high = np.minimum(self.up, self.down), np.maximum(self.up, self.down)
+        return np.maximum(np.maximum(low - self.tape, self.tape - high), 0.0)
 
     @property
     def distances(self) -> Array:
@@ -87,5 +93,8 @@ class Sweep:
 
     @property
     def error(self) -> float:
-        """|difference − tape| of the check."""
-        return abs(self.difference - self.tape)
+        """That of the check: at a corner how far the tape lies outside of both slopes."""
+        if self.slopes is None:
+            return abs(self.difference - self.tape)
+        low, high = self.slopes
+        return max(low - self.tape, self.tape - high, 0.0)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from gradcheck import check
 from gradcheck.checks.sweep import sweep
 from gradcheck.differences.steps import LONGEST, Steps
+from gradcheck.render.sweep import to_text
 from gradcheck.verdicts.sweep import Sweep
 from tests.corpus.case import Array, Function, distorted, scaled
 from tests.parameters import among, named
@@ -88,6 +89,24 @@ def test_a_corner_has_the_slopes_of_both_sides() -> None:
     np.testing.assert_allclose(found.up, 3)
     np.testing.assert_allclose(found.down, -2)
     assert swept(tf.sin, 0.7).slopes is None
+
+
+@pytest.mark.parametrize(("factor", "error"), [(1.0, 0.0), (2.0, 3.0)])
+def test_an_error_at_a_corner_is_the_distance_from_both_slopes(factor: float, error: float) -> None:
+    """The tape takes the slope 3 of −2 and 3; twice that is 3 outside."""
+    found = swept(distorted(lambda x: tf.where(x >= 0, 3 * x, -2 * x), scaled(factor)), 0.0, 1.0)
+
+    assert found.tape == 3 * factor and found.slopes == pytest.approx((-2, 3))
+    np.testing.assert_allclose(found.errors, error, atol=1e-9)
+    assert found.error == pytest.approx(error, abs=1e-9)
+
+
+def test_at_a_jump_the_element_is_not_judged() -> None:
+    jump = swept(lambda x: tf.where(x >= 0.5, x + 3, x), 0.5, 1.0)
+
+    assert not jump.judged and swept(tf.sin, 0.7).judged
+    assert "not known well enough to judge the element" in to_text(jump)
+    assert "error/tolerance" not in to_text(jump)
 
 
 def test_steps_where_the_function_is_not_finite_are_gaps() -> None:

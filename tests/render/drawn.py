@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,14 @@ def swept(*, half: float = 0.0) -> Sweep:
     steps = 10.0 ** np.linspace(-1, -10, 19)
     noise = 1e-16 / steps
     up, down = 0.75 + steps + noise, 0.75 - steps + steps**2 - noise
-    numbers = {"value": 0.5, "scale": 0.5, "tape": 0.7501, "step": 1e-5, "difference": 0.75, "bound": 1e-11}
+    numbers: dict[str, Any] = {
+        "value": 0.5,
+        "scale": 0.5,
+        "tape": 0.7501,
+        "step": 1e-5,
+        "difference": 0.75,
+        "bound": 1e-11,
+    }
     return Sweep(
         target="f",
         variable="x",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gradcheck import Report, Variable
-from gradcheck.render.shades import DARK
+from gradcheck.render.shades import BELOW, DARK
 from gradcheck.render.table import to_terminal, to_text
 from tests.hand_made import K, M, N, Q, U, X, report, variable
 
@@ -74,6 +74,15 @@ def test_half_blocks_hold_two_rows() -> None:
             signs = [cell for cell in cells(line) if cell[0] == "▀"]
             colors = [DARK.ratios[level] for level in row for _ in range(4)]
             assert signs == [("▀", color, color) for color in colors]
+
+
+def test_kinks_that_fail_have_no_colour_of_what_agrees() -> None:
+    made = report(drawn(np.array([0.0, 0.0]), [M, K]))
+
+    for strict, fails in ((False, 0), (True, 1)):
+        chosen = replace(made, settings=replace(made.settings, strict=strict))
+        colors = {cell[1] for line in maps(chosen, color=True)[2:4] for cell in cells(line) if cell[0] == "▀"}
+        assert len(colors & set(DARK.ratios[BELOW:])) == fails
 
 
 def test_an_odd_row_leaves_the_lower_half_alone() -> None:

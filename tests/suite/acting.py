@@ -124,6 +124,7 @@ ACTIONS: dict[str, Any] = {
     "abort": os.abort,
     "exit": lambda code: os._exit(int(code)),
     "kill": _kill,
+    "signal": lambda number: os.kill(os.getpid(), int(number)),
     "kill the worker": _kill_the_worker,
     "raise": _raise,
     "print": _print,

@@ -40,6 +40,7 @@ def test_a_job_that_takes_its_process_down_is_told_by_name_and_stops_no_other(sl
         "leaves": (("exit", "7"), "ended with the code 7"),
         "leaves with 0": (("exit", "0"), "ended with the code 0"),
         "is killed": (("kill",), "was ended by the signal SIGKILL"),
+        "gets a signal without a name": (("signal", "40"), "was ended by the signal 40"),
     }
     harmless = [job(f"harmless {number}", "tell", str(number)) for number in range(6)]
     jobs = [job(name, *arguments) for name, (arguments, _) in deadly.items()]

@@ -169,12 +169,12 @@ def test_a_recipe_ends_as_the_check_does(name: str, code: int, folder: Folder) -
         assert done.stdout.splitlines()[-1] == said[code]
 
 
-def full_but(name: str, right: bool) -> Any:
-    """A plain run has one with gradcheck itself: each takes as long as the import of TensorFlow."""
-    return pytest.param(name, right, marks=() if (name, right) == (WORKFLOW, False) else pytest.mark.full)
+def in_full(name: str, right: bool) -> Any:
+    """A plain run has none with gradcheck itself: each takes as long as the import of TensorFlow."""
+    return pytest.param(name, right, marks=pytest.mark.full)
 
 
-@pytest.mark.parametrize(("name", "right"), [full_but(name, right) for name in RECIPES for right in SUITES])
+@pytest.mark.parametrize(("name", "right"), [in_full(name, right) for name in RECIPES for right in SUITES])
 def test_a_recipe_finds_a_wrong_gradient(name: str, right: bool, folder: Folder) -> None:
     if name == MAKE and shutil.which("make") is None:
         pytest.skip("make is not installed")

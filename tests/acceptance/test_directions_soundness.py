@@ -234,6 +234,7 @@ SMALL = [network for network in map(drawn, range(60)) if network.size <= 400]
 CASES = list(zip(range(len(SMALL)), SMALL, strict=True))
 
 
+@pytest.mark.full  # each method is tested alone
 @pytest.mark.parametrize("case", named(CASES, lambda case: str(case[0]), every(30)))
 def test_both_methods_come_to_the_same_verdict(case: tuple[int, Network]) -> None:
     number, network = case

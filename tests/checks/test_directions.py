@@ -254,6 +254,7 @@ def test_a_budget_that_pays_for_directions_leaves_nothing_out() -> None:
 BUDGETS = [(500, "auto", 5), (1_000, "auto", 10), (50, "directions", 5)]
 
 
+@pytest.mark.full  # other budgets are tested above
 @pytest.mark.parametrize("given", named(BUDGETS, str, every(6)))
 def test_a_budget_below_what_directions_need_makes_fewer_directions(given: tuple[int, str, int]) -> None:
     budget, method, count = given

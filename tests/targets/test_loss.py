@@ -285,6 +285,7 @@ def test_a_compiled_model_has_the_loss_that_keras_trains(make: Any, how: dict[st
         np.testing.assert_allclose(variable.tape, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.full  # a wrong loss is tested alone
 def test_a_wrong_penalty_that_a_layer_adds_fails() -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), WrongPenalty()])
     model.compile(loss="mse")
@@ -358,6 +359,7 @@ def test_losses_by_output_are_those_that_keras_compiles(make: Any, loss: Any, y:
         np.testing.assert_allclose(variable.tape, gradient, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.full  # a wrong loss, and two losses, are tested alone
 def test_one_wrong_loss_among_two_fails() -> None:
     report = check(two_listed(), {"x": X}, loss={"a": half, "b": "mse"}, y=[Y3, Y3])
     failing = {variable.name for variable in report.variables if variable.counts["mismatch"]}

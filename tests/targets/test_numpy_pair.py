@@ -103,6 +103,7 @@ def test_what_is_wrong_is_said() -> None:
     assert "returned no gradient for it (None, or no entry of that name)" in said("a gradient forgotten")
 
 
+@pytest.mark.full  # test_directions has larger networks
 @pytest.mark.parametrize("mistake", [pytest.param("", marks=pytest.mark.full), "no mask of the relu"])
 def test_a_larger_network_goes_along_directions(mistake: str) -> None:
     params = {"W1": normal(50, 180) / 7, "b1": normal(180), "W2": normal(180, 10) / 13, "b2": normal(10)}

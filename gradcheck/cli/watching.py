@@ -3,33 +3,15 @@
 import contextlib
 import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
 
 from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import write_out
 from gradcheck.report.suite import CheckResult
+from gradcheck.report.watch import Watch
 from gradcheck.suite.job import Job
-from gradcheck.suite.running import Watch
 
 
-class Nobody:
-    """Shows nothing."""
-
-    def begin(self, name: str) -> None:
-        """A check begins."""
-
-    def end(self, result: CheckResult) -> None:
-        """A check has ended."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        """Take away what was shown."""
-
-
-class Lines(Nobody):
+class Lines(Watch):
     """One line a check on standard output, in the order of the suite, each as soon as those before have
     ended."""
 
@@ -53,7 +35,7 @@ def watching(jobs: Sequence[Job], documents: Sequence[Document], *, quiet: bool,
     if any(streams(document) for document in documents):
         return Lines(jobs, timing=timing)
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return Nobody()
+        return Watch()
     from gradcheck.render.board import Board
 
     return Board(len(jobs))

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from gradcheck.render.words import shortened
 from gradcheck.report.suite import CheckResult
+from gradcheck.report.watch import Watch
 
 RUNNING, FAILING = 8, 5
 """Lines of checks that run, and of those that ended unexpectedly, the latest."""
@@ -22,7 +23,7 @@ PER_SECOND = 4
 """Times that the board is drawn."""
 
 
-class Board:
+class Board(Watch):
     """On standard error, taken away at the end."""
 
     def __init__(self, total: int) -> None:

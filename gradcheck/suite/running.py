@@ -2,26 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self
 
 from gradcheck.report.suite import CheckResult
+from gradcheck.report.watch import Watch
 from gradcheck.suite.executor import Executor
 from gradcheck.suite.job import Job
-
-
-class Watch(Protocol):
-    """Whoever is told of checks that begin and end."""
-
-    def begin(self, name: str) -> None:
-        """A check begins."""
-
-    def end(self, result: CheckResult) -> None:
-        """A check has ended."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None: ...
 
 
 def run(

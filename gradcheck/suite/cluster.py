@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.report.suite import CheckResult
 from gradcheck.suite.connecting import connected
-from gradcheck.suite.executor import Executor, Run
+from gradcheck.suite.executor import Executor, Run, lost
 from gradcheck.suite.job import Job
 from gradcheck.suite.parcel import Parcel
 from gradcheck.suite.remote import run_parcel
@@ -19,6 +19,8 @@ TRIES = 2
 DESERTED = 60
 """Pauses without any worker after which the checks that are left are given up; a nanny takes some 5 s to
 start one."""
+LOG = "See the log of the worker."
+"""What to do about a check that is lost."""
 
 
 class Cluster(Executor):
@@ -82,10 +84,10 @@ class _Tasks:
                 yield result
         for task in [task for task in self.running if self._begun[task.key] > TRIES]:
             task.cancel()
-            yield _lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times")
+            yield lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times", LOG)
         if self._deserted > DESERTED:
             for task in list(self.running):
-                yield _lost(self.running.pop(task).job, f"the cluster has no worker for {DESERTED} s")
+                yield lost(self.running.pop(task).job, f"the cluster has no worker for {DESERTED} s", LOG)
 
     def _result(self, task: Any, parcel: Parcel) -> CheckResult | None:
         """How a check ended; None where it has begun once more, with its files."""
@@ -98,10 +100,5 @@ class _Tasks:
                 self.begin(parcel.packed())
             return result
         if isinstance(error, KilledWorker):
-            return _lost(parcel.job, "its worker was lost more often than the cluster allows")
+            return lost(parcel.job, "its worker was lost more often than the cluster allows", LOG)
         raise error
-
-
-def _lost(job: Job, why: str) -> CheckResult:
-    failure = Failure("Lost", f"the check did not end: {why}.", "See the log of the worker.")
-    return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)

@@ -3,11 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
 
-from gradcheck.report.suite import CheckResult
+from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.suite.job import Job
 
 Run = Callable[[Job], CheckResult]
 """Runs one check in this process; a function of a module, so that other processes find it by name."""
+
+
+def lost(job: Job, why: str, remedy: str) -> CheckResult:
+    """The result of a job that has none."""
+    failure = Failure("Lost", f"the check did not end: {why}.", remedy)
+    return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)
 
 
 class Executor(ABC):

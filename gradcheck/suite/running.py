@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from gradcheck.report.suite import CheckResult
 from gradcheck.report.watch import Watch
-from gradcheck.suite.executor import Executor
+from gradcheck.suite.executor import Executor, lost
 from gradcheck.suite.job import Job
 
 
@@ -17,19 +17,25 @@ def run(
     None begins once `most` have ended otherwise than expected; those that run then still end.
     """
     found: dict[str, CheckResult] = {}
-    begun: set[str] = set()
+    begun: dict[str, Job] = {}
 
     def due() -> Iterator[Job]:
         for job in jobs:
             if most is not None and sum(not result.expectedly for result in found.values()) >= most:
                 return
-            begun.add(job.name)
+            begun[job.name] = job
             watch.begin(job.name)
             yield job
 
+    def answers(results: Iterator[CheckResult]) -> Iterator[CheckResult]:
+        yield from results
+        for name in [name for name in begun if name not in found]:
+            yield lost(begun[name], "nothing has answered for it", "Run it alone.")
+
     with watch, contextlib.closing(executor.results(due())) as results:
-        for result in results:
-            found[result.name] = result
-            watch.end(result)
-    ended = tuple(found[job.name] for job in jobs if job.name in found)
+        for result in answers(results):
+            if result.name not in found:
+                found[result.name] = result
+                watch.end(result)
+    ended = tuple(found[name] for name in begun)
     return ended, tuple(job.name for job in jobs if job.name not in begun)

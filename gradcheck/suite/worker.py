@@ -35,9 +35,12 @@ def serve(pipe: Connection, run: Run, log: str, threads: int) -> None:
     with contextlib.suppress(RuntimeError):  # only what runs nothing yet can be told
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+    worker = os.getpid()
     for job in _received(pipe):
         begin = os.path.getsize(log)
         result = _ran(run, job)
+        if os.getpid() != worker:
+            os._exit(0)  # a fork by the code under check has come back: only the worker answers
         sys.stdout.flush()
         sys.stderr.flush()
         _send(pipe, replace(result, printed=printed(log, begin)))

@@ -52,6 +52,12 @@ def _kill_the_worker() -> str:
     return "still there"
 
 
+def _fork() -> str:
+    """Both processes go on, as after a fork that whoever wrote it has forgotten."""
+    os.fork()
+    return "forked"
+
+
 def _raise(name: str) -> str:
     raise {"KeyboardInterrupt": KeyboardInterrupt, "MemoryError": MemoryError}[name]("on purpose")
 
@@ -126,6 +132,7 @@ ACTIONS: dict[str, Any] = {
     "kill": _kill,
     "signal": lambda number: os.kill(os.getpid(), int(number)),
     "kill the worker": _kill_the_worker,
+    "fork": _fork,
     "raise": _raise,
     "print": _print,
     "print and abort": _print_and_abort,

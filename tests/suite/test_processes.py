@@ -73,6 +73,13 @@ def test_what_a_job_raises_is_its_own_matter(name: str) -> None:
     assert told(found["after"]) == "me"
 
 
+def test_a_fork_of_a_job_answers_for_no_other() -> None:
+    """The process that a job forks is not the worker: what it comes to is nobody's result."""
+    found = results([job("forks", "fork"), *(job(str(n), "tell", str(n)) for n in range(3))])
+
+    assert [told(found[name]) for name in ("forks", "0", "1", "2")] == ["forked", "0", "1", "2"]
+
+
 def test_what_a_job_writes_belongs_to_it_also_where_it_crashes() -> None:
     jobs = [job("one", "print", "first"), job("dies", "print and abort", "second"), job("silent", "tell", "")]
 

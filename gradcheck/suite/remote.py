@@ -3,8 +3,6 @@ worker of the cluster down, and several threads of one are several slots."""
 
 import contextlib
 import multiprocessing
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from gradcheck.report.suite import CheckResult
@@ -46,7 +44,7 @@ def _slot(run: Run, threads: int) -> Slot:
     # The nanny of a Dask worker makes a daemon of it, which may start no process otherwise.
     with contextlib.suppress(AssertionError):
         multiprocessing.current_process().daemon = False
-    return Slot(run, str(Path(tempfile.mkdtemp(prefix="gradcheck-"), "log")), threads)
+    return Slot(run, threads)
 
 
 def _cancelled(worker: Any, key: str) -> bool:

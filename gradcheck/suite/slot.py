@@ -2,11 +2,12 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import tempfile
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Any
 
 from gradcheck.report.suite import CheckResult, Failure
@@ -23,10 +24,12 @@ LAST = 5
 class Slot:
     """A worker process, replaced when it dies, and the job that it has."""
 
-    def __init__(self, run: Run, log: str, threads: int) -> None:
+    def __init__(self, run: Run, threads: int) -> None:
+        """`run` runs one job in the process, whose TensorFlow gets so many `threads`."""
         self.job: Job | None = None
-        self._settings = run, log, threads
-        self._log, self._begin, self._started, self._done = log, 0, 0.0, 0
+        self._run, self._threads = run, threads
+        self._log = tempfile.NamedTemporaryFile(prefix="gradcheck-", suffix=".log")  # noqa: SIM115
+        self._begin, self._started, self._done = 0, 0.0, 0
         self._process: Any = None
         self._pipe: Any = None
 
@@ -35,7 +38,7 @@ class Slot:
         if self._process is None or not self._process.is_alive() or self._done >= KEPT_FOR:
             self.end()
             self._start()
-        self._begin = Path(self._log).stat().st_size if Path(self._log).exists() else 0
+        self._begin = os.path.getsize(self._log.name)
         self.job, self._started, self._done = job, time.perf_counter(), self._done + 1
         with contextlib.suppress(OSError):  # it died meanwhile, which shows when its result is taken
             self._pipe.send(job)
@@ -43,8 +46,8 @@ class Slot:
     def _start(self) -> None:
         context = _context()
         self._pipe, theirs = context.Pipe()
-        run, *others = self._settings
-        self._process = context.Process(target=worker.serve, args=(theirs, run, *others), daemon=False)
+        given = theirs, self._run, self._log.name, self._threads
+        self._process = context.Process(target=worker.serve, args=given, daemon=False)
         self._process.start()
         theirs.close()
         self._done = 0
@@ -71,15 +74,14 @@ class Slot:
             pass
         self._process.join()
         seconds = time.perf_counter() - self._started
-        said = worker.printed(self._log, self._begin)
+        said = worker.printed(self._log.name, self._begin)
         return crashed(job, self._process.exitcode, said, seconds)
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does; without a job nothing is lost by that."""
         if self._process is not None:
             self._pipe.close()
-            if self.job is not None:
-                self._process.kill()
+            self._process.kill()
             self._process.join()
 
 

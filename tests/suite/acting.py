@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,11 @@ def _fork() -> str:
     """Both processes go on, as after a fork that whoever wrote it has forgotten."""
     os.fork()
     return "forked"
+
+
+def _leave_a_thread() -> str:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return str(os.getpid())
 
 
 def _raise(name: str) -> str:
@@ -133,6 +139,7 @@ ACTIONS: dict[str, Any] = {
     "signal": lambda number: os.kill(os.getpid(), int(number)),
     "kill the worker": _kill_the_worker,
     "fork": _fork,
+    "thread": _leave_a_thread,
     "raise": _raise,
     "print": _print,
     "print and abort": _print_and_abort,

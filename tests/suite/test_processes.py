@@ -80,6 +80,14 @@ def test_a_fork_of_a_job_answers_for_no_other() -> None:
     assert [told(found[name]) for name in ("forks", "0", "1", "2")] == ["forked", "0", "1", "2"]
 
 
+def test_a_thread_that_does_not_end_keeps_nobody_waiting() -> None:
+    """Python would join it at the end of the process."""
+    found = results([job("leaves", "thread"), job("after", "tell", "me")])
+
+    assert told(found["after"]) == "me"
+    assert gone(int(told(found["leaves"])))
+
+
 def test_what_a_job_writes_belongs_to_it_also_where_it_crashes() -> None:
     jobs = [job("one", "print", "first"), job("dies", "print and abort", "second"), job("silent", "tell", "")]
 

@@ -90,3 +90,29 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
         """Take away what was shown."""
+
+
+class HandingOn(Progress):
+    """An observer that hands everything on to another one."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        """Hand on."""
+        self._shown.stage(done, evaluations, of, **counts)
+
+    def start(self, ahead: Forecast) -> None:
+        """Hand on."""
+        self._shown.start(ahead)
+
+    def advance(self, elements: int, evaluations: int) -> None:
+        """Hand on."""
+        self._shown.advance(elements, evaluations)
+
+    def __enter__(self) -> Self:
+        self._shown.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self._shown.__exit__(kind, error, trace)

@@ -4,10 +4,9 @@ import io
 import os
 import signal
 import sys
-from types import TracebackType
 from typing import Any, Self
 
-from gradcheck.progress import Forecast, Progress, Stage
+from gradcheck.progress import HandingOn
 
 _STOPS = [
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
@@ -25,38 +24,20 @@ class Stopped(KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
-class Stoppable(Progress):
-    """An observer of a check that hands on to another one, and from its beginning on lets signals unwind.
+class Stoppable(HandingOn):
+    """An observer of a check that from its beginning on lets signals unwind.
 
     A progress bar is then taken away, and `finally` in the user's code runs.
     """
 
-    def __init__(self, shown: Progress) -> None:
-        self._shown = shown
-
-    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
-        """Hand on."""
-        self._shown.stage(done, evaluations, of, **counts)
-
-    def start(self, ahead: Forecast) -> None:
-        """Hand on."""
-        self._shown.start(ahead)
-
-    def advance(self, elements: int, evaluations: int) -> None:
-        """Hand on."""
-        self._shown.advance(elements, evaluations)
-
     def __enter__(self) -> Self:
-        self._shown.__enter__()
+        super().__enter__()
         # With Python's handler in place somebody else has started the process: its signals are left alone.
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             for number in _STOPS:
                 if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
                     signal.signal(number, _stop)
         return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._shown.__exit__(kind, error, trace)
 
 
 def _stop(number: int, frame: Any) -> None:

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from gradcheck.progress import Forecast, Progress, Stage
+from gradcheck.progress import HandingOn, Progress, Stage
 from gradcheck.render.numbers import UNKNOWN
 from gradcheck.runtime import seconds_of_loading
 
@@ -21,11 +21,12 @@ SINGULAR = {"mismatches": "mismatch"}
 """Of the plurals that do not just have one letter more."""
 
 
-class Stages(Progress):
+class Stages(HandingOn):
     """An observer that writes a line for each stage and one for the whole, and hands on to another one."""
 
     def __init__(self, shown: Progress, write: Callable[[str], Any]) -> None:
-        self._shown, self._write = shown, write
+        super().__init__(shown)
+        self._write = write
         self._began = self._last = time.perf_counter()
         self._loading = seconds_of_loading()
         self._evaluations = 0
@@ -45,20 +46,8 @@ class Stages(Progress):
         self._line(seconds, more, done.value, _told(of, counts))
         self._last, self._evaluations = now, evaluations
 
-    def start(self, ahead: Forecast) -> None:
-        """Hand on."""
-        self._shown.start(ahead)
-
-    def advance(self, elements: int, evaluations: int) -> None:
-        """Hand on."""
-        self._shown.advance(elements, evaluations)
-
-    def __enter__(self) -> Self:
-        self._shown.__enter__()
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._shown.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
         now = time.perf_counter()
         if error is not None:
             self._line(now - self._last, None, "broken off")

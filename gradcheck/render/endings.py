@@ -55,17 +55,6 @@ def elements(result: CheckResult) -> int | None:
     return sum(variable.verdicts.size for variable in result.outcome.variables)
 
 
-def worst_ratio(result: CheckResult) -> float:
-    """error ÷ tolerance of the worst element, or comparison where there are no variables; NaN of what could
-    not run."""
-    if isinstance(result.outcome, Failure):
-        return float("nan")
-    if variables := result.outcome.worst_variables:
-        return variables[0].worst_ratio
-    ratios = [one.ratio for one in result.outcome.comparisons if one.made]
-    return max(ratios, default=float("nan"))
-
-
 def relative(file: str, root: Path) -> str:
     """A path below `root` as from there, with slashes; another one whole."""
     path = Path(os.path.abspath(file))
@@ -76,7 +65,7 @@ def worst_first(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Those that fail first, of those the largest error ÷ tolerance."""
 
     def order(result: CheckResult) -> tuple[int, float]:
-        ratio = worst_ratio(result)
+        ratio = result.worst_ratio
         return WORST_FIRST.index(result.exit_code), 0.0 if ratio != ratio else -ratio
 
     return sorted(results, key=order)

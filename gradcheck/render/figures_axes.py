@@ -18,11 +18,11 @@ from gradcheck.render.cells import Map, Maps
 from gradcheck.render.characters import one_line
 from gradcheck.render.figures_sheet import Sheet
 from gradcheck.render.histogram import Histogram, power
-from gradcheck.render.shades import ABOVE, BELOW, LIGHT, NOTHING, UNJUDGED, WITHOUT
+from gradcheck.render.shades import ABOVE, BELOW, LIGHT, MARKS, NOTHING, UNJUDGED, WITHOUT
 from gradcheck.render.step_curve import StepCurve
 from gradcheck.render.words import shortened
 from gradcheck.report.findings import Findings
-from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.report.suite import CheckResult
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.sweep import Sweep
 
@@ -161,11 +161,10 @@ def overview(sheet: Sheet, shown: Sequence[CheckResult], size: int) -> None:
     (ax,) = sheet.row(high + 0.8, "", (3.0, 0.1, 8.0, high))
     colours = {"pass": GOOD, "fail": BAD, "inconclusive": OPEN, "error": GREY}
     for place, result in enumerate(shown):
-        worst = _worst(result)
-        length = float(np.clip(worst, FLOOR, 1 / FLOOR)) if worst is not None else FLOOR
+        length = float(np.clip(np.nan_to_num(result.worst_ratio, nan=FLOOR), FLOOR, 1 / FLOOR))
         ax.barh(place, length, left=FLOOR / 10, color=colours[result.word])
-        mark = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!"}[result.word]
-        ax.text(length * 1.5, place, f"{mark} {result.word}", va="center", fontsize=9, bbox=LABEL)
+        said = f"{MARKS[result.word]} {result.word}"
+        ax.text(length * 1.5, place, said, va="center", fontsize=9, bbox=LABEL)
     ax.set_xscale("log")
     _powers(ax.xaxis)
     ax.set_xlim(FLOOR / 10, 1e3 / FLOOR)
@@ -174,10 +173,3 @@ def overview(sheet: Sheet, shown: Sequence[CheckResult], size: int) -> None:
     ax.invert_yaxis()
     more = f" ({len(shown)} of {size:,} checks)" if len(shown) < size else ""
     ax.set_xlabel(f"error ÷ tolerance of the worst element{more}; above 1 fails")
-
-
-def _worst(result: CheckResult) -> float | None:
-    if isinstance(result.outcome, Failure) or not result.outcome.variables:
-        return None
-    ratio = result.outcome.worst_variables[0].worst_ratio
-    return None if np.isnan(ratio) else ratio

@@ -8,20 +8,13 @@ from gradcheck.render import elements, summary
 from gradcheck.render.html_markup import Html, escaped, tag
 from gradcheck.render.layout import WORDS, Column
 from gradcheck.render.numbers import ratio
+from gradcheck.render.shades import MARKS
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict
 
-MARKS = {
-    "pass": "✓",
-    "fail": "✗",
-    "inconclusive": "?",
-    "error": "!",
-    **{"match": "✓", "kink": "∧", "mismatch": "✗", "nonfinite": "✗", "unchecked": "–"},
-}
-"""Signs beside words, so that nothing rests on a colour."""
 KINDS = {"index": "index", "where": "index", "shape": "index", "verdict": "verdict", "ended": "verdict"}
 """How a column is sorted, by its heading; others by number where they are not `WORDS`."""
 WRAPPED = {"found": "long", "check": "name", "variable": "name", "compared": "name", "against": "name"}

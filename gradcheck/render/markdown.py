@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gradcheck.render.characters import legible, one_line
-from gradcheck.render.endings import WORDS, closing, details, elements, worst_ratio
+from gradcheck.render.endings import WORDS, closing, details, elements
 from gradcheck.render.numbers import ratio
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
@@ -76,7 +76,7 @@ def _of_check(result: CheckResult) -> tuple[str, ...]:
         result.word if result.expectedly else f"**{result.word}**",
         "" if result.expected is Verdict.PASS else result.expected.value,
         "" if count is None else f"{count:,}",
-        "" if isinstance(result.outcome, Failure) else ratio(worst_ratio(result)),
+        "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio),
         f"{result.seconds:.2f}",
     )
 

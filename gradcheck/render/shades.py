@@ -12,6 +12,14 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 
+MARKS = {
+    "pass": "✓",
+    "fail": "✗",
+    "inconclusive": "?",
+    "error": "!",
+    **{"match": "✓", "kink": "∧", "mismatch": "✗", "nonfinite": "✗", "unchecked": "–"},
+}
+"""Signs beside words, so that nothing rests on a colour."""
 SIGNED = 21
 """Levels of gradients, the middle one for 0."""
 BELOW, ABOVE = 6, 6

@@ -11,7 +11,7 @@ from rich.text import Text
 from gradcheck.errors import ExitCode
 from gradcheck.render.characters import legible, one_line
 from gradcheck.render.closing import CLOSING
-from gradcheck.render.endings import WORDS, closing, details, elements, worst_ratio
+from gradcheck.render.endings import WORDS, closing, details, elements
 from gradcheck.render.layout import STYLES, Column, Form, indented, labelled, table
 from gradcheck.render.numbers import ratio
 from gradcheck.render.table import ENDLESS, drawn
@@ -46,7 +46,7 @@ def to_closing(suite: SuiteReport, width: int | None, color: bool) -> str:
 def line(result: CheckResult, longest: int, *, timing: bool = True) -> str:
     """One check on a line, as it ends, after names of which the longest has so many columns."""
     count = elements(result)
-    measure = "" if isinstance(result.outcome, Failure) else ratio(worst_ratio(result))
+    measure = "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio)
     cells = [
         one_line(result.name) + " " * (longest - cell_len(result.name)),
         _word(result).ljust(len(Verdict.INCONCLUSIVE.value)),
@@ -81,7 +81,7 @@ def _columns(suite: SuiteReport) -> Iterator[Column]:
     yield Column("check", [one_line(result.name) for result in suite.results])
     yield Column("elements", ["" if count is None else f"{count:,}" for count in counts])
     ratios = [
-        "" if isinstance(result.outcome, Failure) else ratio(worst_ratio(result)) for result in suite.results
+        "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio) for result in suite.results
     ]
     yield Column("error/tolerance", ratios)
     if suite.timing:

@@ -63,6 +63,16 @@ class CheckResult:
         return replace(self, outcome=replace(self.outcome, timing=timing))
 
     @property
+    def worst_ratio(self) -> float:
+        """error ÷ tolerance of the worst element, or comparison where there are no variables; NaN of what
+        could not run."""
+        if isinstance(self.outcome, Failure):
+            return float("nan")
+        if variables := self.outcome.worst_variables:
+            return variables[0].worst_ratio
+        return max((one.ratio for one in self.outcome.comparisons if one.made), default=float("nan"))
+
+    @property
     def expectedly(self) -> bool:
         """Whether it ended as it is expected to; a check that could not run never did."""
         return not isinstance(self.outcome, Failure) and self.outcome.verdict is self.expected

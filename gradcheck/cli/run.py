@@ -1,11 +1,13 @@
 """The command run: the checks of a suite, each in a process of its own, and one report of all."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,14 +26,13 @@ from gradcheck.option import Section
 from gradcheck.progress import Progress
 from gradcheck.report.suite import SuiteReport
 from gradcheck.runtime import cores
-from gradcheck.suite.executor import Executor
 from gradcheck.suite.job import Job
-from gradcheck.suite.parcel import files_named
-from gradcheck.suite.processes import Processes
-from gradcheck.suite.reading import Suite, read_suite
-from gradcheck.suite.record import Record
-from gradcheck.suite.running import run
-from gradcheck.suite.selection import Shard, select
+
+if TYPE_CHECKING:
+    from gradcheck.suite.executor import Executor
+    from gradcheck.suite.reading import Suite
+    from gradcheck.suite.record import Record
+    from gradcheck.suite.selection import Shard
 
 EXAMPLES = (
     "gradcheck run",
@@ -56,6 +57,8 @@ class Slots(click.ParamType[int | str]):
 
 
 def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shard | None:
+    from gradcheck.suite.selection import Shard
+
     try:
         return None if text is None else Shard.read(text)
     except ValueError as error:
@@ -118,6 +121,10 @@ def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
     and [defaults] for all; without it gradcheck.toml is taken, or [tool.gradcheck] in pyproject.toml. Paths
     are relative to the file.
     """
+    from gradcheck.suite.reading import read_suite
+    from gradcheck.suite.record import Record
+    from gradcheck.suite.selection import select
+
     suite = read_suite(file, vocabulary())
     record = Record.read(suite.file)
     chosen = select(
@@ -142,6 +149,9 @@ def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
 
 def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, Any]) -> ExitCode:
     """Run the checks, write what is wanted, and keep how each ended."""
+    from gradcheck.suite.parcel import files_named
+    from gradcheck.suite.running import run
+
     quiet, timing, wanted = given["quiet"], not given["no_timing"], documents(given)
     read = [os.path.join(job.folder, name) for job in chosen for name in files_named(job)]
     refuse_overwriting([one.place for one in wanted], {"the suite": [str(suite.file)], "a check's": read})
@@ -178,5 +188,7 @@ def _executor(given: dict[str, Any], checks: int) -> Executor:
         from gradcheck.suite.cluster import Cluster
 
         return Cluster(jobs.run, given["dask"])
+    from gradcheck.suite.processes import Processes
+
     slots = cores() if given["jobs"] == AUTO else given["jobs"]
     return Processes(jobs.run, min(slots, checks))

@@ -39,6 +39,14 @@ def did_you_mean(wrong: str, known: Iterable[str], most: int = 3) -> str:
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
+def text_of(error: BaseException) -> str:
+    """What an exception says; empty where saying it raises, too."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 class GradcheckError(Exception):
     """The check could not run: one sentence on what was found and the rule, one on what to do."""
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 from gradcheck.arrays.scale import typical
 from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array, eps_of
+from gradcheck.errors import text_of
 from gradcheck.function.nearby import CONDITIONING, Draw, Size, nearby
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
@@ -102,7 +103,7 @@ def _gradients(problem: Problem, execution: Execution) -> Values:
 
 def _reading(execution: Execution, error: Exception) -> tuple[ElementVerdict, str]:
     """The verdict and the line for an execution that is not possible."""
-    said = " ".join(str(error).partition("Stack trace for op definition")[0].split())
+    said = " ".join(text_of(error).partition("Stack trace for op definition")[0].split())
     if execution is Execution.XLA and isinstance(error, tf.errors.OpError):
         refused = sorted(set(re.findall(r"(\w+) \(No registered '\w+' OpKernel for XLA", said)))
         why = f"the operation {', '.join(refused)}" if refused else f"the function: {said[:300]}"

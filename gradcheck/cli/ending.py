@@ -10,7 +10,8 @@ from typing import Self
 
 import click
 
-from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.cli.process import by_signal
+from gradcheck.errors import ExitCode, GradcheckError, text_of
 from gradcheck.report.suite import Failure
 
 
@@ -31,20 +32,23 @@ class Ending:
     def of(cls, error: BaseException, trace: str = "") -> Self:
         """The ending for what was raised."""
         kind = type(error).__name__
+        described = f"{kind}: {said}" if (said := text_of(error)) else kind
         if isinstance(error, click.ClickException):
             return cls(kind, " ".join(error.format_message().split()), _help(error))
         if isinstance(error, GradcheckError):
             return cls(kind, error.found, error.remedy, error.exit_code, trace)
-        if isinstance(error, SystemExit):
-            # Its code must not pass for a verdict.
-            found = f"the code under check ended the process (SystemExit: {error})."
-            return cls(kind, found, "", trace=trace)
+        if not isinstance(error, Exception):
+            from gradcheck.targets.user_frames import where
+
+            # Neither the code of a SystemExit nor the 1 of an exception that nobody catches is a verdict.
+            found = f"the code under check ended the process ({described})."
+            return cls(kind, found, where(error, ""), trace=trace)
         if isinstance(error, MemoryError):
-            found = f"the memory of this machine is not enough ({error or kind})."
+            found = f"the memory of this machine is not enough ({said or kind})."
             return cls(
                 kind, found, "Give smaller tensors: a gradient can be checked on small ones.", trace=trace
             )
-        found = f"this is a bug in gradcheck, not in your gradient ({kind}: {error})."
+        found = f"this is a bug in gradcheck, not in your gradient ({described})."
         return cls(kind, found, "--traceback shows where; please report it.", ExitCode.BUG, trace)
 
     @property
@@ -70,7 +74,9 @@ def guard(traceback: bool) -> Iterator[None]:
         yield
     except (click.ClickException, Ended):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if by_signal(error):
+            raise
         raise Ended(Ending.of(error, tracebacks.format_exc() if traceback else "")) from error
 
 

@@ -41,7 +41,7 @@ def run(job: Job) -> CheckResult:
             ended = command.invoke(context)
             assert isinstance(ended, Check)
             outcome = report_of(ended, ended.options.progress, curve=job.curve)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # KeyboardInterrupt too: no signal of a terminal comes to a worker
         outcome = (error.ending if isinstance(error, Ended) else Ending.of(error)).failure
     seconds = time.perf_counter() - began
     return CheckResult(job.name, outcome, job.expected, seconds, job.place, job.command)

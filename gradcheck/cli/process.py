@@ -44,6 +44,13 @@ def _stop(number: int, frame: Any) -> None:
     raise Stopped(number)
 
 
+def by_signal(error: BaseException) -> bool:
+    """Whether an exception may come from a signal: a KeyboardInterrupt where Python's handler is in place, or
+    ours raised it."""
+    ours = signal.getsignal(signal.SIGINT) is _stop
+    return isinstance(error, Stopped if ours else KeyboardInterrupt)
+
+
 class _Forgiving(io.TextIOWrapper):
     """Standard error where writing never fails: what has no place is lost, and all that comes after it.
 

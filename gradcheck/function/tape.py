@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
+from gradcheck.errors import text_of
 from gradcheck.function.primal import Primal, is_elsewhere, refusals
 from gradcheck.function.wording import in_one_line, listed, of_another_shape
 from gradcheck.targets import user_frames
@@ -76,7 +77,7 @@ def _recorded(primal: Primal, cotangent: Array, used: list[str]) -> list[tuple[A
     try:
         found = tape.gradient(outputs, primal.values, output_gradients=tf.constant(cotangent, tf.float64))
     except ValueError as error:
-        if "custom_gradient" not in str(error) and "expected to return" not in str(error):
+        if "custom_gradient" not in text_of(error) and "expected to return" not in text_of(error):
             raise
         reason = f"the tape refused the custom gradient: {in_one_line(user_frames.message(error))}"
         return [(np.full(value.shape, np.nan), reason) for value in primal.values]

@@ -18,10 +18,11 @@ def run(
     """
     found: dict[str, CheckResult] = {}
     begun: dict[str, Job] = {}
+    unexpected = 0
 
     def due() -> Iterator[Job]:
         for job in jobs:
-            if most is not None and sum(not result.expectedly for result in found.values()) >= most:
+            if most is not None and unexpected >= most:
                 return
             begun[job.name] = job
             watch.begin(job.name)
@@ -36,6 +37,7 @@ def run(
         for result in answers(results):
             if result.name not in found:
                 found[result.name] = result
+                unexpected += not result.expectedly
                 watch.end(result)
     ended = tuple(found[name] for name in begun)
     return ended, tuple(job.name for job in jobs if job.name not in begun)

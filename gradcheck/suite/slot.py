@@ -78,9 +78,10 @@ class Slot:
         return crashed(job, self._process.exitcode, said, seconds)
 
     def end(self) -> None:
-        """End the process, whatever it does; without a job nothing is lost by that."""
+        """End the process and what it has started; without a job nothing is lost by that."""
         if self._process is not None:
             self._pipe.close()
+            worker.end_group(self._process.pid)
             self._process.kill()
             self._process.join()
 

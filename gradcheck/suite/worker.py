@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from gradcheck.errors import text_of
 from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.runtime import load_tensorflow
 from gradcheck.suite.executor import Run
@@ -25,6 +26,8 @@ def serve(pipe: Connection, run: Run, log: str, threads: int) -> None:
 
     What is written to the standard streams goes to the file `log`; TensorFlow gets so many `threads`.
     """
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)  # what the code under check starts ends with this process
     _end_with_parent()
     # The terminal sends Ctrl-C to every process that it runs; the one that started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -57,8 +60,8 @@ def _ran(run: Run, job: Job) -> CheckResult:
         with isolated(job.folder):
             return run(job)
     except BaseException as error:  # KeyboardInterrupt too: whatever the code under check raises
-        said = " ".join(str(error).split())
-        failure = Failure(type(error).__name__, f"{type(error).__name__} was raised: {said}.")
+        kind, said = type(error).__name__, " ".join(text_of(error).split())
+        failure = Failure(kind, f"{kind} was raised: {said}." if said else f"{kind} was raised.")
         return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)
 
 
@@ -97,4 +100,12 @@ def _end_with_parent() -> None:
 
 def _follow(parent: Any) -> None:
     wait([parent])
+    end_group(os.getpid())
     os._exit(1)
+
+
+def end_group(number: int) -> None:
+    """End a worker, and all that the code under check has started in it."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(number, signal.SIGKILL)

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from gradcheck.errors import TargetError, did_you_mean
+from gradcheck.errors import TargetError, did_you_mean, text_of
 from gradcheck.targets.activations import functions
 from gradcheck.targets.keras_names import NOTHING_TO_CHECK
 from gradcheck.targets.loss import at_this_precision
@@ -86,7 +86,7 @@ def _config(layer: Any) -> Any:
         return keras.saving.serialize_keras_object(layer)
     except NotImplementedError as error:
         # Keras guesses at the cause, in a text of 30 lines.
-        named = re.match(r"\s*Object (\w+) was created", str(error))
+        named = re.match(r"\s*Object (\w+) was created", text_of(error))
         if named is None:
             raise
         raise NotImplementedError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradcheck.errors import TargetError, did_you_mean
+from gradcheck.errors import TargetError, did_you_mean, text_of
 from gradcheck.targets.user_frames import message, refusal
 
 IMPORTED = ("when it was imported", "Import it by itself to see the cause.")
@@ -121,7 +121,7 @@ def import_file(path: Path) -> ModuleType:
     try:
         return _run(path)
     except ImportError as error:
-        if "attempted relative import" not in str(error):
+        if "attempted relative import" not in text_of(error):
             raise refusal(path.name, error, *IMPORTED) from error
     # Relative imports between files that no __init__.py makes a package: the folder's name serves as one.
     return _imported(root.parent, f"{root.name}.{path.stem}", str(path))

@@ -4,7 +4,7 @@ import re
 import traceback
 from pathlib import Path
 
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, text_of
 from gradcheck.targets.defined import is_own
 
 _BRIEF = 300
@@ -29,7 +29,7 @@ _NODE = re.compile(r"\{\{[^{}]*\}\} ?|\s*\[Op:\w+\] name:.*\Z", re.DOTALL)
 
 def message(error: BaseException) -> str:
     """The message of an exception as one sentence, without what Keras and TensorFlow wrap around it."""
-    text = str(error)
+    text = text_of(error)
     if wrapped := _KERAS.match(text):
         text = wrapped[1]
     if "could not be deserialized" in text or "when deserializing" in text:
@@ -42,7 +42,7 @@ def message(error: BaseException) -> str:
 
 def brief(error: BaseException) -> str:
     """The type of an exception and the start of its message as it is, on one line."""
-    said = " ".join(str(error).split())
+    said = " ".join(text_of(error).split())
     return f"{type(error).__name__}: {said[:_BRIEF]}"
 
 
@@ -70,7 +70,7 @@ def own_lines(error: BaseException) -> str:
     else:
         summary = traceback.extract_tb(error.__traceback__)
         places = [(frame.filename, frame.lineno or 0, frame.name, frame.line or "") for frame in summary]
-    if traced := _IN_USER_CODE.match(str(error)):
+    if traced := _IN_USER_CODE.match(text_of(error)):
         places += [(file, int(line), name, code) for file, line, name, code in _PLACE.findall(traced[1])]
     own = list(dict.fromkeys(place for place in places if is_own(place[0])))
     return "\n".join(_written(*place) for place in own[-_LAST:])

@@ -564,6 +564,7 @@ def test_the_report_decides_the_exit_code(
         (gradcheck.GradcheckError("Found this.", "Do that."), 2, "error: Found this. Do that.\n"),
         (MemoryError("9 GiB"), 2, "error: the memory of this machine is not enough (9 GiB). Give smaller"),
         (SystemExit(0), 2, "error: the code under check ended the process (SystemExit: 0).\n"),
+        (GeneratorExit(), 2, "error: the code under check ended the process (GeneratorExit).\n"),
         (
             KeyError("x"),
             70,

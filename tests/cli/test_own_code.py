@@ -55,6 +55,23 @@ def leave(x):
 
 def fussy(x):
     return tf.matmul(x, x)
+
+
+def generator(x):
+    raise GeneratorExit
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+def silent(x):
+    raise Silent
+
+
+def interrupted(x):
+    raise KeyboardInterrupt
 '''
 HELPER = """
 import tensorflow as tf
@@ -173,6 +190,8 @@ def test_integers_in_a_file_are_passed_on() -> None:
         (["ops.py:my_gelu", "--arg", "x=1.0", "--arg", "x=2.0"], "'x' is given 2 times"),
         (["ops.py:loud", "--arg", "x=x.npy", "--const", "scale=two"], "'two' is no JSON"),
         (["ops.py:leave", "--arg", "x=x.npy"], "ended the process (SystemExit: 0)"),
+        (["ops.py:generator", "--arg", "x=x.npy"], "ended the process (GeneratorExit)"),
+        (["ops.py:silent", "--arg", "x=x.npy"], "Silent when it was evaluated: (no message)"),
         (["ops.py:fussy", "--arg", "x=x.npy"], 'File "ops.py", line '),
         (["helper.py:tf", "--arg", "x=x.npy"], "cannot be called"),
         (["layers.py:made", "--arg", "x=x.npy"], "made is a Keras layer. `gradcheck layer`"),

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -64,8 +65,21 @@ def _leave_a_thread() -> str:
     return str(os.getpid())
 
 
+def _start() -> str:
+    """A process that goes on."""
+    return str(subprocess.Popen(["sleep", "600"]).pid)
+
+
+class _Silent(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError(self)
+
+
 def _raise(name: str) -> str:
-    raise {"KeyboardInterrupt": KeyboardInterrupt, "MemoryError": MemoryError}[name]("on purpose")
+    known = {"KeyboardInterrupt": KeyboardInterrupt, "MemoryError": MemoryError, "_Silent": _Silent}
+    raise known[name]("on purpose")
 
 
 def _print(text: str) -> str:
@@ -139,6 +153,7 @@ ACTIONS: dict[str, Any] = {
     "signal": lambda number: os.kill(os.getpid(), int(number)),
     "kill the worker": _kill_the_worker,
     "fork": _fork,
+    "start": _start,
     "thread": _leave_a_thread,
     "raise": _raise,
     "print": _print,

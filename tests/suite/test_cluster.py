@@ -115,7 +115,9 @@ def test_closing_ends_what_runs_there(two: Any, tmp_path: Path) -> None:
     running = Cluster(act, two.scheduler_address).results(asked)
 
     assert next(running).name == "quick"
+    limit = time.monotonic() + 60
     while not file.exists() or not file.read_text(encoding="utf-8"):
+        assert time.monotonic() < limit, "the slow check has not begun"
         time.sleep(0.01)
     running.close()
 

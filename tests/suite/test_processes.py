@@ -73,6 +73,20 @@ def test_what_a_job_raises_is_its_own_matter(name: str) -> None:
     assert told(found["after"]) == "me"
 
 
+def test_an_exception_that_cannot_say_what_it_is_is_told_by_name() -> None:
+    found = results([job("raises", "raise", "_Silent"), job("after", "tell", "me")])
+
+    assert sentence(found["raises"]) == "_Silent was raised."
+    assert told(found["after"]) == "me"
+
+
+def test_what_a_job_has_started_ends_with_the_worker() -> None:
+    found = results([job("starts", "start"), job("after", "tell", "me")])
+
+    assert told(found["after"]) == "me"
+    assert gone(int(told(found["starts"])))
+
+
 def test_a_fork_of_a_job_answers_for_no_other() -> None:
     """The process that a job forks is not the worker: what it comes to is nobody's result."""
     found = results([job("forks", "fork"), *(job(str(n), "tell", str(n)) for n in range(3))])

@@ -1,5 +1,8 @@
 """Checks on a Dask cluster: each is a task, and runs in a process beside the worker that has taken it."""
 
+import contextlib
+import itertools
+import time
 import uuid
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -34,14 +37,16 @@ class Cluster(Executor):
         """How each job ended."""
         with connected(self._address, processor=False) as client:
             tasks = _Tasks(client, self._run)
-            waiting = iter(jobs)
+            waiting, more = iter(jobs), True
             try:
-                while True:
-                    while tasks.free > 0 and (job := next(waiting, None)) is not None:
-                        tasks.begin(Parcel.of(job))
-                    if not tasks.running:
-                        return
+                while (tasks.running or more) and not tasks.deserted:
+                    while more and tasks.free > 0:
+                        more = (job := next(waiting, None)) is not None
+                        if job is not None:
+                            tasks.begin(Parcel.of(job))
                     yield from tasks.ended()
+                for job in itertools.chain(tasks.left(), waiting):
+                    yield lost(job, f"the cluster has no worker for {DESERTED} s", LOG)
             finally:
                 client.cancel(list(tasks.running))
 
@@ -53,7 +58,7 @@ class _Tasks:
         self.running: dict[Any, Parcel] = {}
         self._client, self._run, self._topic = client, run, f"gradcheck-{uuid.uuid4().hex}"
         self._begun: Counter[str] = Counter()
-        self._deserted = 0
+        self._alone = 0
         # A worker says when it begins, also when Dask has given it the task of one that is lost.
         client.subscribe_topic(self._topic, lambda event: self._begun.update([event[1]]))
 
@@ -63,6 +68,16 @@ class _Tasks:
         threads: int = sum(self._client.nthreads().values())
         return threads - len(self.running)
 
+    @property
+    def deserted(self) -> bool:
+        """Whether there is no worker for too long."""
+        return self._alone > DESERTED
+
+    def left(self) -> Iterator[Job]:
+        """The checks that run, none of which is waited for any more."""
+        for task in list(self.running):
+            yield self.running.pop(task).job
+
     def begin(self, parcel: Parcel) -> None:
         """Hand a check to the cluster."""
         key = f"{self._topic}-{uuid.uuid4().hex[:8]}-{parcel.job.name}"
@@ -71,23 +86,24 @@ class _Tasks:
 
     def ended(self) -> Iterator[CheckResult]:
         """The results of the checks that have ended within a pause."""
-        from distributed import wait
-
-        try:
-            with self._client.as_current():
-                done, _ = wait(list(self.running), timeout=PAUSE, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            done = set()
-        self._deserted = 0 if self._client.nthreads() else self._deserted + 1
-        for task in [task for task in done if task.done()]:  # a result may be lost with its worker
+        self._pause()
+        self._alone = 0 if self._client.nthreads() else self._alone + 1
+        for task in [task for task in self.running if task.done()]:  # a result may be lost with its worker
             if (result := self._result(task, self.running.pop(task))) is not None:
                 yield result
         for task in [task for task in self.running if self._begun[task.key] > TRIES]:
             task.cancel()
             yield lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times", LOG)
-        if self._deserted > DESERTED:
-            for task in list(self.running):
-                yield lost(self.running.pop(task).job, f"the cluster has no worker for {DESERTED} s", LOG)
+
+    def _pause(self) -> None:
+        """Until a check ends, not longer than `PAUSE`."""
+        from distributed import wait
+
+        if not self.running:
+            time.sleep(PAUSE)
+            return
+        with contextlib.suppress(TimeoutError), self._client.as_current():
+            wait(list(self.running), timeout=PAUSE, return_when="FIRST_COMPLETED")
 
     def _result(self, task: Any, parcel: Parcel) -> CheckResult | None:
         """How a check ended; None where it has begun once more, with its files."""

@@ -30,10 +30,13 @@ def run(
 
     def answers(results: Iterator[CheckResult]) -> Iterator[CheckResult]:
         yield from results
+        for _ in waiting:  # those that the executor has left out are begun, and nobody answers for them
+            pass
         for name in [name for name in begun if name not in found]:
             yield lost(begun[name], "nothing has answered for it", "Run it alone.")
 
-    with watch, contextlib.closing(executor.results(due())) as results:
+    waiting = due()
+    with watch, contextlib.closing(executor.results(waiting)) as results:
         for result in answers(results):
             if result.name not in found:
                 found[result.name] = result

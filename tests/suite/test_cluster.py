@@ -67,6 +67,34 @@ def test_nothing_is_lost_nor_twice_when_a_worker_is_killed_in_the_middle(two: An
 
 
 @pytest.mark.full
+def test_a_check_waits_for_a_worker_where_there_is_none_for_a_while() -> None:
+    with cluster(1) as made, distributed.Client(made) as client:
+        running = Cluster(act, made.scheduler_address).results([job("a", "tell", "1"), job("b", "tell", "2")])
+        first = next(running)
+        os.kill(workers(made)[0], signal.SIGKILL)
+        while client.nthreads():
+            time.sleep(0.01)
+        rest = list(running)
+
+    assert [told(result) for result in (first, *rest)] == ["1", "2"]
+
+
+@pytest.mark.full
+def test_a_check_that_no_worker_comes_for_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck.suite.cluster.DESERTED", 1)
+    with cluster(1) as made, distributed.Client(made) as client:
+        running = Cluster(act, made.scheduler_address).results([job(name, "tell", name) for name in "abc"])
+        found = [next(running)]
+        made.scale(0)
+        while client.nthreads():
+            time.sleep(0.01)
+        found += running
+
+    kinds = [isinstance(one.outcome, Failure) and one.outcome.kind for one in found]
+    assert kinds == ["Told", "Lost", "Lost"]
+
+
+@pytest.mark.full
 def test_a_crash_takes_no_worker_of_the_cluster_down(two: Any) -> None:
     before = workers(two)
 

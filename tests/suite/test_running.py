@@ -21,6 +21,13 @@ class Confused(Executor):
             yield CheckResult(taken[0].name, act(one).outcome)
 
 
+class Weary(Executor):
+    """Takes one job, and stops."""
+
+    def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
+        yield act(next(iter(jobs)))
+
+
 class Seen(Watch):
     """Remembers what ends."""
 
@@ -40,3 +47,22 @@ def test_a_check_without_a_result_is_an_error_not_nothing() -> None:
     assert told(results[0]) == "first"
     assert isinstance(results[1].outcome, Failure)
     assert (results[1].outcome.kind, results[1].exit_code, not_run) == ("Lost", 2, ())
+
+
+def test_checks_that_an_executor_leaves_out_are_errors_too() -> None:
+    results, not_run = run([job(name, "tell", name) for name in "abc"], Weary(), Watch())
+
+    assert [result.name for result in results] == ["a", "b", "c"]
+    assert [isinstance(one.outcome, Failure) and one.outcome.kind for one in results] == [
+        "Told",
+        "Lost",
+        "Lost",
+    ]
+    assert not_run == ()
+
+
+def test_what_is_left_out_after_so_many_is_not_begun() -> None:
+    results, not_run = run([job(name, "tell", name) for name in "abc"], Weary(), Watch(), most=1)
+
+    assert [result.name for result in results] == ["a"]
+    assert not_run == ("b", "c")

@@ -187,11 +187,29 @@ def test_what_fails_is_seen_among_many() -> None:
 def test_the_step_curve_marks_the_step_and_the_tolerance() -> None:
     text = "".join(page(alone(replace(failing(), sweep=swept()))).itertext())
     assert "Steps of x[0,1]: tape 0.7501, difference 0.75." in text
-    assert "▼ step taken, 1e-05" in text
+    assert "▼ the check's step, 1e-05" in text
     assert "tolerance" in text
     corner = "".join(page(alone(replace(failing(), sweep=swept(half=0.25)))).itertext())
     assert "Steps of x[0,1], at a corner: tape 0.7501, difference 0.75." in corner
-    assert "slope above the corner" in corner
+    assert "slope up" in corner
+
+
+def test_errors_by_chance_are_dots_and_beyond_the_plane_there_is_no_line() -> None:
+    sweep = swept()
+    errors = np.where(np.arange(19) == 12, 0.0, sweep.steps**2 + 1e-16 / sweep.steps)
+    made = replace(sweep, up=0.75 + errors, down=0.75 + errors, tape=0.75)
+    found = page(alone(replace(failing(), sweep=made)))
+    drawn = {
+        path.attrib["class"]: path.attrib["d"]
+        for path in found.iter("path")
+        if path.attrib.get("class", "").startswith("curve") and not path.attrib["d"].endswith("h26")
+    }
+
+    assert re.fullmatch(r"M[\d.]+ [\d.]+h0", drawn["curve chance"])
+    assert drawn["curve error"].count("M") == 2
+    assert drawn["curve error"].count("h0") == 18
+    heights = [float(y) for d in drawn.values() for y in re.findall(r"[ML][\d.]+ ([\d.]+)", d)]
+    assert all(22 <= y <= 242 for y in heights)
 
 
 # What a page must not do.

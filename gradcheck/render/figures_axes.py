@@ -50,7 +50,7 @@ FLOOR = 1e-9
 
 def maps(sheet: Sheet, report: Findings, variable: Variable) -> None:
     """The three maps of a variable."""
-    found = Maps.of(variable, CELLS, strict=report.settings.strict)
+    found = Maps.of(report, variable, CELLS)
     title = f"∂{report.target}/∂{variable.label}: {variable.verdict.label}.  {found.grid.explained}"
     high = min(MAP_HIGH, max(0.5, 0.3 * found.grid.shape[0]))
     legend = max(high, 1.6)

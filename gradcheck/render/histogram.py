@@ -31,13 +31,18 @@ class Histogram:
     """Elements whose error is no finite number."""
     left_out: int
     """Elements without a ratio, and those that could not be judged."""
+    kinks: int
+    """Kinks where they fail, whatever their ratio; 0 where they pass."""
 
     @staticmethod
     def of(report: Findings) -> Histogram:
         """Of all variables of a check."""
-        kept, size = [np.empty(0)], 0
+        kept, size, kinks = [np.empty(0)], 0, 0
+        apart = [ElementVerdict.UNCHECKED, ElementVerdict.INCONCLUSIVE]
+        apart += [ElementVerdict.KINK] * report.settings.strict
         for variable in report.variables:
-            untold = np.isin(variable.verdicts, (ElementVerdict.UNCHECKED, ElementVerdict.INCONCLUSIVE))
+            untold = np.isin(variable.verdicts, apart)
+            kinks += variable.counts["kink"] * report.settings.strict
             ratio = np.where(untold, np.nan, variable.error_ratio)
             kept.append(ratio[~np.isnan(ratio)])
             size += ratio.size
@@ -53,7 +58,8 @@ class Histogram:
             tuple(counts.tolist()),
             int(np.count_nonzero(ratio == 0)),
             int(np.count_nonzero(np.isinf(ratio))),
-            size - ratio.size,
+            size - ratio.size - kinks,
+            kinks,
         )
 
     @property
@@ -63,8 +69,8 @@ class Histogram:
             (f"≤ {power(decade)}", count, decade <= 0)
             for decade, count in enumerate(self.counts, self.lowest)
         ]
-        ends = [("0", self.zero, True)], [("∞", self.infinite, False)]
-        return (*ends[0], *between, *(ends[1] if self.infinite else []))
+        fail = [("∞", self.infinite, False), ("kink", self.kinks, False)]
+        return (("0", self.zero, True), *between, *(bar for bar in fail if bar[1]))
 
 
 def power(exponent: int) -> str:

@@ -18,7 +18,7 @@ from gradcheck.render.html import to_html
 from gradcheck.render.html_report import OF_A_TABLE
 from gradcheck.render.shades import BELOW, ratio_levels
 from gradcheck.report.suite import CheckResult, SuiteReport
-from tests.hand_made import ALL, M, N, Q, U, X, failing, passing, report, variable
+from tests.hand_made import ALL, K, M, N, Q, U, X, failing, passing, report, variable
 from tests.render.drawn import HOSTILE, alone, hostile, large, suite, swept
 
 Element = ElementTree.Element
@@ -122,6 +122,24 @@ def test_a_histogram_counts_every_element_once() -> None:
     assert [label for label, _, passes in found.bars if passes][-1] == "≤ 1"
     drawn = texts(page(alone(report(one))), ".//{*}text") or texts(page(alone(report(one))), ".//text")
     assert {*expected} <= {*drawn}
+
+
+@pytest.mark.parametrize(("strict", "name", "mark"), [(False, "kink", "∧"), (True, "mismatch", "✗")])
+def test_kinks_look_like_what_they_count(strict: bool, name: str, mark: str) -> None:
+    """Also in the bars, where a ratio of 0.5 is that of what agrees."""
+    one = variable([M, K, K], tape=[0.0, 0.5, 0.0], difference=[0.0, 0.0, 5.0], tolerance=1.0)
+    made = report(one, strict=strict)
+    found = page(alone(made))
+
+    said = {f"{mark} kink", f"{mark} 1 match, 2 kink"}
+    assert {t for span in found.iter("span") if (t := "".join(span.itertext())) and "kink" in t} == said
+    shown = [span for span in found.iter("span") if "kink" in "".join(span.itertext())]
+    assert {span.attrib["class"] for span in shown} == {f"is {name}"}
+    bars = [rect.attrib["class"] for rect in found.iter("rect")]
+    assert bars == (["below", "above"] if strict else ["below", "below"])
+    histogram = Histogram.of(made)
+    assert [count for _, count, passes in histogram.bars if not passes and count] == [2] * strict
+    assert histogram.left_out == (0 if strict else 1)
 
 
 def test_levels_change_at_one() -> None:

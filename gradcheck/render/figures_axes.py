@@ -17,7 +17,8 @@ from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
 from gradcheck.render.characters import one_line
 from gradcheck.render.figures_sheet import Sheet
-from gradcheck.render.histogram import Histogram, power
+from gradcheck.render.histogram import Histogram
+from gradcheck.render.numbers import power
 from gradcheck.render.shades import ABOVE, BELOW, LIGHT, MARKS, NOTHING, UNJUDGED, WITHOUT
 from gradcheck.render.step_curve import StepCurve
 from gradcheck.render.words import shortened

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.render.numbers import power
 from gradcheck.report.findings import Findings
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -13,9 +14,6 @@ FARTHEST = 9
 """Decades on either side of 1; what lies beyond is in the last."""
 LEAST = 2
 """Decades on either side that are shown in any case."""
-PLAIN = 2
-"""Decades on either side that are written without an exponent."""
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,3 @@ class Histogram:
         ]
         fail = [("∞", self.infinite, False), ("kink", self.kinks, False)]
         return (("0", self.zero, True), *between, *(bar for bar in fail if bar[1]))
-
-
-def power(exponent: int) -> str:
-    """A power of ten for people: `0.01`, `1`, `10⁵`."""
-    if abs(exponent) <= PLAIN:
-        return f"{10.0**exponent:g}"
-    return "10" + str(exponent).translate(_RAISED)

@@ -12,8 +12,8 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
 from gradcheck.render.grid import Grid
-from gradcheck.render.histogram import power
 from gradcheck.render.html_markup import Html, joined, number, picture, tag
+from gradcheck.render.numbers import power
 from gradcheck.render.shades import ABOVE, BELOW, NOTHING, SIGNED, UNJUDGED, WITHOUT
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradcheck.render import elements, endings, summary
+from gradcheck.render import elements, summary
 from gradcheck.render.html_markup import Html, escaped, tag
 from gradcheck.render.layout import WORDS, Column
+from gradcheck.render.numbers import ratio
 from gradcheck.render.shades import MARKS
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
@@ -90,8 +91,9 @@ def of_checks(suite: SuiteReport, links: Sequence[str | None]) -> Html:
     columns = [Column("check", names), Column("ended", [one.word for one in results])]
     if any(one.expected.value != "pass" for one in results):
         columns.append(Column("expected", [_expected(one) for one in results]))
-    columns.append(Column("error/tolerance", list(map(endings.measure, results))))
-    columns.append(Column("elements", list(map(endings.elements, results))))
+    ratios = ["" if isinstance(one.outcome, Failure) else ratio(one.worst_ratio) for one in results]
+    columns.append(Column("error/tolerance", ratios))
+    columns.append(Column("elements", [f"{one.size:,}" if one.size else "" for one in results]))
     if suite.timing:
         columns.append(Column("seconds", [f"{one.seconds:.2f}" for one in results]))
     columns.append(Column("found", [found(one) for one in results]))

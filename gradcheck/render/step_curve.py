@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcheck.arrays.types import Array
 from gradcheck.render.characters import one_line
-from gradcheck.render.histogram import power
+from gradcheck.render.numbers import power
 from gradcheck.verdicts.sweep import Sweep
 
 CHANCE = 1e-3

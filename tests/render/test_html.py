@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from gradcheck.render.grid import Grid
-from gradcheck.render.histogram import Histogram, power
+from gradcheck.render.histogram import Histogram
 from gradcheck.render.html import to_html
 from gradcheck.render.html_report import OF_A_TABLE
+from gradcheck.render.numbers import power
 from gradcheck.render.shades import BELOW, ratio_levels
 from gradcheck.report.suite import CheckResult, SuiteReport
 from tests.hand_made import ALL, K, M, N, Q, U, X, failing, passing, report, variable

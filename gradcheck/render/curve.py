@@ -125,7 +125,7 @@ class _Frame:
 
     def beside(self) -> Iterator[Text]:
         """The lines with the vertical axis and its labels."""
-        at = {self._row(value): said for value, said in self.found.y.ticks(HEIGHT / 2)}
+        at = {self._row(value): said for value, said in self.found.y.ticks(HEIGHT / 3)}
         for number, row in enumerate(self._cells()):
             axis = f"{at.get(number, ''):>{LEFT - 2}} {'┤' if number in at else '│'}"
             yield Text.assemble((axis, "dim"), *row)

@@ -40,7 +40,7 @@ STROKES: dict[str, dict[str, Any]] = {
     "rounding": {"color": GREY, "linestyle": ":"},
     **{kind: {"color": GOOD, "linestyle": "--"} for kind in ("distance", "down")},
     **{kind: {"color": BAD, "linewidth": 2} for kind in ("error", "up")},
-    "chance": {"color": BAD, "linestyle": "none", "marker": "."},
+    "chance": {"color": BAD, "linestyle": "none", "marker": ".", "clip_on": False},
 }
 """How lines of a step curve are drawn, by their kind."""
 LABEL: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}

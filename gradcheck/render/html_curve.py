@@ -11,8 +11,8 @@ from gradcheck.verdicts.sweep import Sweep
 
 WIDTH, HEIGHT, LEFT, TOP = 440, 220, 56, 22
 """Pixels of the plane, and of the margins left of it and above."""
-TICKS = 6
-"""The most labels of an axis, but one."""
+TICKS = 8
+"""Some so many labels of an axis."""
 STROKE, LETTER, APART, ROW = 32, 6.2, 18, 18
 """Pixels of a key's line, of a letter beside it, between two keys, and from one row of keys to the next."""
 
@@ -92,6 +92,7 @@ def _keys(found: StepCurve) -> Iterator[Html]:
         wide = STROKE + LETTER * len(line.said)
         if left + wide > LEFT + WIDTH:
             left, below = LEFT - 20.0, below + ROW
-        yield tag("path", class_=f"curve {line.kind}", d=f"M{number(left)} {below - 4}h26")
+        start, long = (left + 13, 0) if line.kind == "chance" else (left, 26)
+        yield tag("path", class_=f"curve {line.kind}", d=f"M{number(start)} {below - 4}h{long}")
         yield tag("text", line.said, class_="tick", x=number(left + STROKE), y=below)
         left += wide + APART

@@ -125,8 +125,8 @@ def _decades(errors: Array) -> tuple[float, float]:
     shown = np.log10(errors[np.isfinite(errors) & (errors > SMALLEST)])
     if not shown.size:
         return 0.1, 1.0
-    high = math.floor(shown.max()) + 1
-    return 10.0 ** max(high - MOST, math.floor(shown.min())), 10.0 ** min(high, LARGEST)
+    high = min(math.floor(shown.max()) + 1, LARGEST)
+    return 10.0 ** max(high - MOST, min(math.floor(shown.min()), high - 1)), 10.0**high
 
 
 def _sides(sweep: Sweep, slopes: tuple[float, float]) -> Parts:

@@ -125,7 +125,9 @@ class _Frame:
 
     def beside(self) -> Iterator[Text]:
         """The lines with the vertical axis and its labels."""
-        at = {self._row(value): said for value, said in self.found.y.ticks(HEIGHT / 3)}
+        # A line is too much of a linear axis for numbers that are read off it to be close.
+        ticks = self.found.y.ticks(HEIGHT / (2 if self.found.y.logarithmic else 3))
+        at = {self._row(value): said for value, said in ticks}
         for number, row in enumerate(self._cells()):
             axis = f"{at.get(number, ''):>{LEFT - 2}} {'┤' if number in at else '│'}"
             yield Text.assemble((axis, "dim"), *row)

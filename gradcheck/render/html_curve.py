@@ -11,8 +11,8 @@ from gradcheck.verdicts.sweep import Sweep
 
 WIDTH, HEIGHT, LEFT, TOP = 440, 220, 56, 22
 """Pixels of the plane, and of the margins left of it and above."""
-TICKS = 8
-"""Some so many labels of an axis."""
+TICKS = 9
+"""Labels of an axis at most, but one: of 18 decades every second."""
 STROKE, LETTER, APART, ROW = 32, 6.2, 18, 18
 """Pixels of a key's line, of a letter beside it, between two keys, and from one row of keys to the next."""
 

@@ -125,7 +125,7 @@ class _Frame:
 
     def beside(self) -> Iterator[Text]:
         """The lines with the vertical axis and its labels."""
-        # A line is too much of a linear axis for numbers that are read off it to be close.
+        # A label on every second line of a linear axis would promise more than a line can tell.
         ticks = self.found.y.ticks(HEIGHT / (2 if self.found.y.logarithmic else 3))
         at = {self._row(value): said for value, said in ticks}
         for number, row in enumerate(self._cells()):

@@ -129,8 +129,7 @@ def curve(ax: Axes, sweep: Sweep) -> None:
     for line in found.lines:
         ax.plot(found.steps, line.values, label=line.said, **STROKES[line.kind])
     if found.level is not None:
-        word, level = found.level
-        ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
+        ax.axhline(found.level[1], color="black", linestyle=(0, (6, 3)), linewidth=1, label=found.level[0])
     title = f"{one_line(sweep.element)}{', at a corner' if sweep.slopes is not None else ''}"
     if found.chosen is not None:
         step = found.chosen[0]

@@ -12,7 +12,7 @@ import hashlib
 from base64 import b64encode
 from importlib import resources
 
-from gradcheck.errors import ExitCode
+from gradcheck.render.endings import WORDS
 from gradcheck.render.html_markup import Html, joined, tag
 from gradcheck.render.html_report import Room, of_result
 from gradcheck.render.html_tables import badge, found, of_checks
@@ -29,13 +29,6 @@ ROWS = 5_000
 """Rows of elements of a page."""
 SECTIONS = 300
 """Checks of a suite that have more than their row."""
-WORDS = {
-    ExitCode.PASS: "pass",
-    ExitCode.FAIL: "fail",
-    ExitCode.INCONCLUSIVE: "inconclusive",
-    ExitCode.UNUSABLE: "error",
-    ExitCode.BUG: "error",
-}
 
 
 def to_html(suite: SuiteReport) -> str:
@@ -48,7 +41,7 @@ def to_html(suite: SuiteReport) -> str:
         head = tag("header", title, tag("p", found(result)))
         name, word, parts = result.name, result.word, [head, *of_result(result, room)]
     else:
-        name, word = suite.name, WORDS[suite.exit_code]
+        name, word = suite.name, WORDS[suite.exit_code].lower()
         parts = [_summary(suite, set(places)), *(_section(suite, place, room) for place in places)]
     return _page(f"{word}: {name} – gradcheck", tag("main", *parts))
 
@@ -71,7 +64,7 @@ def _summary(suite: SuiteReport, shown: set[int]) -> Html:
     notes = [f"Below are {len(shown):,} of the {size:,} checks."] if len(shown) < size else []
     if suite.not_run:
         notes.append(f"Not begun, after too many failures: {', '.join(suite.not_run)}.")
-    title = tag("h1", suite.name, " ", badge(WORDS[suite.exit_code]))
+    title = tag("h1", suite.name, " ", badge(WORDS[suite.exit_code].lower()))
     return joined(
         tag("header", title, tag("p", said if size else "No check was run.", time)),
         tag("ul", *counts, class_="counts") if counts else Html(),

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 SAFE_PATH, SERVER = "PYTHONSAFEPATH", "gradcheck-server"
@@ -22,8 +23,11 @@ def context(run: Callable[..., Any]) -> Any:
 
 def start(process: Any) -> None:
     """Start a worker process, and the server if there is none yet."""
-    with _shielded() if FORKS else contextlib.nullcontext():
-        process.start()
+    if FORKS:
+        resource_tracker.ensure_running()  # it would let SIGINT through again
+        with _shielded():
+            forkserver.ensure_running()
+    process.start()
 
 
 @contextlib.contextmanager

@@ -50,8 +50,9 @@ class Slot:
         context = server.context(self._run)
         self._pipe, theirs = context.Pipe()
         given = theirs, self._run, self._log.name, self._threads
-        self._process = context.Process(target=worker.serve, args=given, daemon=False)
-        server.start(self._process)
+        process = context.Process(target=worker.serve, args=given, daemon=False)
+        server.start(process)
+        self._process = process
         theirs.close()
         self._done = 0
 

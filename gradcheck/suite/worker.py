@@ -87,7 +87,10 @@ def printed(log: str, begin: int) -> str:
 
 
 def _write_to(log: str) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:  # whoever has started this process was stopped meanwhile
+        os._exit(1)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)

@@ -54,7 +54,7 @@ def report_of(check: Check, progress: Progress, *, curve: bool = False) -> check
     """
     options = check.options
     upstream = read_upstream(options, check.target.inputs)
-    with aside(), _shared(check) as sharing:
+    with options.limiting(), aside(), _shared(check) as sharing:
         report = checking.check_target(
             check.target, options.settings, upstream, progress, curve=curve, sharing=sharing
         )
@@ -82,21 +82,22 @@ def _shared(check: Check) -> Iterator[Sharing | None]:
         note(f"not all workers took part: {seats.refused}", check.options.quiet)
 
 
-def refuse_unparsable(jobs: Sequence[Job]) -> None:
-    """Raise `SuiteError`, a line for each with its place, unless all command lines can be parsed."""
-    wrong = [line for job in jobs if (line := _unparsable(job))]
+def parsed(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """The jobs with the time that they have.
+
+    Raises `SuiteError`, a line for each with its place, unless all command lines can be parsed.
+    """
+    found, wrong = [], []
+    for job in jobs:
+        try:
+            with contextlib.chdir(job.folder), _context(job) as (_, context):
+                found.append(replace(job, timeout=context.params["timeout"]))
+        except click.ClickException as error:
+            place = "{}:{}: ".format(*job.place) if job.place else ""
+            wrong.append(f"{place}{job.name}: {' '.join(error.format_message().split())}")
     if wrong:
         raise SuiteError("\n".join(wrong))
-
-
-def _unparsable(job: Job) -> str:
-    """What is wrong with the command line of a job; empty for nothing."""
-    try:
-        with contextlib.chdir(job.folder), _context(job):
-            return ""
-    except click.ClickException as error:
-        place = "{}:{}: ".format(*job.place) if job.place else ""
-        return f"{place}{job.name}: {' '.join(error.format_message().split())}"
+    return tuple(found)
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
         last_failed=given["last_failed"],
         record=record,
     )
-    jobs.refuse_unparsable(chosen)
+    chosen = jobs.parsed(chosen)
     if given["list"]:
         write_out("".join(f"{job.name}\n" for job in chosen))
         return ExitCode.PASS

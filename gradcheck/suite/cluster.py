@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any
 
+from gradcheck.errors import text_of
 from gradcheck.report.suite import CheckResult
 from gradcheck.suite.connecting import LEAVING, Unreachable, answer, connected, leave
 from gradcheck.suite.executor import Executor, Run, lost
@@ -75,12 +76,10 @@ class _Tasks:
     @property
     def free(self) -> int:
         """How many more checks the workers have threads for."""
-        return sum(self._workers().values()) - len(self.running)
+        return self._threads() - len(self.running)
 
-    def _workers(self) -> dict[str, int]:
-        """The threads of each worker; raises `Unreachable` where the scheduler has gone."""
-        found: dict[str, int] = answer(self._client.nthreads, limit=SILENT)
-        return found
+    def _threads(self) -> int:
+        return sum(answer(self._client.nthreads, limit=SILENT).values())
 
     @property
     def deserted(self) -> bool:
@@ -101,13 +100,13 @@ class _Tasks:
     def ended(self) -> Iterator[CheckResult]:
         """The results of the checks that have ended within a pause."""
         self._pause()
-        self._alone = 0 if self._workers() else self._alone + 1
         for task in [task for task in self.running if task.done()]:  # a result may be lost with its worker
             if (result := self._result(task, self.running.pop(task))) is not None:
                 yield result
         for task in [task for task in self.running if self._begun[task.key] > TRIES]:
             answer(task.cancel, limit=SILENT)
             yield lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times", LOG)
+        self._alone = 0 if self._threads() else self._alone + 1
 
     def _pause(self) -> None:
         """Until a check ends, not longer than `PAUSE`."""
@@ -116,7 +115,7 @@ class _Tasks:
         if not self.running:
             time.sleep(PAUSE)
             return
-        # Those of a scheduler that has gone are cancelled.
+        # The tasks of a scheduler that has gone are cancelled.
         with contextlib.suppress(TimeoutError, CancelledError), self._client.as_current():
             wait(list(self.running), timeout=PAUSE, return_when="FIRST_COMPLETED")
 
@@ -132,7 +131,7 @@ class _Tasks:
         if isinstance(error, KilledWorker):
             return lost(parcel.job, "its worker was lost more often than the cluster allows", LOG)
         if error is not None:
-            raise error
+            return lost(parcel.job, f"its worker raised {type(error).__name__}: {text_of(error)}", LOG)
         if result is None:
             self.begin(parcel.packed())
         return result

@@ -174,7 +174,7 @@ def test_what_has_ended_is_kept_when_the_scheduler_dies(tmp_path: Path) -> None:
         began = time.monotonic()
         found += running
 
-    assert time.monotonic() - began < 30  # the first 10 s are those in which Dask looks for it
+    assert time.monotonic() - began < 60  # 10 s are those in which Dask looks for it
     assert [result.name for result in found] == [one.name for one in jobs]
     assert [kind(result) for result in found] == ["Told", "Lost", "Lost", "Lost"]
 

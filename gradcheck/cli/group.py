@@ -19,6 +19,7 @@ from gradcheck.cli.ending import Ended, Ending, asks_for_json, guard
 from gradcheck.cli.help import WIDEST, Laid, LaidGroup
 from gradcheck.cli.process import Stopped
 from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.render.characters import legible
 from gradcheck.render.plain import failure_to_json
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
@@ -40,8 +41,8 @@ def note(text: str, quiet: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    """Say something on standard error."""
-    click.echo(text, err=True)
+    """Say something on standard error, where text of users gives a terminal no commands."""
+    click.echo(legible(text), err=True)
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ class Record:
         try:
             content = json.loads(path.read_bytes())
             return cls(path, _entries(content) if content["schema"] == SCHEMA else {})
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
             return cls(path)
 
     @property

@@ -81,6 +81,7 @@ DAMAGED = {
     "a time that is none": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": float("nan")}}}),
     "a time without end": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": float("inf")}}}),
     "a time below 0": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": -1}}}),
+    "a time of 400 digits": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": 10**400}}}),
     "no yes or no": json.dumps({"schema": 1, "checks": {"a": GOOD | {"expectedly": 1}}}),
     "too deep": '{"schema": 1, "checks": ' + "[" * 100_000,
 }

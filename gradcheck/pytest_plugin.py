@@ -78,9 +78,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RESULTS] = []
     if not _is_worker(config):
         try:
-            _place(file)
+            refusal = _place(file).refusal()
         except GradcheckError as error:
-            raise pytest.UsageError(str(error)) from error
+            refusal = error
+        if refusal is not None:
+            raise pytest.UsageError(str(refusal))
 
 
 @pytest.fixture(scope="session")

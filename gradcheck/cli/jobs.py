@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -82,20 +82,23 @@ def _shared(check: Check) -> Iterator[Sharing | None]:
         note(f"not all workers took part: {seats.refused}", check.options.quiet)
 
 
-def refuse_unparsable(jobs: Sequence[Job]) -> None:
-    """Raise `SuiteError`, a line for each with its place, unless all command lines can be parsed."""
-    wrong = [line for job in jobs if (line := _unparsable(job))]
+def refuse_unparsable(jobs: Sequence[Job], lines: Mapping[str, Mapping[str, int]]) -> None:
+    """Raise `SuiteError`, a line for each with its place, unless all command lines can be parsed; `lines` are
+    those of the options, by the name of the job."""
+    wrong = [line for job in jobs if (line := _unparsable(job, lines[job.name]))]
     if wrong:
         raise SuiteError("\n".join(wrong))
 
 
-def _unparsable(job: Job) -> str:
+def _unparsable(job: Job, lines: Mapping[str, int]) -> str:
     """What is wrong with the command line of a job; empty for nothing."""
     try:
         with contextlib.chdir(job.folder), _context(job):
             return ""
     except click.ClickException as error:
-        place = "{}:{}: ".format(*job.place) if job.place else ""
+        wrong = error.param if isinstance(error, click.BadParameter) else None
+        file, line = job.place or ("", 0)
+        place = f"{file}:{lines.get(wrong.opts[-1], line) if wrong else line}: " if file else ""
         return f"{place}{job.name}: {' '.join(error.format_message().split())}"
 
 

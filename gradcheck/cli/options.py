@@ -13,7 +13,6 @@ import click
 
 from gradcheck.cli.completion import files, objects
 from gradcheck.cli.document import DRAWN, Document, telling
-from gradcheck.cli.ending import guard
 from gradcheck.cli.group import TEXTS
 from gradcheck.cli.help import TENSOR, Command, option, with_options
 from gradcheck.cli.observing import observer
@@ -218,7 +217,7 @@ def common_but(command: Callable[..., Check], gradient: Callable[[Any], Any]) ->
     def run(**values: Any) -> Check:
         options = Common.take(values)
         refuse_overwriting(options.documents, click.get_current_context())
-        with telling(options.name, options.documents), guard(options.traceback):
+        with telling(options.name, options.documents, options.traceback):
             return command(options=options, **values)
 
     return with_options(run, gradient, *_COMMON)

@@ -116,7 +116,17 @@ def test_written_as_on_record(name: str, form: str) -> None:
 
 def _obeyed(sign: str) -> bool:
     """Whether a terminal or a reader does something else with a sign than to show it, by Unicode's tables."""
-    turned = unicodedata.bidirectional(sign) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    turned = unicodedata.bidirectional(sign) in {
+        "LRE",
+        "RLE",
+        "LRO",
+        "RLO",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    }
     return turned or (unicodedata.category(sign) in {"Cc", "Zl", "Zp", "Cs"} and sign not in "\t\n\r")
 
 

@@ -259,6 +259,27 @@ def test_a_second_signal_ends_a_suite_at_once(suite: list[str]) -> None:
         assert process.wait(timeout=30) == -signal.SIGINT
 
 
+IGNORING = """
+import os, signal
+from gradcheck.cli.process import Stoppable, Stopped, by_signal
+from gradcheck.progress import Progress
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+try:
+    with Stoppable(Progress()):
+        assert not by_signal(KeyboardInterrupt())
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+except Stopped as stop:
+    print(stop.exit_code, by_signal(stop), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+"""
+
+
+def test_what_a_shell_starts_in_the_background_is_put_in_order_too() -> None:
+    """It ignores Ctrl-C, and not the other signals."""
+    done = in_python(IGNORING)
+    assert (done.stdout, done.stderr) == (b"143 True True\n", b"")
+
+
 @pytest.mark.parametrize("wait", named([0.0, 0.5, 2.0], str, among({0.5})))
 def test_ctrl_c_ends_the_import_of_tensorflow(wait: float) -> None:
     """From its first moment to when differences are taken, for 10,000 groups."""

@@ -265,5 +265,18 @@ def test_a_page_shows_the_step_curve_of_each_check(folder: Path) -> None:
     assert "<script src" not in page and "<svg" in page
 
 
+def test_what_a_check_prints_or_raises_gives_a_terminal_no_commands(folder: Path) -> None:
+    """No title of its window, and no text from right to left."""
+    code = "\n\ndef sly(x):\n    print('\\x1b]0;t\\x07', '\\u202e')\n    return tf.tanh(x)\n"
+    code += "\n\ndef cruel(x):\n    raise ValueError('\\x1b]0;t\\x07 \\u202e')\n"
+    (folder / "ops.py").write_text(OPS + code, encoding="utf-8")
+    check = '[[check]]\nfunction = "ops.py:sly"\nargs = {x = "normal:3"}\n'
+    (folder / "gradcheck.toml").write_text(check, encoding="utf-8")
+
+    assert "\ufffd]0;t\ufffd \ufffd\n" in run("--verbose", "--jobs", "1").stderr
+    alone = CliRunner().invoke(main, ["function", "ops.py:cruel", "--arg", "x=normal:3"])
+    assert "evaluated: \ufffd]0;t\ufffd \ufffd." in alone.stderr
+
+
 def test_a_cluster_has_no_jobs_of_this_machine() -> None:
     assert "give one of them" in run("--dask", "tcp://x:1", "--jobs", "2", code=2).stderr

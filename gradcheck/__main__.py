@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import os
 import signal
 
 
@@ -25,8 +24,7 @@ def run() -> None:
         main(prog_name="gradcheck")
     except SystemExit as ended:
         if ended.code in process.STOPPED:
-            signal.signal(process.STOPPED[ended.code], signal.SIG_DFL)
-            os.kill(os.getpid(), process.STOPPED[ended.code])
+            process.end_by(process.STOPPED[ended.code])
         raise
 
 

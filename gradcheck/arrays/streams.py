@@ -6,9 +6,6 @@ of the user; only the probes of sparsity/ and of joined copies, and roundings of
 the same for each.
 """
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import IntEnum, unique
 
 import numpy as np
@@ -67,14 +64,3 @@ def generator_of_option(seed: int, option: str) -> np.random.Generator:
 def half_to_whole(uniform: Array) -> Array:
     """Numbers from −1 … 1 taken to −1 … −½ and ½ … 1."""
     return np.asarray(np.copysign(0.5 + 0.5 * np.abs(uniform), uniform))
-
-
-@contextmanager
-def seeds_kept() -> Iterator[None]:
-    """The generators of Python and NumPy that everybody shares are afterwards what they were."""
-    state, of_numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(of_numpy)

@@ -63,6 +63,18 @@ def code_of(stop: BaseException | None) -> int:
     return stop.exit_code if isinstance(stop, Stopped) else ExitCode.INTERRUPTED
 
 
+def end_by(number: int) -> None:
+    """End this process by a signal; what multiprocessing has in the temporary folder goes first.
+
+    Python does that at its end, after all threads have ended, which may be never.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util._run_finalizers()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 def by_signal(error: BaseException) -> bool:
     """Whether an exception may come from a signal: a KeyboardInterrupt where Python's handler is in place, or
     ours raised it."""

@@ -17,24 +17,13 @@ from gradcheck.settings import DEFAULTS
 from gradcheck.targets.element import Element
 
 FORMS = (Form.TABLE, Form.JSON)
-LEFT_OUT = frozenset(
-    (
-        "order",
-        "mode",
-        "execution",
-        "check_pfor",
-        "where",
-        "strict",
-        "limit",
-        "save",
-        "html",
-        "no_timing",
-        "heatmap",
-        "format",
-        "dask",
-    )
-)
-"""Options of a check that a sweep has no use for; it has a --format of its own, and few evaluations."""
+OF_CHECKS_ALONE = {
+    *("order", "mode", "execution", "check_pfor", "where", "strict"),
+    *("limit", "save", "html", "no_timing", "heatmap"),
+    "dask",
+}
+"""Options that a sweep does not take: of further checks and of what fails, which it does not judge; of the
+report of a check; and of evaluations so many that they are shared out, where a sweep makes some 300."""
 EXAMPLES = (
     "gradcheck sweep dense --x x.npy --w w.npy --element 'w[0,1]'",
     "gradcheck sweep function ops.py:my_gelu --arg x=normal:8x4",
@@ -100,9 +89,10 @@ def _swept(check: Any) -> click.Command:
             str(one.name), False if isinstance(one, click.Option) and one.is_flag else None
         )
         for one in check.params
-        if one.name in LEFT_OUT - {"format"}
+        if one.name in OF_CHECKS_ALONE
     }
-    kept = [one for one in check.params if one.name not in LEFT_OUT]
+    # The forms of a sweep are fewer.
+    kept = [one for one in check.params if one.name not in OF_CHECKS_ALONE | {"format"}]
     command: click.Command = type(check)(
         check.name,
         params=[*_options(), *kept],

@@ -20,6 +20,7 @@ from gradcheck.render.shades import (
     largest,
     ratio_levels,
 )
+from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -64,18 +65,18 @@ class Maps:
     variable: Variable
     grid: Grid
     verdicts: Array
-    """As `verdicts_shown` has them."""
+    """As what they count."""
     largest: float
     """The size of a gradient that the ends of the palette stand for."""
     three: tuple[Map, Map, Map]
 
     @staticmethod
-    def of(variable: Variable, most: int, *, strict: bool) -> Maps:
-        """In at most `most` cells each; `strict`: kinks fail."""
+    def of(report: Findings, variable: Variable, most: int) -> Maps:
+        """In at most `most` cells each."""
         columns = max(1, int(math.sqrt(SHAPE * most)))
         grid = Grid.of(variable, max(1, most // columns), columns)
         tape, difference = grid.cells(variable.tape), grid.cells(variable.difference)
-        end, verdicts = largest(tape, difference), verdicts_shown(variable, strict=strict)
+        end, verdicts = largest(tape, difference), report.counted(variable.verdicts)
         three = (
             Map("tape", _there(grid, gradient_levels(tape, end)), tape),
             Map("finite difference", _there(grid, gradient_levels(difference, end)), difference),
@@ -105,12 +106,6 @@ class Maps:
 def _there(grid: Grid, levels: Array) -> Array:
     """The levels of cells, NOTHING where there is no element."""
     return np.where(grid.chosen < 0, NOTHING, levels)
-
-
-def verdicts_shown(variable: Variable, *, strict: bool) -> Array:
-    """The verdicts of the elements; kinks are mismatches where they count as such."""
-    kinks = (variable.verdicts == ElementVerdict.KINK) & strict
-    return np.where(kinks, ElementVerdict.MISMATCH, variable.verdicts)
 
 
 def ratios(grid: Grid, variable: Variable, verdicts: Array) -> Array:

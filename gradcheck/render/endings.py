@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradcheck.errors import ExitCode
+from gradcheck.render.numbers import ratio
 from gradcheck.render.short import to_short
 from gradcheck.report.closing import conclusion
 from gradcheck.report.suite import WORST_FIRST, CheckResult, Failure, SuiteReport
@@ -54,11 +55,14 @@ def why_not_run(suite: SuiteReport) -> str:
     return "not ended when the run was stopped" if suite.stopped else "not begun, after too many failures"
 
 
-def elements(result: CheckResult) -> int | None:
-    """Number of elements that were to be checked; None where there are none to count."""
-    if isinstance(result.outcome, Failure) or not result.outcome.variables:
-        return None
-    return sum(variable.verdicts.size for variable in result.outcome.variables)
+def elements(result: CheckResult) -> str:
+    """Number of elements that were to be checked; nothing where there are none to count."""
+    return f"{result.size:,}" if result.size else ""
+
+
+def measure(result: CheckResult) -> str:
+    """error ÷ tolerance of the worst element; nothing of what could not run."""
+    return "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio)
 
 
 def relative(file: str, root: Path) -> str:
@@ -71,7 +75,7 @@ def worst_first(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Those that fail first, of those the largest error ÷ tolerance."""
 
     def order(result: CheckResult) -> tuple[int, float]:
-        ratio = result.worst_ratio
-        return WORST_FIRST.index(result.exit_code), 0.0 if ratio != ratio else -ratio
+        worst = result.worst_ratio
+        return WORST_FIRST.index(result.exit_code), 0.0 if worst != worst else -worst
 
     return sorted(results, key=order)

@@ -17,7 +17,8 @@ from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
 from gradcheck.render.characters import one_line
 from gradcheck.render.figures_sheet import Sheet
-from gradcheck.render.histogram import Histogram, power
+from gradcheck.render.histogram import Histogram
+from gradcheck.render.numbers import power
 from gradcheck.render.shades import ABOVE, BELOW, LIGHT, MARKS, NOTHING, UNJUDGED, WITHOUT
 from gradcheck.render.step_curve import StepCurve
 from gradcheck.render.words import shortened
@@ -36,9 +37,10 @@ WITH_NUMBERS = 8, 6
 MARKED = 100
 """Columns up to which a cross on a cell can be seen."""
 STROKES: dict[str, dict[str, Any]] = {
-    "noise": {"color": GREY, "linestyle": ":"},
-    "best": {"color": GOOD, "linestyle": "--"},
-    "off": {"color": BAD, "linewidth": 2},
+    "rounding": {"color": GREY, "linestyle": ":"},
+    **{kind: {"color": GOOD, "linestyle": "--"} for kind in ("distance", "down")},
+    **{kind: {"color": BAD, "linewidth": 2} for kind in ("error", "up")},
+    "chance": {"color": BAD, "linestyle": "none", "marker": ".", "clip_on": False},
 }
 """How lines of a step curve are drawn, by their kind."""
 LABEL: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -49,7 +51,7 @@ FLOOR = 1e-9
 
 def maps(sheet: Sheet, report: Findings, variable: Variable) -> None:
     """The three maps of a variable."""
-    found = Maps.of(variable, CELLS, strict=report.settings.strict)
+    found = Maps.of(report, variable, CELLS)
     title = f"∂{report.target}/∂{variable.label}: {variable.verdict.label}.  {found.grid.explained}"
     high = min(MAP_HIGH, max(0.5, 0.3 * found.grid.shape[0]))
     legend = max(high, 1.6)
@@ -125,26 +127,24 @@ def curve(ax: Axes, sweep: Sweep) -> None:
     """The step curve of an element."""
     found = StepCurve.of(sweep)
     for line in found.lines:
-        values = np.where(np.isfinite(line.values), np.clip(line.values, *found.ends), np.nan)
-        ax.plot(sweep.steps, values, label=line.said, **STROKES[line.kind])
+        ax.plot(found.steps, line.values, label=line.said, **STROKES[line.kind])
     if found.level is not None:
-        word, level = found.level
-        ax.axhline(level, color="black", linestyle=(0, (6, 3)), linewidth=1, label=word)
+        ax.axhline(found.level[1], color="black", linestyle=(0, (6, 3)), linewidth=1, label=found.level[0])
     title = f"{one_line(sweep.element)}{', at a corner' if sweep.slopes is not None else ''}"
-    if found.step is not None:
-        title += f"; ▼ step taken, {found.step:.2g}"
-        ax.axvline(found.step, color="black", linewidth=1)
-        top = ax.get_xaxis_transform()
-        ax.plot([found.step], [1], "v", color="black", transform=top, clip_on=False)
+    if found.chosen is not None:
+        step = found.chosen[0]
+        title += f"; ▼ the check's step, {step:.2g}"
+        ax.axvline(step, color="black", linewidth=1)
+        ax.plot([step], [1], "v", color="black", transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_title(title, fontsize=10)
     ax.set_xscale("log")
     _powers(ax.xaxis)
-    if found.logarithmic:
+    if found.y.logarithmic:
         ax.set_yscale("log")
         _powers(ax.yaxis)
-    ax.set_ylim(found.ends)
-    ax.set_xlabel(f"step h, in the unit of {one_line(sweep.variable)}")
-    ax.set_ylabel(found.unit)
+    ax.set_ylim(found.y.low, found.y.high)
+    ax.set_xlabel(found.x.said)
+    ax.set_ylabel(found.y.said)
     ax.grid(color="#dddddd")
     ax.legend(fontsize=8)
 

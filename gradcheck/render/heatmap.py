@@ -14,15 +14,14 @@ from rich.style import Style
 from rich.text import Text
 
 from gradcheck.arrays.types import Array
-from gradcheck.render.cells import ratios, verdicts_shown
+from gradcheck.render.cells import ratios
 from gradcheck.render.grid import Grid
 from gradcheck.render.layout import indented
 from gradcheck.render.numbers import ratio
-from gradcheck.render.shades import ABOVE, BELOW, DARK, UNJUDGED, WITHOUT
+from gradcheck.render.shades import ABOVE, BELOW, DARK, NOTHING, UNJUDGED, WITHOUT
 from gradcheck.render.words import wrapped
 from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
-from gradcheck.verdicts.verdict import ElementVerdict
 
 BLOCK = "▀"
 """The upper half in the colour of the text, the lower half in that of the background."""
@@ -57,10 +56,7 @@ def heatmaps(report: Findings, width: int, *, blocks: bool) -> RenderableType:
     parts: list[RenderableType] = []
     for variable in drawn:
         parts += [Text(line, "bold") for line in wrapped(_title(variable), width)]
-        parts += [
-            _Map(variable, width, blocks, verdicts_shown(variable, strict=report.settings.strict)),
-            Text(),
-        ]
+        parts += [_Map(variable, width, blocks, report.counted(variable.verdicts)), Text()]
     if left := len(report.variables) - len(drawn):
         said = "1 more variable passes" if left == 1 else f"{left:,} more variables pass"
         parts += [Text(f"{said} and {'is' if left == 1 else 'are'} not drawn.", "dim"), Text()]
@@ -84,7 +80,7 @@ class _Map:
     width: int
     blocks: bool
     verdicts: Array
-    """As `verdicts_shown` has them."""
+    """As what they count."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         coloured = _coloured(console, self.blocks)
@@ -138,13 +134,12 @@ def _color(level: int) -> str | None:
 
 def _signs(grid: Grid, variable: Variable, verdicts: Array) -> list[list[str]]:
     """A sign for each cell."""
-    ratio, verdicts = grid.cells(variable.error_ratio), grid.cells(verdicts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        digits = np.clip(np.nan_to_num(np.ceil(np.log10(ratio)), nan=0.0, posinf=0.0) + 9, 0, 9).astype(int)
-    signs = np.where(ratio == 0, EXACT, np.where(np.isnan(ratio), AGREES, digits.astype(str)))
-    signs[(verdicts == ElementVerdict.INCONCLUSIVE) | (verdicts == ElementVerdict.UNCHECKED)] = OPEN
-    signs[verdicts >= ElementVerdict.MISMATCH] = FAILS
-    signs[grid.chosen < 0] = " "
+    ratio, levels = grid.cells(variable.error_ratio), ratios(grid, variable, verdicts)
+    with np.errstate(divide="ignore"):
+        digits = np.clip(np.nan_to_num(np.ceil(np.log10(ratio)) + 9), 0, 9).astype(int).astype(str)
+    signs = np.where(levels >= BELOW, FAILS, np.where(ratio == 0, EXACT, digits))
+    for level, sign in ((UNJUDGED, OPEN), (WITHOUT, AGREES), (NOTHING, " ")):
+        signs[levels == level] = sign
     found: list[list[str]] = signs.tolist()
     return found
 

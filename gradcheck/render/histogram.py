@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.render.numbers import power
 from gradcheck.report.findings import Findings
 from gradcheck.verdicts.verdict import ElementVerdict
 
@@ -13,9 +14,6 @@ FARTHEST = 9
 """Decades on either side of 1; what lies beyond is in the last."""
 LEAST = 2
 """Decades on either side that are shown in any case."""
-PLAIN = 2
-"""Decades on either side that are written without an exponent."""
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,18 @@ class Histogram:
     """Elements whose error is no finite number."""
     left_out: int
     """Elements without a ratio, and those that could not be judged."""
+    kinks: int
+    """Kinks where they fail, whatever their ratio; 0 where they pass."""
 
     @staticmethod
     def of(report: Findings) -> Histogram:
         """Of all variables of a check."""
-        kept, size = [np.empty(0)], 0
+        kept, size, kinks = [np.empty(0)], 0, 0
+        apart = [ElementVerdict.UNCHECKED, ElementVerdict.INCONCLUSIVE]
+        apart += [ElementVerdict.KINK] * report.settings.strict
         for variable in report.variables:
-            untold = np.isin(variable.verdicts, (ElementVerdict.UNCHECKED, ElementVerdict.INCONCLUSIVE))
+            untold = np.isin(variable.verdicts, apart)
+            kinks += variable.counts["kink"] * report.settings.strict
             ratio = np.where(untold, np.nan, variable.error_ratio)
             kept.append(ratio[~np.isnan(ratio)])
             size += ratio.size
@@ -53,7 +56,8 @@ class Histogram:
             tuple(counts.tolist()),
             int(np.count_nonzero(ratio == 0)),
             int(np.count_nonzero(np.isinf(ratio))),
-            size - ratio.size,
+            size - ratio.size - kinks,
+            kinks,
         )
 
     @property
@@ -63,12 +67,5 @@ class Histogram:
             (f"≤ {power(decade)}", count, decade <= 0)
             for decade, count in enumerate(self.counts, self.lowest)
         ]
-        ends = [("0", self.zero, True)], [("∞", self.infinite, False)]
-        return (*ends[0], *between, *(ends[1] if self.infinite else []))
-
-
-def power(exponent: int) -> str:
-    """A power of ten for people: `0.01`, `1`, `10⁵`."""
-    if abs(exponent) <= PLAIN:
-        return f"{10.0**exponent:g}"
-    return "10" + str(exponent).translate(_RAISED)
+        fail = [("∞", self.infinite, False), ("kink", self.kinks, False)]
+        return (("0", self.zero, True), *between, *(bar for bar in fail if bar[1]))

@@ -12,8 +12,7 @@ import hashlib
 from base64 import b64encode
 from importlib import resources
 
-from gradcheck.errors import ExitCode
-from gradcheck.render.endings import why_not_run
+from gradcheck.render.endings import WORDS, why_not_run
 from gradcheck.render.html_markup import Html, joined, tag
 from gradcheck.render.html_report import Room, of_result
 from gradcheck.render.html_tables import badge, found, of_checks
@@ -32,14 +31,6 @@ SECTIONS = 300
 """Checks of a suite that have more than their row."""
 SAID = ("All checks ended as expected.", "All checks that have ended did so as expected.")
 """What is said of a suite without failures, the second where some have not ended."""
-WORDS = {
-    ExitCode.PASS: "pass",
-    ExitCode.FAIL: "fail",
-    ExitCode.INCONCLUSIVE: "inconclusive",
-    ExitCode.UNUSABLE: "error",
-    ExitCode.BUG: "error",
-    ExitCode.INTERRUPTED: "error",
-}
 
 
 def to_html(suite: SuiteReport) -> str:
@@ -52,7 +43,7 @@ def to_html(suite: SuiteReport) -> str:
         head = tag("header", title, tag("p", found(result)))
         name, word, parts = result.name, result.word, [head, *of_result(result, room)]
     else:
-        name, word = suite.name, WORDS[suite.exit_code]
+        name, word = suite.name, WORDS[suite.exit_code].lower()
         parts = [_summary(suite, set(places)), *(_section(suite, place, room) for place in places)]
     return _page(f"{word}: {name} – gradcheck", tag("main", *parts))
 
@@ -75,7 +66,7 @@ def _summary(suite: SuiteReport, shown: set[int]) -> Html:
     notes = [f"Below are {len(shown):,} of the {size:,} checks."] if len(shown) < size else []
     if suite.not_run:
         notes.append(f"{why_not_run(suite).capitalize()}: {', '.join(suite.not_run)}.")
-    title = tag("h1", suite.name, " ", badge(WORDS[suite.exit_code]))
+    title = tag("h1", suite.name, " ", badge(WORDS[suite.exit_code].lower()))
     return joined(
         tag("header", title, tag("p", said if size else "No check was run.", time)),
         tag("ul", *counts, class_="counts") if counts else Html(),

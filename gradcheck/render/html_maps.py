@@ -12,9 +12,10 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.render.cells import Map, Maps
 from gradcheck.render.grid import Grid
-from gradcheck.render.histogram import power
 from gradcheck.render.html_markup import Html, joined, number, picture, tag
+from gradcheck.render.numbers import power
 from gradcheck.render.shades import ABOVE, BELOW, NOTHING, SIGNED, UNJUDGED, WITHOUT
+from gradcheck.report.findings import Findings
 from gradcheck.report.variable import Variable
 
 WIDTH, HEIGHT = 280, 300
@@ -31,9 +32,9 @@ LEFT, TOP, BOTTOM = 34, 6, 34
 NAMES = {UNJUDGED: "u", WITHOUT: "w"}
 
 
-def maps(variable: Variable, most: int, *, strict: bool) -> Html:
+def maps(report: Findings, variable: Variable, most: int) -> Html:
     """The three maps of a variable side by side, in at most `most` cells each, with legends."""
-    found = Maps.of(variable, most, strict=strict)
+    found = Maps.of(report, variable, most)
     return joined(
         tag("p", found.grid.explained, class_="note"),
         tag("div", *(_picture(found, one) for one in found.three), class_="maps"),

@@ -13,7 +13,7 @@ from gradcheck.render.html_charts import histogram
 from gradcheck.render.html_curve import curve
 from gradcheck.render.html_maps import maps
 from gradcheck.render.html_markup import Html, joined, tag
-from gradcheck.render.html_tables import badge, of_comparisons, of_elements, of_variables
+from gradcheck.render.html_tables import badge, counted, of_comparisons, of_elements, of_variables
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.report.variable import Variable
@@ -35,20 +35,20 @@ class Room:
     cells: int
     rows: int
 
-    def maps(self, variable: Variable, *, strict: bool) -> Html:
+    def maps(self, report: Findings, variable: Variable) -> Html:
         """The maps of a variable, or nothing where there is no room."""
         cells = min(self.of_a_map, variable.verdicts.size)
         if cells > self.cells:
             return Html()
         self.cells -= cells
-        return maps(variable, self.of_a_map, strict=strict)
+        return maps(report, variable, self.of_a_map)
 
-    def elements(self, variable: Variable, asked: int) -> Html:
+    def elements(self, report: Findings, variable: Variable) -> Html:
         """The table of its elements, as many as are asked for and there is room for."""
-        most = min(asked or OF_A_TABLE, OF_A_TABLE, self.rows)
+        most = min(report.rows_of(variable) or OF_A_TABLE, OF_A_TABLE, self.rows)
         if not most or not variable.shown.any():
             return Html()
-        drawn, rows = of_elements(variable, most)
+        drawn, rows = of_elements(report, variable, most)
         self.rows -= rows
         return drawn
 
@@ -87,9 +87,10 @@ def _of_report(report: Findings, room: Room) -> Iterator[Html]:
 def _of_variable(report: Findings, variable: Variable, room: Room) -> Html:
     """Maps and elements of a variable, folded where it is one of many and passes."""
     title = f"∂{report.target}/∂{variable.label}"
-    heading = tag("h3", title, " ", badge(variable.verdict.label))
-    pictures = room.maps(variable, strict=report.settings.strict)
-    table = room.elements(variable, report.rows_of(variable))
+    (word,) = counted(report, [variable.verdict])
+    heading = tag("h3", title, " ", badge(word, variable.verdict.label))
+    pictures = room.maps(report, variable)
+    table = room.elements(report, variable)
     full = None if pictures else tag("p", "No maps: the page has no room for more.", class_="note")
     inside = [part for part in (full, pictures, table) if part]
     if report.fine(variable) and len(report.variables) > OPEN:

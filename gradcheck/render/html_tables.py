@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gradcheck.render import elements, summary
 from gradcheck.render.html_markup import Html, escaped, tag
 from gradcheck.render.layout import WORDS, Column
@@ -22,11 +24,10 @@ WRAPPED = {"found": "long", "check": "name", "variable": "name", "compared": "na
 TEXT = WORDS | {"check", "expected", "found", "begins at"}
 
 
-def badge(word: str) -> Html:
-    """A verdict as sign and word."""
-    return tag(
-        "span", tag("span", MARKS[word], class_="mark", aria_hidden="true"), " ", word, class_=f"is {word}"
-    )
+def badge(word: str, said: str = "") -> Html:
+    """A verdict as sign and word, or as its sign and something else that is said."""
+    mark = tag("span", MARKS[word], class_="mark", aria_hidden="true")
+    return tag("span", mark, " ", said or word, class_=f"is {word}")
 
 
 def table(caption: str, columns: Sequence[Column], words: Sequence[str], verb: str = "verdict") -> Html:
@@ -46,15 +47,19 @@ def _kind(heading: str) -> str:
 
 def _cell(heading: str, cell: str, word: str, verb: str) -> Html:
     if heading == verb:
-        mark = tag("span", MARKS[word], class_="mark", aria_hidden="true")
-        return tag("td", tag("span", mark, " ", cell, class_=f"is {word}"), data_key=word)
+        return tag("td", badge(word, cell), data_key=word)
     return tag("td", cell, class_="n" if _kind(heading) == "number" else WRAPPED.get(heading))
 
 
 def of_variables(report: Findings) -> Html:
     """A row for each variable."""
     _, columns = next(summary.forms(report.listed))
-    return table("Variables", columns, [variable.verdict.label for variable in report.listed])
+    return table("Variables", columns, counted(report, [variable.verdict for variable in report.listed]))
+
+
+def counted(report: Findings, verdicts: Sequence[ElementVerdict]) -> list[str]:
+    """The words of verdicts as what they count."""
+    return [ElementVerdict(code).label for code in report.counted(np.array(verdicts, int)).tolist()]
 
 
 def of_comparisons(report: Findings) -> Html:
@@ -65,7 +70,7 @@ def of_comparisons(report: Findings) -> Html:
     )
 
 
-def of_elements(variable: Variable, most: int) -> tuple[Html, int]:
+def of_elements(report: Findings, variable: Variable, most: int) -> tuple[Html, int]:
     """The elements of a variable, and how many of them are shown: all if they fit, else the worst."""
     indices = variable.rows(most)
     verdicts = [ElementVerdict(int(variable.verdicts[index])) for index in indices]
@@ -73,7 +78,7 @@ def of_elements(variable: Variable, most: int) -> tuple[Html, int]:
     size = variable.verdicts.size
     part = "" if len(indices) == size else f", {len(indices):,} of {size:,}, worst first"
     caption = f"Elements of {variable.label}{part}"
-    return table(caption, columns, [verdict.label for verdict in verdicts]), len(indices)
+    return table(caption, columns, counted(report, verdicts)), len(indices)
 
 
 def of_checks(suite: SuiteReport, links: Sequence[str | None]) -> Html:
@@ -86,8 +91,9 @@ def of_checks(suite: SuiteReport, links: Sequence[str | None]) -> Html:
     columns = [Column("check", names), Column("ended", [one.word for one in results])]
     if any(one.expected.value != "pass" for one in results):
         columns.append(Column("expected", [_expected(one) for one in results]))
-    columns.append(Column("error/tolerance", [_worst(one) for one in results]))
-    columns.append(Column("elements", [_size(one) for one in results]))
+    ratios = ["" if isinstance(one.outcome, Failure) else ratio(one.worst_ratio) for one in results]
+    columns.append(Column("error/tolerance", ratios))
+    columns.append(Column("elements", [f"{one.size:,}" if one.size else "" for one in results]))
     if suite.timing:
         columns.append(Column("seconds", [f"{one.seconds:.2f}" for one in results]))
     columns.append(Column("found", [found(one) for one in results]))
@@ -103,16 +109,3 @@ def found(result: CheckResult) -> str:
 
 def _expected(result: CheckResult) -> str:
     return result.expected.value if result.expectedly else f"{result.expected.value} (not met)"
-
-
-def _worst(result: CheckResult) -> str:
-    """Error ÷ tolerance of the worst variable."""
-    if isinstance(result.outcome, Failure) or not result.outcome.variables:
-        return ""
-    return ratio(result.outcome.worst_variables[0].worst_ratio)
-
-
-def _size(result: CheckResult) -> str:
-    if isinstance(result.outcome, Failure):
-        return ""
-    return f"{sum(variable.verdicts.size for variable in result.outcome.variables):,}"

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gradcheck.render.characters import legible, one_line
-from gradcheck.render.endings import WORDS, closing, details, elements
+from gradcheck.render.endings import WORDS, closing, details, elements, measure
 from gradcheck.render.numbers import ratio
 from gradcheck.report.findings import Findings
-from gradcheck.report.suite import CheckResult, Failure, SuiteReport
+from gradcheck.report.suite import CheckResult, SuiteReport
 from gradcheck.verdicts.verdict import Verdict
 
 PLAIN = re.compile(r"[^`|\\ ](?:[^`|\\]*[^`|\\ ])?")
@@ -70,13 +70,12 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _of_check(result: CheckResult) -> tuple[str, ...]:
-    count = elements(result)
     return (
         code(result.name),
         result.word if result.expectedly else f"**{result.word}**",
         "" if result.expected is Verdict.PASS else result.expected.value,
-        "" if count is None else f"{count:,}",
-        "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio),
+        elements(result),
+        measure(result),
         f"{result.seconds:.2f}",
     )
 

@@ -18,6 +18,9 @@ TELLING = 1e-4
 
 UNKNOWN = "–"
 """Stands where a number is not known."""
+BARE = 2
+"""Decades on either side that are written without an exponent."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def digits(value: float, other: float, error: float, tolerance: float) -> int:
@@ -89,3 +92,10 @@ def interval(low: float, high: float) -> str:
     unit = 10.0 ** math.floor(math.log10(max((high - low) * TELLING, 1e-300)))
     ends = (round(end / unit) * unit for end in (low, high))
     return f"[{', '.join(number(end, 6) for end in ends)}]"
+
+
+def power(exponent: int) -> str:
+    """A power of ten for people: `0.01`, `1`, `10⁵`."""
+    if abs(exponent) <= BARE:
+        return f"{10.0**exponent:g}"
+    return "10" + str(exponent).translate(_RAISED)

@@ -11,12 +11,11 @@ from rich.text import Text
 from gradcheck.errors import ExitCode
 from gradcheck.render.characters import legible, one_line
 from gradcheck.render.closing import CLOSING
-from gradcheck.render.endings import WORDS, closing, details, elements
+from gradcheck.render.endings import WORDS, closing, details, elements, measure
 from gradcheck.render.layout import STYLES, Column, Form, indented, labelled, table
-from gradcheck.render.numbers import ratio
 from gradcheck.render.table import ENDLESS, drawn
 from gradcheck.render.words import shortened, told_apart
-from gradcheck.report.suite import UNRUN, CheckResult, Failure, SuiteReport
+from gradcheck.report.suite import UNRUN, CheckResult, SuiteReport
 from gradcheck.verdicts.verdict import ElementVerdict, Verdict
 
 RANKS = {
@@ -45,13 +44,12 @@ def to_closing(suite: SuiteReport, width: int | None, color: bool) -> str:
 
 def line(result: CheckResult, longest: int, *, timing: bool = True) -> str:
     """One check on a line, as it ends, after names of which the longest has so many columns."""
-    count = elements(result)
-    measure = "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio)
+    count, worst = elements(result), measure(result)
     cells = [
         one_line(result.name) + " " * (longest - cell_len(result.name)),
         _word(result).ljust(len(Verdict.INCONCLUSIVE.value)),
-        "" if count is None else f"{count:,} element{'' if count == 1 else 's'}",
-        measure and f"error/tolerance {measure}",
+        count and f"{count} element{'' if count == '1' else 's'}",
+        worst and f"error/tolerance {worst}",
         f"{result.seconds:.2f} s" if timing else "",
     ]
     return "  ".join(cell for cell in cells if cell).rstrip()
@@ -77,13 +75,9 @@ def _forms(suite: SuiteReport) -> Iterator[Form]:
 
 
 def _columns(suite: SuiteReport) -> Iterator[Column]:
-    counts = [elements(result) for result in suite.results]
     yield Column("check", [one_line(result.name) for result in suite.results])
-    yield Column("elements", ["" if count is None else f"{count:,}" for count in counts])
-    ratios = [
-        "" if isinstance(result.outcome, Failure) else ratio(result.worst_ratio) for result in suite.results
-    ]
-    yield Column("error/tolerance", ratios)
+    yield Column("elements", list(map(elements, suite.results)))
+    yield Column("error/tolerance", list(map(measure, suite.results)))
     if suite.timing:
         yield Column("time", [f"{result.seconds:.2f} s" for result in suite.results])
 

@@ -102,7 +102,7 @@ def _said(sweep: Sweep) -> Iterator[tuple[str, str]]:
         slopes = "" if sweep.slopes is None else f", a corner with slopes {interval(*sweep.slopes)}"
         yield "finite difference", f"{number(sweep.difference, DIGITS)} ± {small(sweep.bound)}{slopes}"
         relative = sweep.step / sweep.scale
-        yield "step of the check", f"{small(sweep.step)}, {small(relative)} of max(|x|, rms x)"
+        yield "the check's step", f"{small(sweep.step)}, {small(relative)} of max(|x|, rms x)"
     else:
         yield "finite difference", "not known: no step agrees with all finer ones"
     if sweep.judged and sweep.slopes is None and math.isfinite(sweep.tolerance):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.arrays.types import Array
 from gradcheck.errors import ExitCode
 from gradcheck.notes import Kind, Note
 from gradcheck.report.variable import Variable
@@ -94,10 +95,15 @@ class Findings:
         """The variables whose elements are shown."""
         return tuple(v for v in self.listed if not (self.only_failing and self.fine(v)))
 
+    def counted(self, verdicts: Array) -> Array:
+        """Verdicts of elements as what they count: a kink is a mismatch with `strict`."""
+        if not self.settings.strict:
+            return verdicts
+        return np.where(verdicts == ElementVerdict.KINK, ElementVerdict.MISMATCH, verdicts)
+
     def fine(self, variable: Variable) -> bool:
         """Whether a variable passes."""
-        harmless = ElementVerdict.MATCH if self.settings.strict else ElementVerdict.KINK
-        return variable.verdict <= harmless
+        return bool(self.counted(variable.verdicts).max() <= ElementVerdict.KINK)
 
     def rows_of(self, variable: Variable) -> int:
         """Rows of elements shown of a variable; 0 for all."""

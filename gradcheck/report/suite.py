@@ -73,6 +73,12 @@ class CheckResult:
         return max((one.ratio for one in self.outcome.comparisons if one.made), default=float("nan"))
 
     @property
+    def size(self) -> int:
+        """Number of elements that were to be checked; 0 where there are none to count."""
+        variables = () if isinstance(self.outcome, Failure) else self.outcome.variables
+        return sum(variable.verdicts.size for variable in variables)
+
+    @property
     def expectedly(self) -> bool:
         """Whether it ended as it is expected to; a check that could not run never did."""
         return not isinstance(self.outcome, Failure) and self.outcome.verdict is self.expected

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from gradcheck.verdicts.verdict import Verdict
 
+BY_NAME = ("dense", "maxpool1d", "avgpool1d")
+"""Commands that check a layer of TensorFlow's."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -23,6 +26,14 @@ class Job:
     """Whether its stages are told on standard error too."""
     curve: bool = False
     """Whether its worst element is swept over many steps, for a page."""
+
+    @property
+    def runs_users_code(self) -> bool:
+        """Whether it may run code of the user's, which may leave anything behind in its process: all but
+        layers that have a name here or in Keras, with a configuration that names no module."""
+        command, *rest = self.arguments
+        named = command == "layer" and ":" not in rest[0] and not any("module" in text for text in rest)
+        return command not in BY_NAME and not named
 
     @property
     def command(self) -> str:

@@ -1,7 +1,6 @@
 """A worker process of this machine and the job that it has; a crash is told by how the process ended."""
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -11,18 +10,21 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from gradcheck.report.suite import CheckResult, Failure
-from gradcheck.suite import worker
+from gradcheck.suite import server, worker
 from gradcheck.suite.executor import Run
 from gradcheck.suite.job import Job
 
 KEPT_FOR = 200
-"""Checks that one process runs: TensorFlow keeps some 0.5 MB for each."""
+"""Checks that one process runs, for TensorFlow keeps some 0.5 MB for each. One that runs the user's code is
+the last one of its process, whatever it leaves behind: the next one starts in 0.3 s."""
+PATIENCE = 1.0
+"""Seconds that a process without a job has to put its temporary files away."""
 LAST = 5
 """Lines of what a process wrote that are shown where it crashed."""
 
 
 class Slot:
-    """A worker process, replaced when it dies, and the job that it has."""
+    """A worker process, replaced when it dies or may have been changed, and the job that it has."""
 
     def __init__(self, run: Run, threads: int) -> None:
         """`run` runs one job in the process, whose TensorFlow gets so many `threads`."""
@@ -36,19 +38,21 @@ class Slot:
     def give(self, job: Job) -> None:
         """Hand a job to the process, or to a new one."""
         if self._process is None or not self._process.is_alive() or self._done >= KEPT_FOR:
-            self.end()
+            self._end()
             self._start()
         self._begin = os.path.getsize(self._log.name)
-        self.job, self._started, self._done = job, time.perf_counter(), self._done + 1
+        self.job, self._started = job, time.perf_counter()
+        self._done += KEPT_FOR if job.runs_users_code else 1
         with contextlib.suppress(OSError):  # it died meanwhile, which shows when its result is taken
             self._pipe.send(job)
 
     def _start(self) -> None:
-        context = _context()
+        context = server.context(self._run)
         self._pipe, theirs = context.Pipe()
         given = theirs, self._run, self._log.name, self._threads
-        self._process = context.Process(target=worker.serve, args=given, daemon=False)
-        self._process.start()
+        process = context.Process(target=worker.serve, args=given, daemon=False)
+        server.start(process)
+        self._process = process
         theirs.close()
         self._done = 0
 
@@ -78,21 +82,18 @@ class Slot:
         return crashed(job, self._process.exitcode, said, seconds)
 
     def end(self) -> None:
-        """End the process and what it has started; without a job nothing is lost by that."""
+        """End the process and what it has started; nobody waits for its job any more."""
+        self._end()
+        self._log.close()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._pipe.close()
+            if self.job is None:
+                self._process.join(PATIENCE)
             worker.end_group(self._process.pid)
             self._process.kill()
             self._process.join()
-
-
-def _context() -> Any:
-    """Worker processes are forks of a server that has imported TensorFlow, where the system has forks."""
-    forks = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if forks else "spawn")
-    if forks:
-        context.set_forkserver_preload(["gradcheck.suite.preload"])
-    return context
 
 
 def _signal(number: int) -> str:

@@ -1,5 +1,6 @@
 """A worker process: takes jobs from its pipe, one after the other, and sends back how each ended."""
 
+import atexit
 import contextlib
 import io
 import os
@@ -17,7 +18,6 @@ from gradcheck.errors import text_of
 from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.runtime import load_tensorflow
 from gradcheck.suite.executor import Run
-from gradcheck.suite.isolation import isolated
 from gradcheck.suite.job import Job
 
 
@@ -44,9 +44,13 @@ def serve(pipe: Connection, run: Run, log: str, threads: int) -> None:
         result = _ran(run, job)
         if os.getpid() != worker:
             os._exit(0)  # a fork by the code under check has come back: only the worker answers
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the code under check may have closed it, or replaced it
+                stream.flush()
         _send(pipe, replace(result, printed=printed(log, begin)))
+    # Temporary files go, TensorFlow's of `tf.function` among them; no thread is waited for.
+    atexit._run_exitfuncs()
+    os._exit(0)
 
 
 def _received(pipe: Connection) -> Iterator[Job]:
@@ -56,9 +60,12 @@ def _received(pipe: Connection) -> Iterator[Job]:
 
 
 def _ran(run: Run, job: Job) -> CheckResult:
+    import keras
+
     try:
-        with isolated(job.folder):
-            return run(job)
+        os.chdir(job.folder)
+        keras.utils.clear_session(free_memory=False)  # names of layers are counted from 1
+        return run(job)
     except BaseException as error:  # KeyboardInterrupt too: whatever the code under check raises
         kind, said = type(error).__name__, " ".join(text_of(error).split())
         failure = Failure(kind, f"{kind} was raised: {said}." if said else f"{kind} was raised.")
@@ -80,7 +87,10 @@ def printed(log: str, begin: int) -> str:
 
 
 def _write_to(log: str) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:  # whoever has started this process was stopped meanwhile
+        os._exit(1)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)

@@ -261,7 +261,7 @@ def test_a_page_shows_the_step_curve_of_each_check(folder: Path) -> None:
     run("--only", "avgpool1d", "--html", "page.html", "--quiet")
 
     page = (folder / "page.html").read_text(encoding="utf-8")
-    assert page.count("by step; step taken") == 2
+    assert page.count("by step; the check&#x27;s step") == 2
     assert "<script src" not in page and "<svg" in page
 
 

@@ -65,8 +65,8 @@ def test_a_picture_has_the_words_of_the_report() -> None:
     for said in (
         "∂[/path/x.npy]/∂w[kernel]: nonfinite.  Columns: axis 0.",
         "elements (log scale)",
-        "x[0,1]; ▼ step taken, 1e-05",
-        "distance, in the unit of the gradient",
+        "x[0,1]; ▼ the check's step, 1e-05",
+        "error |finite difference − tape|",
         "error ÷ tolerance, by decade",
         "step h, in the unit of x",
         "gradient",

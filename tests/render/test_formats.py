@@ -406,6 +406,19 @@ def test_a_long_block_is_cut_at_a_line() -> None:
     assert 100 < len(lines) < 300
 
 
+# A suite that was stopped.
+
+
+@pytest.mark.parametrize("form", [".txt", ".junit.xml", ".md", ".github.txt", ".html"])
+def test_a_suite_that_was_stopped_has_no_other_verdict(form: str) -> None:
+    """Though nothing that has ended did so otherwise than expected."""
+    made = SuiteReport("s.toml", (check("good", passing()),), ("later",), stopped=143)
+    text = (FORMS | {".html": to_html})[form](made)
+    assert re.search("stopped|STOPPED", text)
+    assert not re.search("PASS|All checks ended", text)
+    assert json.loads(jsonl.to_json(made))["exit_code"] == 143
+
+
 # The table of a suite.
 
 

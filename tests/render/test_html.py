@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from gradcheck.render.grid import Grid
-from gradcheck.render.histogram import Histogram, power
+from gradcheck.render.histogram import Histogram
 from gradcheck.render.html import to_html
 from gradcheck.render.html_report import OF_A_TABLE
+from gradcheck.render.numbers import power
 from gradcheck.render.shades import BELOW, ratio_levels
 from gradcheck.report.suite import CheckResult, SuiteReport
-from tests.hand_made import ALL, M, N, Q, U, X, failing, passing, report, variable
+from tests.hand_made import ALL, K, M, N, Q, U, X, failing, passing, report, variable
 from tests.render.drawn import HOSTILE, alone, hostile, large, suite, swept
 
 Element = ElementTree.Element
@@ -124,6 +125,24 @@ def test_a_histogram_counts_every_element_once() -> None:
     assert {*expected} <= {*drawn}
 
 
+@pytest.mark.parametrize(("strict", "name", "mark"), [(False, "kink", "∧"), (True, "mismatch", "✗")])
+def test_kinks_look_like_what_they_count(strict: bool, name: str, mark: str) -> None:
+    """Also in the bars, where a ratio of 0.5 is that of what agrees."""
+    one = variable([M, K, K], tape=[0.0, 0.5, 0.0], difference=[0.0, 0.0, 5.0], tolerance=1.0)
+    made = report(one, strict=strict)
+    found = page(alone(made))
+
+    said = {f"{mark} kink", f"{mark} 1 match, 2 kink"}
+    assert {t for span in found.iter("span") if (t := "".join(span.itertext())) and "kink" in t} == said
+    shown = [span for span in found.iter("span") if "kink" in "".join(span.itertext())]
+    assert {span.attrib["class"] for span in shown} == {f"is {name}"}
+    bars = [rect.attrib["class"] for rect in found.iter("rect")]
+    assert bars == (["below", "above"] if strict else ["below", "below"])
+    histogram = Histogram.of(made)
+    assert [count for _, count, passes in histogram.bars if not passes and count] == [2] * strict
+    assert histogram.left_out == (0 if strict else 1)
+
+
 def test_levels_change_at_one() -> None:
     levels = ratio_levels(np.array([0, 1e-300, 0.0999, 0.1, 1, 1 + 1e-9, 10, 1e300, np.inf]))
     assert levels.tolist() == [
@@ -187,11 +206,30 @@ def test_what_fails_is_seen_among_many() -> None:
 def test_the_step_curve_marks_the_step_and_the_tolerance() -> None:
     text = "".join(page(alone(replace(failing(), sweep=swept()))).itertext())
     assert "Steps of x[0,1]: tape 0.7501, difference 0.75." in text
-    assert "▼ step taken, 1e-05" in text
+    assert "▼ the check's step, 1e-05" in text
     assert "tolerance" in text
     corner = "".join(page(alone(replace(failing(), sweep=swept(half=0.25)))).itertext())
     assert "Steps of x[0,1], at a corner: tape 0.7501, difference 0.75." in corner
-    assert "slope above the corner" in corner
+    assert "slope up" in corner
+
+
+def test_errors_by_chance_are_dots_and_beyond_the_plane_there_is_no_line() -> None:
+    sweep = swept()
+    errors = np.where(np.arange(19) == 12, 0.0, sweep.steps**2 + 1e-16 / sweep.steps)
+    made = replace(sweep, up=0.75 + errors, down=0.75 + errors, tape=0.75)
+    found = page(alone(replace(failing(), sweep=made)))
+    drawn = {
+        path.attrib["class"]: path.attrib["d"]
+        for path in found.iter("path")
+        if path.attrib.get("class", "").startswith("curve")
+        and not re.fullmatch(r"\S+ 294h\d+", path.attrib["d"])
+    }
+
+    assert re.fullmatch(r"M[\d.]+ [\d.]+h0", drawn["curve chance"])
+    assert drawn["curve error"].count("M") == 2
+    assert drawn["curve error"].count("h0") == 18
+    heights = [float(y) for d in drawn.values() for y in re.findall(r"[ML][\d.]+ ([\d.]+)", d)]
+    assert all(22 <= y <= 242 for y in heights)
 
 
 # What a page must not do.
@@ -230,7 +268,7 @@ def test_text_from_outside_is_text() -> None:
     assert names.elements.count("b") == 0
     assert not [name for name in names.attributes if name.startswith("on") or name in ("style", "src")]
     shown = [line[0] for line in rows(table(found, "Checks"))]
-    cleaned = [re.sub("[\x00\x1b\ud800]", "\ufffd", name) for name in HOSTILE for _ in range(2)]
+    cleaned = [re.sub("[\x00\x1b\ud800\u202e]", "\ufffd", name) for name in HOSTILE for _ in range(2)]
     assert shown == cleaned
     written.encode()
     assert "\x1b" not in written

@@ -49,8 +49,8 @@ def test_the_curve_is_a_v_with_the_step_of_the_check_at_its_foot(width: int) -> 
     # Both arms: the finest step at the left, the coarsest at the top right.
     top = min(n for n, columns in braille if columns)
     assert max(dict(braille)[top]) >= width - curve.LEFT - 2
-    assert any("1e-06" in line and "┤" in line for line in lines)
-    assert any("step h in the unit of x, log scale" in line for line in lines)
+    assert any("10⁻⁶" in line and "┤" in line for line in lines)
+    assert any("step h, in the unit of x" in line for line in lines)
 
 
 def test_steps_without_a_difference_are_gaps() -> None:
@@ -69,6 +69,27 @@ def test_a_wrong_tape_is_a_level_above_the_v() -> None:
     assert len(level.replace("◆", "").rstrip()) >= 60
     assert sum(row.count("+") for row in rows) >= 8
     assert any("+ distance from the check's difference" in line for line in lines)
+
+
+def test_a_tape_that_is_not_finite_leaves_the_distance() -> None:
+    for tape in (np.nan, np.inf):
+        rows, lines = plot(made(tape=tape))
+
+        assert sum(row.count("+") for row in rows) >= 8
+        assert sum(row.count("◆") for row in rows) == 1
+        assert not any("⠒⠂ error" in line for line in lines)
+
+
+def test_an_error_small_by_chance_is_a_dot_and_leaves_a_gap() -> None:
+    errors = V.copy()
+    errors[8] = 1e-20
+    rows, lines = plot(made(errors), 130)
+    rows = [row.ljust(120) for row in rows]
+    column = 120 * 4 // 12  # 1e-8 is 4 decades from the left end of 12
+
+    assert [n for n, row in enumerate(rows) if row[column] == "⡀"] == [curve.HEIGHT - 1]
+    assert not any("⠁" <= row[column + 4] <= "⣿" for row in rows)
+    assert any("⡀ error by chance far below rounding" in line for line in lines)
 
 
 def test_at_a_corner_the_slopes_are_levels() -> None:

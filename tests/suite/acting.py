@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -27,8 +28,11 @@ def job(name: str, *arguments: str, folder: Path | str = "/") -> Job:
 
 
 def act(job: Job) -> CheckResult:
-    """Do what a job says; what it tells is in the sentence of a failure, which stands for any result."""
-    what, *more = job.arguments
+    """Do what a job says; what it tells is in the sentence of a failure, which stands for any result.
+
+    `dense` before it makes it a job that runs none of the user's code.
+    """
+    what, *more = job.arguments[1:] if job.arguments[0] == "dense" else job.arguments
     return CheckResult(job.name, Failure("Told", ACTIONS[what](*more)), command=job.command)
 
 
@@ -109,6 +113,7 @@ def _pollute() -> str:
     keras.layers.Dense(1)
     keras.saving.register_keras_serializable("polluted")(type("Mine", (), {}))
     tf.config.run_functions_eagerly(True)
+    tf.nn.silu = tf.nn.relu
     os.environ["GRADCHECK_RTOL"] = "1"
     os.environ.pop("PATH", None)
     os.chdir("/")
@@ -127,12 +132,11 @@ def _state() -> str:
         "policy": keras.config.dtype_policy().name,
         "name": keras.layers.Dense(1).name,
         "registered": sorted(keras.saving.get_custom_objects()),
+        "silu": tf.nn.silu.__name__,
         "eager": tf.config.functions_run_eagerly(),
         "environment": dict(os.environ),
         "folder": os.getcwd(),
         "path": sys.path,
-        "random": random.random(),
-        "numpy": float(np.random.random()),
     }
     return json.dumps(found, sort_keys=True)
 
@@ -144,6 +148,25 @@ def _module(name: str) -> str:
     return value
 
 
+def _close() -> str:
+    sys.stdout.close()
+    sys.stderr.close()
+    return "closed"
+
+
+def _convert(folder: str) -> str:
+    """What TensorFlow leaves in a temporary folder while a process goes on."""
+    import tensorflow as tf
+
+    tempfile.tempdir = folder
+    tf.autograph.to_graph(_sign)
+    return " ".join(path.name for path in Path(folder).iterdir())
+
+
+def _sign(x: float) -> float:
+    return x if x > 0 else -x
+
+
 ACTIONS: dict[str, Any] = {
     "tell": lambda text: text,
     "pid": lambda: str(os.getpid()),
@@ -153,6 +176,8 @@ ACTIONS: dict[str, Any] = {
     "signal": lambda number: os.kill(os.getpid(), int(number)),
     "kill the worker": _kill_the_worker,
     "fork": _fork,
+    "close": _close,
+    "convert": _convert,
     "start": _start,
     "thread": _leave_a_thread,
     "raise": _raise,

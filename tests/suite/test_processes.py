@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,14 @@ from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.suite.job import Job
 from gradcheck.suite.processes import Processes
 from tests.suite.acting import act, job, told
+
+ALONE = """
+if __name__ == "__main__":
+    from tests.suite.acting import job, told
+    from tests.suite.test_processes import results
+
+    print(told(results([job("a", "tell", "me")])["a"]))
+"""
 
 
 def results(jobs: list[Job], slots: int = 1) -> dict[str, CheckResult]:
@@ -55,9 +66,10 @@ def test_a_job_that_takes_its_process_down_is_told_by_name_and_stops_no_other(sl
 
 
 def test_a_process_is_kept_for_many_jobs_and_replaced_when_it_dies() -> None:
-    jobs = [job("a", "pid"), job("b", "pid"), job("dies", "abort"), job("c", "pid"), job("d", "pid")]
+    dies = job("dies", "dense", "abort")
+    named = [job(name, "dense", "pid") for name in "abcd"]
 
-    found = results(jobs)
+    found = results([*named[:2], dies, *named[2:]])
 
     assert told(found["a"]) == told(found["b"])
     assert told(found["c"]) == told(found["d"])
@@ -114,11 +126,72 @@ def test_what_a_job_writes_belongs_to_it_also_where_it_crashes() -> None:
 
 
 def test_a_job_finds_what_the_first_one_found() -> None:
-    """Environment, folder, paths, seeds, the settings and the names of Keras: none of it is left changed."""
+    """Environment, folder, paths, settings of Keras, functions of TensorFlow: none of it is left changed."""
     found = results([job("before", "state"), job("pollutes", "pollute"), job("after", "state")])
 
     assert told(found["after"]) == told(found["before"])
-    assert '"name": "dense"' in told(found["before"])
+
+
+def test_the_names_of_layers_are_counted_from_one_in_each_job_of_a_process() -> None:
+    found = results([job(name, "dense", "state") for name in "ab"])
+
+    assert told(found["a"]) == told(found["b"])
+    assert '"name": "dense"' in told(found["a"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs_users_code"),
+    [
+        (("dense", "--x", "normal:2x3"), False),
+        (("maxpool1d", "--x", "x.npy"), False),
+        (("layer", "LayerNormalization", "--x", "normal:2x3"), False),
+        (("layer", "Dense", "--config", '{"units": 2, "kernel_initializer": {"module": "mine"}}'), True),
+        (("layer", "mine.py:Layer", "--x", "normal:2x3"), True),
+        (("function", "tensorflow:nn.silu", "--arg", "x=normal:3"), True),
+        (("model", "mine.keras", "--x", "normal:2x3"), True),
+    ],
+)
+def test_what_may_run_code_of_the_users(arguments: tuple[str, ...], runs_users_code: bool) -> None:
+    assert job("any", *arguments).runs_users_code == runs_users_code
+
+
+def test_modules_beside_the_suite_do_not_hide_those_of_python(tmp_path: Path) -> None:
+    """The server of the workers starts in the working directory."""
+    for name in ("random", "selectors", "queue", "keras"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('mine')\n", encoding="utf-8")
+    script = tmp_path / "script" / "alone.py"
+    script.parent.mkdir()
+    script.write_text(ALONE, encoding="utf-8")
+    folders = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    given: dict[str, Any] = {
+        "cwd": tmp_path,
+        "env": environment,
+        "capture_output": True,
+        "text": True,
+        "timeout": 120,
+    }
+
+    ended = subprocess.run([sys.executable, str(script)], **given)
+
+    assert ended.stdout == "me\n", ended.stderr
+
+
+def test_a_job_that_closes_its_streams_has_a_result() -> None:
+    found = results([job("closes", "close"), job("after", "tell", "me")])
+
+    assert told(found["closes"]) == "closed"
+    assert told(found["after"]) == "me"
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow writes the code of a `tf.function` to a file that it removes at the end of the process."""
+    results([job("starts the server", "tell", "")])  # which has a folder there as long as it lives
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found = results([job("converts", "convert", str(tmp_path)), job("after", "tell", "me")])
+
+    assert "__autograph_generated_file" in told(found["converts"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_modules_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> None:

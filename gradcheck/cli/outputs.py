@@ -4,6 +4,7 @@ A place is looked at before the check and written after it. A regular file is re
 failure leaves what was there; everything else is written to.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -179,11 +180,13 @@ def refuse_overwriting(places: Sequence[Place], texts: Mapping[str, Any]) -> Non
 def spares(place: Place, file: Path | None) -> bool:
     """Whether a document overwrites nothing that is read by a suite which cannot be read yet: it is not the
     file of the suite, and its name does not stand there."""
-    if file is None or not file.is_file() or not place.path:
+    if file is None or not os.path.isfile(file) or not place.path:
         return True
     names = {os.path.basename(path) for path in (place.path, os.path.realpath(place.path))}
     named = "|".join(re.escape(name) for name in names)
-    text = file.read_bytes().decode("utf-8", "surrogateescape")
+    text = ""
+    with contextlib.suppress(OSError):  # which whoever reads the suite tells
+        text = file.read_bytes().decode("utf-8", "surrogateescape")
     return _file(str(file)) != place.identity and not re.search(rf"(?<![\w.-])({named})(?![\w-])", text)
 
 

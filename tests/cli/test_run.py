@@ -220,6 +220,16 @@ def test_what_cannot_run_leaves_no_old_report(case: str, folder: Path) -> None:
     assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
+def test_a_suite_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    said = run("--output", "junit=report.xml", code=2).stderr
+    assert "gradcheck.toml cannot be read: Permission denied." in said
+    assert ElementTree.parse("report.xml").getroot()[0][0][0].tag == "error"
+
+
 @pytest.mark.parametrize("place", ["gradcheck.toml", "./gradcheck.toml", "x.npy", "link.npy", "new/x.npy"])
 def test_a_suite_that_cannot_be_read_loses_none_of_its_files(place: str, folder: Path) -> None:
     """Which of them are read is not known, but that the suite names them."""

@@ -83,5 +83,14 @@ class NondeterministicError(GradcheckError):
     """The function gave two different outputs at one point."""
 
 
+class TimedOut(BaseException):
+    """The time of a check is over; no `Exception`, so that code under check does not take it for its own."""
+
+    def __init__(self, seconds: float) -> None:
+        """So many seconds were given."""
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class GradientError(AssertionError):
     """A report that did not pass, raised by `assert_gradients` and `Report.raise_for_failure`."""

@@ -164,7 +164,7 @@ def _chosen(suite: Suite, record: Record, given: dict[str, Any]) -> Sequence[Job
         last_failed=given["last_failed"],
         record=record,
     )
-    jobs.refuse_unparsable(chosen, suite.lines)
+    chosen = jobs.parsed(chosen, suite.lines)
     if not chosen and not given["list"]:
         if not suite.jobs:
             remedy = "Write a table [[check]] for each, in pyproject.toml [[tool.gradcheck.check]]."

@@ -35,6 +35,12 @@ class Failure:
         return f"{self.found}{'' if self.remedy.startswith(chr(10)) else ' '}{self.remedy}".strip()
 
 
+def overdue(seconds: float) -> Failure:
+    """Why a check was ended that was given so many seconds."""
+    found = f"the check did not end within {seconds:g} s, as --timeout says."
+    return Failure("TimedOut", found, "Give it more time, or smaller tensors.")
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """How one check of a suite ended."""

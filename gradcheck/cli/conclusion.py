@@ -22,7 +22,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        with document.telling(options.name, options.documents), guard(options.traceback):
+        with document.telling(options.name, options.documents, options.traceback):
             progress = Stoppable(options.progress)
             if isinstance(ended, Sweeping):
                 document.write(sweep_of(ended, progress), options.documents)

@@ -15,7 +15,7 @@ import click
 
 from gradcheck.cli.completion import files, objects
 from gradcheck.cli.document import DRAWN, Document, telling
-from gradcheck.cli.ending import Ended, Ending, guard
+from gradcheck.cli.ending import Ended, Ending
 from gradcheck.cli.group import TEXTS, say
 from gradcheck.cli.help import TENSOR, Command, option, with_options
 from gradcheck.cli.observing import observer
@@ -78,7 +78,7 @@ class Common:
         """Say that the time is over, where nothing else can be done."""
         ending = Ending.of(error)
         say(f"error: {ending.failure}")
-        with contextlib.suppress(Ended), telling(self.name, self.documents):
+        with contextlib.suppress(Ended), telling(self.name, self.documents, False):
             raise Ended(ending)
 
     @property
@@ -243,7 +243,7 @@ def common_but(command: Callable[..., Check], gradient: Callable[[Any], Any]) ->
     def run(**values: Any) -> Check:
         options = Common.take(values)
         refuse_overwriting(options.documents, click.get_current_context())
-        with telling(options.name, options.documents), guard(options.traceback), options.limiting():
+        with telling(options.name, options.documents, options.traceback), options.limiting():
             return command(options=options, **values)
 
     return with_options(run, gradient, *_COMMON)

@@ -145,12 +145,15 @@ def _as_in_a_terminal() -> None:
 def remains(mark: str, temporary: Path, report: Path) -> list[str]:
     """What a command has left: processes, temporary files, half a report."""
     found = []
-    for _ in range(50):
+    for _ in range(150):
         if not (processes := marked(mark)):
             break
         time.sleep(0.1)
     else:
-        found.append(f"left processes: {processes}")
+        told = [
+            Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")[:90] for process in processes
+        ]
+        found.append(f"left processes: {told}")
         for process in processes:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,15 +39,31 @@ class Timeout:
         self._deadline = self._deadline or time.monotonic() + self.seconds
         left = max(1e-3, self._deadline - time.monotonic())
         error = TimedOut(self.seconds)
-        ended = threading.Event()
-        if multiprocessing.parent_process() is None:
-            waiting = ended, left + GRACE, lambda: tell(error)
-            threading.Thread(target=_leave, args=waiting, daemon=True).start()
-        try:
-            with _alarm(left, error):
-                yield
-        finally:
-            ended.set()
+        with _watched(left + GRACE, lambda: tell(error)), _alarm(left, error):
+            yield
+
+
+@contextlib.contextmanager
+def _watched(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
+    """Tell in another thread, and end the process, after so many seconds."""
+    if multiprocessing.parent_process() is not None:
+        yield
+        return
+    ended, output, stream = threading.Event(), os.dup(1), sys.stdout
+
+    def leave() -> None:
+        if not ended.wait(seconds):
+            with contextlib.suppress(Exception), contextlib.redirect_stdout(stream):
+                os.dup2(output, 1)  # which is aside while code of the user's runs
+                tell()
+            os._exit(ExitCode.UNUSABLE)
+        os.close(output)
+
+    threading.Thread(target=leave, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 @contextlib.contextmanager
@@ -63,11 +80,3 @@ def _alarm(seconds: float, error: BaseException) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _leave(ended: threading.Event, seconds: float, tell: Callable[[], None]) -> None:
-    if ended.wait(seconds):
-        return
-    with contextlib.suppress(Exception):
-        tell()
-    os._exit(ExitCode.UNUSABLE)

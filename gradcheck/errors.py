@@ -43,7 +43,9 @@ def text_of(error: BaseException) -> str:
     """What an exception says; empty where saying it raises, too."""
     try:
         return str(error)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # SystemExit, too: its code must not pass for a verdict
         return ""
 
 

@@ -63,7 +63,7 @@ def generator(x):
 
 class Silent(Exception):
     def __str__(self):
-        raise ValueError("no words")
+        sys.exit(0)
 
 
 def silent(x):

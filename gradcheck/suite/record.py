@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from gradcheck.replacing import replace_file
 from gradcheck.report.suite import CheckResult
+from gradcheck.suite.finding import bytes_of
 from gradcheck.suite.job import Job
 
 FOLDER = ".gradcheck_cache"
@@ -41,8 +42,8 @@ class Record:
         """The record beside a suite file; empty where there is none, or a damaged one."""
         path = file.absolute().parent / FOLDER / f"{file.name}.json"
         try:
-            content = json.loads(path.read_bytes())
-            return cls(path, _entries(content) if content["schema"] == SCHEMA else {})
+            found = json.loads(bytes_of(path) if path.is_file() else b"")
+            return cls(path, _entries(found) if found["schema"] == SCHEMA else {})
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return cls(path)
 

@@ -1,8 +1,8 @@
 """Look for an input that breaks gradcheck, or gets in: python -m tests.fuzz_inputs --examples 20000 --seed 7
 
 Of every kind that many examples are read: valid files that are damaged, and files that say what is not so.
-Each must give a tensor (a suite, a model) or one sentence, within a second and a GiB, and do nothing else: no code
-runs, no process starts, no file is written. What breaks this is printed with its number; `--kind npz
+Each must give a tensor (a suite, a model) or one sentence, within a second and a GiB, and do nothing else: no
+code runs, no process starts, no file is written. What breaks this is printed with its number; `--kind npz
 --first 1234 --examples 1 --keep x.npz` writes that example. The exit code is 1 if there was any.
 """
 
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from gradcheck.inputs.precision import named_dtype
 from tests.inputs.fuzzed import Kind, forked_matlab, kinds
 from tests.inputs.watched import Watch, limit_memory
 
@@ -46,7 +47,10 @@ def main() -> int:
 
 
 def _count(kind: Kind, seed: int, numbers: range, watch: Watch) -> int:
-    kind.whole()  # models are made by Keras, which starts processes when it is imported
+    # Keras makes models, TensorFlow knows bfloat16, and they start processes when they are imported.
+    kind.whole()
+    if kind.name in ("safetensors", "stdin"):
+        named_dtype("bfloat16")
     with forked_matlab():
         "".encode("utf-8-sig")
         list(kind.found(seed, range(EARLY), Watch(("",))))

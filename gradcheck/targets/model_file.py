@@ -104,11 +104,12 @@ def _foreign(value: dict[str, Any]) -> str | None:
     if _registered(name if function else str(value.get("registered_name", kind))):
         return None
     first, _, rest = module.partition(".")
-    if function:
-        own = rest.partition(".")[0] in _FUNCTIONS if first == "keras" else module == "builtins"
-        own = own and (module != "builtins" or not hasattr(builtins, name) or hasattr(keras.ops, name))
-    else:
+    if not function:
         own = first == "keras"
+    elif module == "builtins":  # as Keras calls its own; old versions take those of Python for them
+        own = not hasattr(builtins, name)
+    else:
+        own = first == "keras" and rest.partition(".")[0] in _FUNCTIONS
     return None if own else f"{'function' if function else 'class'} {name!r}"
 
 

@@ -7,10 +7,12 @@ from enum import IntEnum
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 _FORBIDDEN = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u2028\u2029]"
+    "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-"""What XML 1.0 forbids (section 2.2), what a terminal might obey (\x9b begins an escape as \x1b does), and
-what turns the direction of writing, so that a name reads as another one."""
+"""What XML 1.0 forbids (section 2.2), a terminal might obey, or some readers take for the end of a line; and
+what turns the order of signs around (property Bidi_Control), so that text reads as another one."""
 _BREAKS = re.compile("\r\n|[\t\n\r\x85\u2028\u2029]")
 LONGEST = 1000
 """Characters of a line of what was found: names and texts in files may have any length."""
@@ -55,9 +57,18 @@ def legible(text: str) -> str:
     return _FORBIDDEN.sub(REPLACED, text)
 
 
+def escaped(json: str) -> str:
+    """JSON with the same characters as numbers, which is no other text; halves of characters are none."""
+    return _FORBIDDEN.sub(lambda found: REPLACED if _half(found[0]) else f"\\u{ord(found[0]):04x}", json)
+
+
+def _half(sign: str) -> bool:
+    return "\ud800" <= sign <= "\udfff"
+
+
 def one_line(text: str) -> str:
     """The same on one line, with a space for each line break and tab."""
-    return _BREAKS.sub(" ", legible(text))
+    return legible(_BREAKS.sub(" ", text))
 
 
 def cut(text: str, most: int) -> str:
@@ -110,6 +121,15 @@ class SuiteError(GradcheckError):
 
 class NondeterministicError(GradcheckError):
     """The function gave two different outputs at one point."""
+
+
+class TimedOut(BaseException):
+    """The time of a check is over; no `Exception`, so that code under check does not take it for its own."""
+
+    def __init__(self, seconds: float) -> None:
+        """So many seconds were given."""
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class GradientError(AssertionError):

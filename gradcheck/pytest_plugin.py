@@ -14,12 +14,14 @@ import pytest
 
 from gradcheck.checking import Report, check
 from gradcheck.errors import GradcheckError, GradientError
-from gradcheck.report.suite import CheckResult, SuiteReport
+from gradcheck.report.suite import CheckResult, Failure, SuiteReport
 from gradcheck.settings import OPTIONS
 
 OPTION = "--gradcheck-html"
 _RESULTS = pytest.StashKey[list[CheckResult]]()
 """Every check of this process, if a page is wanted."""
+_UNWRITTEN = pytest.StashKey[GradcheckError]()
+"""Why there is no page."""
 _SENT = "gradcheck"
 """What a worker's results are called on their way to the process that started it."""
 
@@ -50,18 +52,29 @@ class Checker:
     def _kept(self, made: Callable[[], Report]) -> Report:
         __tracebackhide__ = True
         from gradcheck.cli.ending import Ending
+        from gradcheck.errors import legible
 
         self._count += 1
         name = self._name if self._count == 1 else f"{self._name} #{self._count}"
         began = time.perf_counter()
-        results = [] if self._results is None else self._results
+
+        def keep(outcome: Report | Failure) -> None:
+            if self._results is not None:
+                self._results.append(CheckResult(name, outcome, seconds=time.perf_counter() - began))
+
         try:
             report = made()
         except GradcheckError as error:
-            results.append(CheckResult(name, Ending.of(error).failure, seconds=time.perf_counter() - began))
-            # The user's own lines are in the message, and those of gradcheck tell nothing.
-            raise error.with_traceback(None) from None
-        results.append(CheckResult(name, report, seconds=time.perf_counter() - began))
+            keep(Ending.of(error).failure)
+            # The user's own lines are in the message, and those of gradcheck tell nothing. What pytest-xdist
+            # sends holds no halves of characters, as a file name may.
+            raise type(error)(legible(error.found), legible(error.remedy)) from None
+        except (Exception, KeyboardInterrupt):  # a call that is none, and Ctrl-C
+            raise
+        except BaseException as error:  # SystemExit, say: what the function raises is how its check ended
+            keep(Ending.of(error).failure)
+            raise
+        keep(report)
         return report
 
 
@@ -78,9 +91,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RESULTS] = []
     if not _is_worker(config):
         try:
-            _place(file)
+            refusal = _place(file).refusal()
         except GradcheckError as error:
-            raise pytest.UsageError(str(error)) from error
+            refusal = error
+        if refusal is not None:
+            raise pytest.UsageError(str(refusal))
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +135,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if ordered:
         seconds = sum(result.seconds for result in ordered)
         page = to_html(SuiteReport("pytest", ordered, seconds=seconds))
-        _place(config.getoption(OPTION)).write(page.encode())
+        try:
+            _place(config.getoption(OPTION)).write(page.encode())
+        except GradcheckError as error:
+            config.stash[_UNWRITTEN] = error
+            session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -132,8 +151,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say where the page is."""
-    if results := config.stash.get(_RESULTS, None):
+    """Say where the page is, or why it is nowhere."""
+    if (error := config.stash.get(_UNWRITTEN, None)) is not None:
+        terminalreporter.write_line(f"ERROR: {error}", red=True)
+    elif results := config.stash.get(_RESULTS, None):
         terminalreporter.write_line(f"gradcheck: {len(results):,} checks in {config.getoption(OPTION)}")
 
 

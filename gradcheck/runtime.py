@@ -11,11 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from gradcheck.errors import GradcheckError, TargetError
 
 _seconds = 0.0
+_CGROUP = Path("/sys/fs/cgroup")
+"""Where a container sees what it may use (Linux control groups, version 2)."""
 
 
 def seconds_of_loading() -> float:
@@ -26,6 +29,26 @@ def seconds_of_loading() -> float:
 def cores() -> int:
     """Processors that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take, as far as the operating system says."""
+    found = [2**40]
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(ImportError, OSError, IndexError, ValueError):
+        import resource
+
+        # `ulimit -v` bounds addresses, of which the first number of statm is how many pages are taken.
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        found += [limit - taken] if limit != resource.RLIM_INFINITY else []
+    with contextlib.suppress(OSError, ValueError, KeyError):  # no container, or `max` where it has no limit
+        limit, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        # What is kept of files is given back as soon as somebody needs the place.
+        found.append(limit - used + int(dict(line.split() for line in lines)["inactive_file"]))
+    return max(0, min(found))
 
 
 def load_tensorflow() -> None:

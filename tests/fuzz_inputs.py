@@ -9,6 +9,7 @@ code runs, no process starts, no file is written. What breaks this is printed wi
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import time
 from collections import Counter
@@ -47,10 +48,11 @@ def main() -> int:
 
 
 def _count(kind: Kind, seed: int, numbers: range, watch: Watch) -> int:
-    # Keras makes models, TensorFlow knows bfloat16, and they start processes when they are imported.
+    # Keras makes models, TensorFlow knows bfloat16, which start processes when they are imported.
     kind.whole()
     if kind.name in ("safetensors", "stdin"):
         named_dtype("bfloat16")
+        importlib.import_module("safetensors")
     with forked_matlab():
         "".encode("utf-8-sig")
         list(kind.found(seed, range(EARLY), Watch(("",))))

@@ -201,6 +201,7 @@ ASSIGNED = {
     ("gradcheck.cli.process", "sys.stdout"): "the same",
     ("gradcheck.cli.process", "sys.stderr"): "what nobody can read fails nothing",
     ("gradcheck.suite.remote", "multiprocessing.current_process().daemon"): "only so may it start a process",
+    ("gradcheck.pytest_plugin", "session.exitstatus"): "so a plugin tells pytest that it has failed",
     ("gradcheck.targets.layer_class", "other.trainable"): "a copy that nobody else has yet",
 }
 """Assignments to what is not `self`, and why each edits no value that somebody else holds."""

@@ -145,3 +145,43 @@ def test_a_place_that_cannot_be_written_is_told_before_the_tests(pytester: pytes
     result.stderr.fnmatch_lines(
         ["ERROR: The folder 'none' of --gradcheck-html none/page.html does not exist.*"]
     )
+
+
+ENDING = """
+import pytest
+
+class Gone(BaseException):
+    pass
+
+@pytest.mark.parametrize("kind", [SystemExit, Gone, ValueError])
+def test_ends(gradcheck, kind):
+    def f(x):
+        raise kind("half \\udcff")
+    with pytest.raises(BaseException) as raised:
+        gradcheck(f, {"x": 1.0})
+    assert kind is ValueError or raised.type is kind
+    str(raised.value).encode() if kind is ValueError else None
+"""
+
+
+def test_whatever_a_function_raises_is_on_the_page(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=ENDING)
+
+    result = pytester.runpytest_inprocess(*arguments("--gradcheck-html", "page.html"))
+
+    result.assert_outcomes(passed=3)
+    assert names_in(pytester.path / "page.html") == [
+        f"test_it.py::test_ends[{kind}]" for kind in ("Gone", "SystemExit", "ValueError")
+    ]
+
+
+def test_a_page_that_finds_no_room_is_told_in_a_sentence(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(gradcheck): gradcheck(lambda x: x * x, {'x': 1.0})")
+
+    result = pytester.runpytest_inprocess(*arguments("--gradcheck-html", "/dev/full"))
+
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["ERROR: --gradcheck-html /dev/full cannot be written: No space left*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("gradcheck: * in /dev/full")

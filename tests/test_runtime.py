@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow as tf
 
-from gradcheck import ExitCode, GradcheckError, Verdict, check
+from gradcheck import ExitCode, GradcheckError, Verdict, check, runtime
 from gradcheck.runtime import _uncollected, held_back, load_tensorflow
 
 
@@ -93,3 +95,29 @@ def test_a_device_that_does_not_exist_is_refused_with_those_that_do(name: str) -
         check(tf.sin, {"x": 1.0}, device=name)
 
     assert refused.value.exit_code is ExitCode.UNUSABLE
+
+
+def test_memory_is_what_a_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_CGROUP", tmp_path)
+    for name, text in {
+        "max": "50000000",
+        "current": "40000000",
+        "stat": "anon 35000000\ninactive_file 5000000",
+    }.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+
+    assert runtime.free_memory() == 50_000_000 - 40_000_000 + 5_000_000
+
+    (tmp_path / "memory.max").write_text("max\n")
+    assert runtime.free_memory() > 50_000_000
+
+
+def test_memory_is_what_ulimit_leaves() -> None:
+    limit = 2**29
+    code = (
+        "import resource; from gradcheck.runtime import free_memory;"
+        f"resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit})); print(free_memory())"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert 0 < int(ended.stdout) < limit

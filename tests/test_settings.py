@@ -28,7 +28,7 @@ NAMES = [entry.name for entry in fields(Settings)]
 NO_SETTINGS = {"function", "inputs", "constants", "upstream", "gradient", "loss", "y", "sample_weight"}
 """Parameters of `check` that say what is checked, not how."""
 COMMAND_LINE = {"upstream", "gradient", "dtype", "limit", "format", "json", "no_timing", "output", "save"}
-COMMAND_LINE |= {"quiet", "dask", "traceback", "verbose", "html", "plot", "heatmap"}
+COMMAND_LINE |= {"quiet", "dask", "timeout", "traceback", "verbose", "html", "plot", "heatmap"}
 """Options of every check that are about tensors and the document."""
 DENSE = {"x", "w", "b", "activation"}
 

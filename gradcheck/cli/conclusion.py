@@ -22,7 +22,7 @@ def conclude(ended: Check | ExitCode) -> ExitCode:
         return ended
     options = ended.options
     with guard(options.traceback):
-        with document.telling(options.name, options.documents), guard(options.traceback):
+        with document.telling(options.name, options.documents, options.traceback):
             progress = Stoppable(options.progress)
             if isinstance(ended, Sweeping):
                 document.write(sweep_of(ended, progress), options.documents)
@@ -36,7 +36,7 @@ def sweep_of(wanted: Sweeping, progress: Progress) -> Sweep:
     """The sweep of an element; what cannot be swept raises `GradcheckError`."""
     target, settings = wanted.target, wanted.options.settings
     upstream = read_upstream(wanted.options, target.inputs)
-    with aside():
+    with wanted.options.limiting(), aside():
         if wanted.element is not None:
             return sweep_target(target, settings, wanted.element, upstream, progress)
         found = checking.check_target(target, settings, upstream, progress, curve=True).sweep

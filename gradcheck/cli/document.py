@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gradcheck.cli.ending import Ended, Ending
+from gradcheck.cli.ending import Ended, Ending, guard
 from gradcheck.cli.group import terminal
 from gradcheck.cli.outputs import Place
 from gradcheck.report.findings import Findings
@@ -69,14 +69,17 @@ def write(found: CheckResult | SuiteReport | Sweep, documents: Sequence[Document
 
 
 @contextlib.contextmanager
-def telling(name: str, documents: Sequence[Document]) -> Iterator[None]:
-    """Write why a check could not run into the documents that have a word for that; it is raised as
-    `Ended`."""
+def telling(name: str, documents: Sequence[Document], traceback: bool) -> Iterator[None]:
+    """Write why a check could not run, or one of the documents could not be written, into those that have a
+    word for that; it is raised as `Ended`."""
     try:
-        yield
+        with guard(traceback):
+            for refusal in filter(None, (document.place.refusal() for document in documents)):
+                raise refusal
+            yield
     except (Ended, click.ClickException) as error:
         ending = error.ending if isinstance(error, Ended) else Ending.of(error)
-        told = [document for document in documents if document.form not in SUCCEEDS]
+        told = [one for one in documents if one.form not in SUCCEEDS and one.place.refusal() is None]
         with contextlib.suppress(Exception):  # the first error is the one to tell
             write(CheckResult(name, ending.failure), told)
         written = any(one.form is Form.JSON and one.place.standard_output for one in told)

@@ -11,8 +11,8 @@ from typing import Self
 import click
 
 from gradcheck.cli.process import by_signal
-from gradcheck.errors import ExitCode, GradcheckError, text_of
-from gradcheck.report.suite import Failure
+from gradcheck.errors import ExitCode, GradcheckError, TimedOut, text_of
+from gradcheck.report.suite import Failure, overdue
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Ending:
             return cls(kind, " ".join(error.format_message().split()), _help(error))
         if isinstance(error, GradcheckError):
             return cls(kind, error.found, error.remedy, error.exit_code, trace)
+        if isinstance(error, TimedOut):
+            failure = overdue(error.seconds)
+            return cls(failure.kind, failure.found, failure.remedy, trace=trace)
         if not isinstance(error, Exception):
             from gradcheck.targets.user_frames import where
 

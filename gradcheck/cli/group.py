@@ -17,8 +17,8 @@ import click
 
 from gradcheck.cli.ending import Ended, Ending, asks_for_json, guard
 from gradcheck.cli.help import WIDEST, Laid, LaidGroup
-from gradcheck.cli.process import Stopped
-from gradcheck.errors import ExitCode, GradcheckError
+from gradcheck.cli.process import code_of
+from gradcheck.errors import ExitCode, GradcheckError, legible
 from gradcheck.render.plain import failure_to_json
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected
@@ -40,8 +40,8 @@ def note(text: str, quiet: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    """Say something on standard error."""
-    click.echo(text, err=True)
+    """Say something on standard error, where text of users gives a terminal no commands."""
+    click.echo(legible(text), err=True)
 
 
 @contextlib.contextmanager
@@ -127,8 +127,7 @@ class Boundary(LaidGroup):
             code = super().main(args, *more, **(extra | {"standalone_mode": False}))
         except (click.Abort, KeyboardInterrupt) as error:
             say("Interrupted.")
-            stopped = error.__cause__ if isinstance(error, click.Abort) else error
-            code = stopped.exit_code if isinstance(stopped, Stopped) else ExitCode.INTERRUPTED
+            code = code_of(error.__cause__ if isinstance(error, click.Abort) else error)
         except Exception as error:
             code = _told(error, sys.argv[1:] if args is None else args)
         sys.exit(int(code or 0))

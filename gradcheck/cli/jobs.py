@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -54,7 +54,7 @@ def report_of(check: Check, progress: Progress, *, curve: bool = False) -> check
     """
     options = check.options
     upstream = read_upstream(options, check.target.inputs)
-    with aside(), _shared(check) as sharing:
+    with options.limiting(), aside(), _shared(check) as sharing:
         report = checking.check_target(
             check.target, options.settings, upstream, progress, curve=curve, sharing=sharing
         )
@@ -82,21 +82,31 @@ def _shared(check: Check) -> Iterator[Sharing | None]:
         note(f"not all workers took part: {seats.refused}", check.options.quiet)
 
 
-def refuse_unparsable(jobs: Sequence[Job]) -> None:
-    """Raise `SuiteError`, a line for each with its place, unless all command lines can be parsed."""
-    wrong = [line for job in jobs if (line := _unparsable(job))]
+def parsed(jobs: Sequence[Job], lines: Mapping[str, Mapping[str, int]]) -> tuple[Job, ...]:
+    """The jobs with the time that they have; `lines` are those of the options, by the name of the job.
+
+    Raises `SuiteError`, a line for each with its place, unless all command lines can be parsed.
+    """
+    found, wrong = [], []
+    for job in jobs:
+        try:
+            with contextlib.chdir(job.folder), _context(job) as (_, context):
+                found.append(replace(job, timeout=context.params["timeout"]))
+        except click.ClickException as error:
+            said = f"{job.name}: {' '.join(error.format_message().split())}"
+            wrong.append(f"{_place(job, lines[job.name], error)}{said}")
     if wrong:
         raise SuiteError("\n".join(wrong))
+    return tuple(found)
 
 
-def _unparsable(job: Job) -> str:
-    """What is wrong with the command line of a job; empty for nothing."""
-    try:
-        with contextlib.chdir(job.folder), _context(job):
-            return ""
-    except click.ClickException as error:
-        place = "{}:{}: ".format(*job.place) if job.place else ""
-        return f"{place}{job.name}: {' '.join(error.format_message().split())}"
+def _place(job: Job, lines: Mapping[str, int], error: click.ClickException) -> str:
+    """The file and the line of what is wrong with a job: of the option, or of the table of its check."""
+    if job.place is None:
+        return ""
+    option = error.param if isinstance(error, click.BadParameter) else None
+    line = lines.get(option.opts[-1], job.place[1]) if option else job.place[1]
+    return f"{job.place[0]}:{line}: "
 
 
 @contextmanager

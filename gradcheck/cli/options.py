@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -13,11 +15,13 @@ import click
 
 from gradcheck.cli.completion import files, objects
 from gradcheck.cli.document import DRAWN, Document, telling
-from gradcheck.cli.ending import guard
-from gradcheck.cli.group import TEXTS
+from gradcheck.cli.ending import Ended, Ending
+from gradcheck.cli.group import TEXTS, say
 from gradcheck.cli.help import TENSOR, Command, option, with_options
 from gradcheck.cli.observing import observer
+from gradcheck.cli.timeout import Timeout
 from gradcheck.cli.written import QUIET, VERBOSE, WRITTEN, documents, refuse_overwriting, reported
+from gradcheck.errors import TimedOut
 from gradcheck.option import Flag, Kind, Names, Section, Whole, Word, Words
 from gradcheck.progress import Progress
 from gradcheck.settings import DEFAULTS, OPTIONS, Settings
@@ -44,6 +48,8 @@ class Common:
     heatmap: bool
     no_timing: bool
     quiet: bool
+    timeout: Timeout
+    """The time that the check has."""
     dask: str | None
     """The address of a cluster that evaluates too."""
     traceback: bool
@@ -60,8 +66,20 @@ class Common:
         settings = Settings(**{name: values.pop(name) for name in OPTIONS})
         values["documents"] = documents(values)
         values["progress"] = observer(quiet=values["quiet"], verbose=values.pop("verbose"))
+        values["timeout"] = Timeout(values["timeout"])
         values["name"] = _name(click.get_current_context())
         return cls(settings, **{entry.name: values.pop(entry.name) for entry in fields(cls)[1:]})
+
+    def limiting(self) -> AbstractContextManager[None]:
+        """Raise `TimedOut` when the time of the check is over."""
+        return self.timeout.limiting(self._tell)
+
+    def _tell(self, error: TimedOut) -> None:
+        """Say that the time is over, where nothing else can be done."""
+        ending = Ending.of(error)
+        say(f"error: {ending.failure}")
+        with contextlib.suppress(Ended), telling(self.name, self.documents, False):
+            raise Ended(ending)
 
     @property
     def drawn(self) -> bool:
@@ -185,6 +203,13 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     QUIET,
     *section(Section.LIMITS),
     option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        section=Section.LIMITS,
+        help="End with code 2 after that, whatever the check does.  [default: no limit]",
+    ),
+    option(
         "--dask",
         metavar="ADDRESS",
         section=Section.LIMITS,
@@ -218,7 +243,7 @@ def common_but(command: Callable[..., Check], gradient: Callable[[Any], Any]) ->
     def run(**values: Any) -> Check:
         options = Common.take(values)
         refuse_overwriting(options.documents, click.get_current_context())
-        with telling(options.name, options.documents), guard(options.traceback):
+        with telling(options.name, options.documents, options.traceback), options.limiting():
             return command(options=options, **values)
 
     return with_options(run, gradient, *_COMMON)

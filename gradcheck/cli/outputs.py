@@ -4,6 +4,7 @@ A place is looked at before the check and written after it. A regular file is re
 failure leaves what was there; everything else is written to.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -43,23 +44,23 @@ class Place:
 
     @classmethod
     def of(cls, option: str, text: str, *, grows: bool = False) -> Self:
-        """The place that a text names, if it can be written; raises `GradcheckError`."""
+        """The place that a text names; raises `GradcheckError` where it names none."""
         if not text.strip():
             raise GradcheckError(f"{option} is empty text.", "Name a file, or - for standard output.")
         name = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
         place = cls(f"{option} {name}", os.path.expanduser(text), grows=grows)
         number = 1 if text == "-" else _descriptor(place.path)
-        if number is not None:
-            place = cls(place.name, "", number)
-        return place.usable()
+        return place if number is None else cls(place.name, "", number)
 
-    def usable(self) -> Self:
-        """The same place, if it can be written as far as that shows before; raises `GradcheckError`."""
+    def refusal(self) -> GradcheckError | None:
+        """Why it cannot be written, as far as that shows before; None where it can."""
         try:
             self._try()
+        except GradcheckError as error:
+            return error
         except OSError as error:
-            raise self._refusal(error.strerror or str(error)) from error
-        return self
+            return self._refusal(error.strerror or str(error))
+        return None
 
     def _try(self) -> None:
         """Raise unless it can be written, as far as that shows before."""
@@ -174,6 +175,19 @@ def refuse_overwriting(places: Sequence[Place], texts: Mapping[str, Any]) -> Non
             raise GradcheckError(
                 f"{taken[identity]} would overwrite {option} {text}, which is read.", "Choose another file."
             )
+
+
+def spares(place: Place, file: Path | None) -> bool:
+    """Whether a document overwrites nothing that is read by a suite which cannot be read yet: it is not the
+    file of the suite, and its name does not stand there."""
+    if file is None or not os.path.isfile(file) or not place.path:
+        return True
+    names = {os.path.basename(path) for path in (place.path, os.path.realpath(place.path))}
+    named = "|".join(re.escape(name) for name in names)
+    text = ""
+    with contextlib.suppress(OSError):  # which whoever reads the suite tells
+        text = file.read_bytes().decode("utf-8", "surrogateescape")
+    return _file(str(file)) != place.identity and not re.search(rf"(?<![\w.-])({named})(?![\w-])", text)
 
 
 def _read(texts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,8 +4,10 @@ import io
 import os
 import signal
 import sys
+import time
 from typing import Any, Self
 
+from gradcheck.errors import ExitCode
 from gradcheck.progress import HandingOn
 
 _STOPS = [
@@ -13,6 +15,11 @@ _STOPS = [
 ]
 STOPPED = {128 + number: number for number in _STOPS}
 """Exit codes by which a shell tells these signals."""
+TWICE = 1.0
+"""Seconds in which a signal that comes again is the same one: timeout(1) sends it to the process, and then to
+the group that the process is in."""
+_came: list[float] = []
+"""When the first signal came."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -32,8 +39,9 @@ class Stoppable(HandingOn):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        # With Python's handler in place somebody else has started the process: its signals are left alone.
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # With Python's handler in place somebody else has started the process: its signals are left alone. A
+        # shell without job control has what it starts with & ignore Ctrl-C.
+        if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, signal.SIG_IGN):
             for number in _STOPS:
                 if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
                     signal.signal(number, _stop)
@@ -41,7 +49,18 @@ class Stoppable(HandingOn):
 
 
 def _stop(number: int, frame: Any) -> None:
-    raise Stopped(number)
+    """Unwind at the first signal; at another one the process ends at once."""
+    if not _came:
+        _came.append(time.monotonic())
+        raise Stopped(number)
+    if time.monotonic() - _came[0] > TWICE:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+def code_of(stop: BaseException | None) -> int:
+    """The exit code of what has stopped the process."""
+    return stop.exit_code if isinstance(stop, Stopped) else ExitCode.INTERRUPTED
 
 
 def end_by(number: int) -> None:
@@ -59,7 +78,7 @@ def end_by(number: int) -> None:
 def by_signal(error: BaseException) -> bool:
     """Whether an exception may come from a signal: a KeyboardInterrupt where Python's handler is in place, or
     ours raised it."""
-    ours = signal.getsignal(signal.SIGINT) is _stop
+    ours = any(signal.getsignal(number) is _stop for number in _STOPS)
     return isinstance(error, Stopped if ours else KeyboardInterrupt)
 
 
@@ -96,8 +115,9 @@ def prepare() -> None:
             os.fstat(descriptor)
         except OSError:
             # The lowest number that is free, so that no file opened later becomes a standard stream. Nothing
-            # comes out of it, and writing to it fails as it does where there is nothing.
-            os.open(os.devnull, os.O_RDONLY)
+            # comes out of it, and writing to it fails as it does where there is nothing. A process that this
+            # one starts has it too, for the same reason.
+            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
     if sys.stdin is None:
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     if sys.stdout is None:

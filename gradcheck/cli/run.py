@@ -16,8 +16,8 @@ from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import main, say, write_out
 from gradcheck.cli.help import Command, option, with_options
 from gradcheck.cli.options import TRACEBACK
-from gradcheck.cli.outputs import refuse_overwriting
-from gradcheck.cli.process import Stoppable
+from gradcheck.cli.outputs import refuse_overwriting, spares
+from gradcheck.cli.process import Stoppable, code_of
 from gradcheck.cli.vocabulary import vocabulary
 from gradcheck.cli.watching import streams, watching
 from gradcheck.cli.written import QUIET, VERBOSE, WRITTEN, documents
@@ -25,13 +25,16 @@ from gradcheck.errors import ExitCode, GradcheckError
 from gradcheck.option import Section
 from gradcheck.progress import Progress
 from gradcheck.report.suite import SuiteReport
+from gradcheck.report.watch import Watch
 from gradcheck.runtime import cores
+from gradcheck.suite.finding import OWN, find_suite
 from gradcheck.suite.job import Job
 
 if TYPE_CHECKING:
     from gradcheck.suite.executor import Executor
     from gradcheck.suite.reading import Suite
     from gradcheck.suite.record import Record
+    from gradcheck.suite.running import Ran
     from gradcheck.suite.selection import Shard
 
 EXAMPLES = (
@@ -123,10 +126,37 @@ def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
     """
     from gradcheck.suite.reading import read_suite
     from gradcheck.suite.record import Record
+
+    wanted = () if given["list"] else documents(given)
+    place = find_suite(Path()) if file is None else file
+    spared = [one for one in wanted if spares(one.place, place)]
+    with document.telling((place or Path(OWN)).name, spared, traceback):
+        suite = read_suite(file, vocabulary())
+    if wanted:
+        _refuse_overwriting(wanted, suite)
+    record, began = Record.read(suite.file), time.perf_counter()
+    with document.telling(suite.file.name, wanted, traceback):
+        chosen = _chosen(suite, record, given)
+        if given["list"]:
+            write_out("".join(f"{job.name}\n" for job in chosen))
+            return ExitCode.PASS
+        watch = watching(chosen, wanted, quiet=given["quiet"], timing=not given["no_timing"])
+        ran = _ran(chosen, wanted, watch, given)
+    record.updated(ran.results, suite.jobs).write()
+    return _told(suite, ran, wanted, watch, given, time.perf_counter() - began)
+
+
+def _refuse_overwriting(wanted: Sequence[Document], suite: Suite) -> None:
+    from gradcheck.suite.parcel import files_named
+
+    read = [os.path.join(job.folder, name) for job in suite.jobs for name in files_named(job)]
+    refuse_overwriting([one.place for one in wanted], {"the suite": [str(suite.file)], "a check's": read})
+
+
+def _chosen(suite: Suite, record: Record, given: dict[str, Any]) -> Sequence[Job]:
+    """The checks to run; raises where there are none, or where one has no command line."""
     from gradcheck.suite.selection import select
 
-    suite = read_suite(file, vocabulary())
-    record = Record.read(suite.file)
     chosen = select(
         suite.jobs,
         only=given["only"],
@@ -134,53 +164,61 @@ def command(file: Path | None, traceback: bool, **given: Any) -> ExitCode:
         last_failed=given["last_failed"],
         record=record,
     )
-    jobs.refuse_unparsable(chosen)
-    if given["list"]:
-        write_out("".join(f"{job.name}\n" for job in chosen))
-        return ExitCode.PASS
-    if not chosen:
+    chosen = jobs.parsed(chosen, suite.lines)
+    if not chosen and not given["list"]:
+        if not suite.jobs:
+            remedy = "Write a table [[check]] for each, in pyproject.toml [[tool.gradcheck.check]]."
+            raise GradcheckError(f"{suite.file} holds no check.", remedy)
         raise GradcheckError(
             f"No check of {suite.file} is left to run.", "Leave out --shard or --last-failed."
         )
-    if given["dask"] is not None and given["jobs"] != AUTO:
-        raise click.UsageError("--jobs is for this machine, --dask for a cluster: give one of them.")
-    return _run(suite, chosen, record, given)
+    return chosen
 
 
-def _run(suite: Suite, chosen: Sequence[Job], record: Record, given: dict[str, Any]) -> ExitCode:
-    """Run the checks, write what is wanted, and keep how each ended."""
-    from gradcheck.suite.parcel import files_named
+def _ran(chosen: Sequence[Job], wanted: Sequence[Document], watch: Watch, given: dict[str, Any]) -> Ran:
     from gradcheck.suite.running import run
 
-    quiet, timing, wanted = given["quiet"], not given["no_timing"], documents(given)
-    read = [os.path.join(job.folder, name) for job in chosen for name in files_named(job)]
-    refuse_overwriting([one.place for one in wanted], {"the suite": [str(suite.file)], "a check's": read})
+    if given["dask"] is not None and given["jobs"] != AUTO:
+        raise click.UsageError("--jobs is for this machine, --dask for a cluster: give one of them.")
     curve = any(one.form is Form.HTML for one in wanted)
-    chosen = [replace(job, verbose=given["verbose"], curve=curve) for job in chosen]
-    began = time.perf_counter()
+    given_out = [replace(job, verbose=given["verbose"], curve=curve) for job in chosen]
     with Stoppable(Progress()):
-        watch = watching(chosen, wanted, quiet=quiet, timing=timing)
-        results, not_run = run(chosen, _executor(given, len(chosen)), watch, given["max_failures"])
+        return run(given_out, _executor(given, len(chosen)), watch, given["max_failures"])
+
+
+def _told(
+    suite: Suite, ran: Ran, wanted: Sequence[Document], watch: Watch, given: dict[str, Any], seconds: float
+) -> ExitCode:
+    """Write what is wanted; what has stopped the run is raised once more."""
+    timing, results = not given["no_timing"], ran.results
     shown = tuple(result.shown(timing=timing) for result in results)
-    report = SuiteReport(suite.file.name, shown, not_run, time.perf_counter() - began, timing)
-    record.updated(results, suite.jobs).write()
-    _write(report, wanted)
-    if given["verbose"] and not quiet:
+    stopped = code_of(ran.stop) if ran.stop else 0
+    report = SuiteReport(suite.file.name, shown, ran.not_run, seconds, timing, stopped)
+    if ran.stop:
+        say(f"{len(results):,} of {len(results) + len(ran.not_run):,} checks had ended.")
+    try:
+        _write(report, wanted, watch)
+    except GradcheckError as error:
+        if not ran.stop:
+            raise
+        say(f"error: {error}")
+    if given["verbose"] and not given["quiet"]:
         for result in results:
             say(f"{result.name}\n{result.printed.rstrip()}")
     slowest = sorted(results, key=lambda result: -result.seconds)[: given["durations"] or 0]
     for result in slowest:
         say(f"{result.seconds:8.2f} s  {result.name}")
+    if ran.stop:
+        raise ran.stop
     return report.exit_code
 
 
-def _write(report: SuiteReport, wanted: Sequence[Document]) -> None:
+def _write(report: SuiteReport, wanted: Sequence[Document], watch: Watch) -> None:
     """Write all documents; of the table in a pipe the lines are written already."""
-    from gradcheck.render.suite_table import to_closing
-
-    if any(map(streams, wanted)):
-        write_out(to_closing(report, None, False))
-    document.write(report, [one for one in wanted if not streams(one)])
+    try:
+        document.write(report, [one for one in wanted if not streams(one)])
+    finally:
+        watch.conclude(report)
 
 
 def _executor(given: dict[str, Any], checks: int) -> Executor:

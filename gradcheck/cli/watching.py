@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from gradcheck.cli.document import Document, Form
 from gradcheck.cli.group import write_out
-from gradcheck.report.suite import CheckResult
+from gradcheck.errors import GradcheckError
+from gradcheck.report.suite import CheckResult, SuiteReport
 from gradcheck.report.watch import Watch
 from gradcheck.suite.job import Job
 
@@ -19,15 +20,35 @@ class Lines(Watch):
         self._order = [job.name for job in jobs]
         self._longest, self._timing = max(map(len, self._order), default=0), timing
         self._ended: dict[str, CheckResult] = {}
+        self._refused: GradcheckError | None = None
 
     def end(self, result: CheckResult) -> None:
         """Write the lines that are due."""
-        from gradcheck.render.suite_table import line
-
         self._ended[result.name] = result
         while self._order and self._order[0] in self._ended:
-            due = self._ended.pop(self._order.pop(0))
-            write_out(line(due, self._longest, timing=self._timing) + "\n")
+            self._write(self._ended.pop(self._order.pop(0)))
+
+    def _write(self, result: CheckResult) -> None:
+        """Write a line; where standard output takes nothing the checks go on, for other documents."""
+        from gradcheck.render.suite_table import line
+
+        if self._refused is None:
+            try:
+                write_out(line(result, self._longest, timing=self._timing) + "\n")
+            except GradcheckError as error:
+                self._refused = error
+
+    def conclude(self, report: SuiteReport) -> None:
+        """Write the lines after one that did not end, and what comes after all; raises `GradcheckError` where
+        standard output has taken nothing."""
+        from gradcheck.render.suite_table import to_closing
+
+        for result in report.results:
+            if result.name in self._ended:
+                self._write(result)
+        if self._refused is not None:
+            raise self._refused
+        write_out(to_closing(report, None, False))
 
 
 def watching(jobs: Sequence[Job], documents: Sequence[Document], *, quiet: bool, timing: bool) -> Watch:

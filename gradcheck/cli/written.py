@@ -54,14 +54,13 @@ WRITTEN: tuple[Callable[[Any], Any], ...] = (
 
 
 def documents(values: dict[str, Any]) -> tuple[Document, ...]:
-    """Take the options that name documents out of the arguments; what cannot be written raises
-    `GradcheckError`."""
+    """Take the options that name documents out of the arguments."""
     form = _format(FORMATS[values.pop("format")], values.pop("json"))
     named = [_named(text) for text in values.pop("output")]
     found = [Document(chosen or form, Place.of("--output", text)) for chosen, text in named]
     plain = any(chosen is None for chosen, _ in named) or any(one.place.standard_output for one in found)
     if not plain and not values["quiet"]:
-        found.insert(0, Document(form, STANDARD_OUTPUT.usable()))
+        found.insert(0, Document(form, STANDARD_OUTPUT))
     for name, own in OF_THEIR_OWN.items():
         if (text := values.pop(name, None)) is not None:
             found.append(Document(own(text), Place.of(f"--{name}", text)))

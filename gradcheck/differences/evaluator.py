@@ -6,7 +6,6 @@ whose outputs at the point itself are not those of the function is given up.
 """
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Points, elements, values
 from gradcheck.differences.ways import Batch, Unable, Way, Ways
 from gradcheck.function.primal import Meter, Primal, is_elsewhere
+from gradcheck.runtime import free_memory
 
 WORTH_TRACING = 64
 """Evaluations below which tracing a graph costs more than it saves."""
@@ -43,14 +43,6 @@ HELD = 8 * 8
 
 
 _SITES = itertools.count(1)
-
-
-def free_memory() -> int:
-    """Bytes of memory that are free, by the operating system; much where it does not say."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 2**40
 
 
 class Evaluator:

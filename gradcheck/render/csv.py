@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from gradcheck.errors import legible
 from gradcheck.render.plain import arrays
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
@@ -42,6 +43,7 @@ def to_csv(suite: SuiteReport) -> str:
 def _cell(value: object) -> object:
     if not isinstance(value, str):
         return value
+    value = legible(value)
     return f"'{value}" if value.startswith(tuple(FORMULA)) else value
 
 

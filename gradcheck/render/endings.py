@@ -17,6 +17,7 @@ WORDS = {
     ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
     ExitCode.UNUSABLE: "ERROR",
     ExitCode.BUG: "ERROR",
+    ExitCode.INTERRUPTED: "STOPPED",
 }
 """What stands before the closing sentence."""
 
@@ -47,6 +48,11 @@ def closing(suite: SuiteReport) -> str:
             said += f"; {unexpected:,} ended otherwise than expected"
     left = f"; {len(suite.not_run):,} not run" if suite.not_run else ""
     return said + left + (f", in {suite.seconds:.2f} s" if suite.timing else "")
+
+
+def why_not_run(suite: SuiteReport) -> str:
+    """Why some checks have no result."""
+    return "not ended when the run was stopped" if suite.stopped else "not begun, after too many failures"
 
 
 def elements(result: CheckResult) -> str:

@@ -12,7 +12,7 @@ import hashlib
 from base64 import b64encode
 from importlib import resources
 
-from gradcheck.render.endings import WORDS
+from gradcheck.render.endings import WORDS, why_not_run
 from gradcheck.render.html_markup import Html, joined, tag
 from gradcheck.render.html_report import Room, of_result
 from gradcheck.render.html_tables import badge, found, of_checks
@@ -29,6 +29,8 @@ ROWS = 5_000
 """Rows of elements of a page."""
 SECTIONS = 300
 """Checks of a suite that have more than their row."""
+SAID = ("All checks ended as expected.", "All checks that have ended did so as expected.")
+"""What is said of a suite without failures, the second where some have not ended."""
 
 
 def to_html(suite: SuiteReport) -> str:
@@ -58,12 +60,12 @@ def _summary(suite: SuiteReport, shown: set[int]) -> Html:
     """The head of a suite: how many checks ended how, and a row for each."""
     counts = [tag("li", f"{count:,} ", badge(word)) for word, count in suite.counts.items()]
     size, off = len(suite.results), len(suite.unexpected)
-    said = f"{off:,} of {size:,} checks did not end as expected." if off else "All checks ended as expected."
+    said = f"{off:,} of {size:,} checks did not end as expected." if off else SAID[bool(suite.not_run)]
     time = f" {suite.seconds:.1f} s." if suite.timing else ""
     links = [f"check-{place + 1}" if place in shown else None for place in range(size)]
     notes = [f"Below are {len(shown):,} of the {size:,} checks."] if len(shown) < size else []
     if suite.not_run:
-        notes.append(f"Not begun, after too many failures: {', '.join(suite.not_run)}.")
+        notes.append(f"{why_not_run(suite).capitalize()}: {', '.join(suite.not_run)}.")
     title = tag("h1", suite.name, " ", badge(WORDS[suite.exit_code].lower()))
     return joined(
         tag("header", title, tag("p", said if size else "No check was run.", time)),

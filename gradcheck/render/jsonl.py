@@ -22,7 +22,7 @@ def _summary(suite: SuiteReport) -> dict[str, object]:
         "schema": SCHEMA,
         "version": __version__,
         "name": suite.name,
-        "exit_code": int(suite.exit_code),
+        "exit_code": suite.stopped or int(suite.exit_code),
         "counts": suite.counts,
         "not_run": list(suite.not_run),
         "seconds": _seconds(suite, suite.seconds),

@@ -8,11 +8,9 @@ from pathlib import Path, PurePath
 from xml.etree import ElementTree
 
 from gradcheck.errors import legible
-from gradcheck.render.endings import details, relative, sentence
+from gradcheck.render.endings import details, relative, sentence, why_not_run
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
 from gradcheck.verdicts.verdict import Verdict
-
-NOT_RUN = "not begun, after too many failures"
 
 
 def to_junit(suite: SuiteReport, root: Path) -> bytes:
@@ -26,7 +24,7 @@ def to_junit(suite: SuiteReport, root: Path) -> bytes:
         **_time(suite, suite.seconds),
     }
     cases = [_case(suite, result, root) for result in suite.results]
-    skipped = _element("skipped", {"message": NOT_RUN})
+    skipped = _element("skipped", {"message": why_not_run(suite)})
     left = ({"name": name, "classname": _class(suite)} for name in suite.not_run)
     cases += [_element("testcase", named, skipped) for named in left]
     inner = _element("testsuite", {**about, "skipped": len(suite.not_run), **_file(suite, root)}, *cases)

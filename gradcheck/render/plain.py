@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from gradcheck.arrays.types import Array, number_or_word
+from gradcheck.errors import escaped
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import Failure
@@ -34,7 +35,7 @@ def failure_to_json(failure: Failure, *, indent: int | None = 2) -> str:
 
 def in_json(values: object, indent: int | None) -> str:
     """Strict JSON with a newline at its end."""
-    return json.dumps(values, allow_nan=False, indent=indent, ensure_ascii=False) + "\n"
+    return escaped(json.dumps(values, allow_nan=False, indent=indent, ensure_ascii=False)) + "\n"
 
 
 def of_failure(failure: Failure) -> dict[str, object]:

@@ -17,6 +17,7 @@ MARKS = {
     "fail": "✗",
     "inconclusive": "?",
     "error": "!",
+    "stopped": "!",
     **{"match": "✓", "kink": "∧", "mismatch": "✗", "nonfinite": "✗", "unchecked": "–"},
 }
 """Signs beside words, so that nothing rests on a colour."""

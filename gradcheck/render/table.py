@@ -2,11 +2,13 @@
 
 import io
 import os
+import re
 from typing import Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from gradcheck.errors import legible
 from gradcheck.render import closing
 from gradcheck.render.due import due
 from gradcheck.render.elements import elements, heading
@@ -19,6 +21,8 @@ from gradcheck.report.findings import Findings
 
 # Wider than any table: off a terminal no column is left out, and no line is broken.
 ENDLESS = 100_000
+_COLOUR = re.compile(r"(\x1b\[[0-9;]+m)")
+"""What a terminal is to obey."""
 
 
 def to_text(report: Findings) -> str:
@@ -48,7 +52,11 @@ def drawn(document: RenderableType, width: int, color: bool) -> str:
         legacy_windows=False,
     )
     console.print(document)
-    return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
+    text = written.getvalue()
+    parts = _COLOUR.split(text) if color else [text]
+    parts[::2] = map(legible, parts[::2])
+    lines = "".join(parts).split("\n")
+    return "".join(f"{line.rstrip()}\n" for line in lines[:-1])
 
 
 def _colors() -> Literal["standard", "256", "truecolor"]:

@@ -35,6 +35,12 @@ class Failure:
         return f"{self.found}{'' if self.remedy.startswith(chr(10)) else ' '}{self.remedy}".strip()
 
 
+def overdue(seconds: float) -> Failure:
+    """Why a check was ended that was given so many seconds."""
+    found = f"the check did not end within {seconds:g} s, as --timeout says."
+    return Failure("TimedOut", found, "Give it more time, or smaller tensors.")
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """How one check of a suite ended."""
@@ -101,15 +107,20 @@ class SuiteReport:
     """The file."""
     results: tuple[CheckResult, ...]
     not_run: tuple[str, ...] = ()
-    """Names of the checks that were not begun, after too many failures."""
+    """Names of the checks that were not begun, after too many failures, or had not ended when the run was
+    stopped."""
     seconds: float = 0.0
     """Time from start to end: less than the sum where checks ran side by side."""
     timing: bool = True
     """Show times; without them, equal suites have equal reports."""
+    stopped: int = 0
+    """The exit code of the signal that has stopped the run; 0 for none."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """The worst of all; 2 where nothing ran."""
+        """The worst of all; 2 where nothing ran. A run that was stopped has no verdict."""
+        if self.stopped:
+            return ExitCode.INTERRUPTED
         codes = {result.exit_code for result in self.results} or {ExitCode.UNUSABLE}
         return next(code for code in WORST_FIRST if code in codes)
 

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Any, Self
 
-from gradcheck.report.suite import CheckResult
+from gradcheck.report.suite import CheckResult, SuiteReport
 
 
 class Watch:
@@ -14,6 +14,9 @@ class Watch:
 
     def end(self, result: CheckResult) -> None:
         """A check has ended."""
+
+    def conclude(self, report: SuiteReport) -> None:
+        """All have ended that will, and the report of them is made."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,6 @@
 """A [[check]] table → the checks of its grid, each with its command and arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class Made:
     """The name of the table."""
     given: bool
     """Whether the file gives it."""
+    lines: Mapping[str, int]
+    """Where its options stand, by the option."""
 
 
 class CheckTable:
@@ -55,8 +57,11 @@ class CheckTable:
             if found is not None:
                 command, words = found
                 base = name or (key if key in matrix else target_name(cell.table[key]))
-                texts = (*words, *self._options(cell, command))
-                made.append(Made(self.number, cell, command, texts, expected, base, name is not None))
+                options = list(self._options(cell, command))
+                texts = [text for key, value, at in options for text in self._texts(at, key, value, command)]
+                lines = {command.entries[key].option: self.tables.line(*at) for key, _, at in options}
+                whole = (*words, *texts)
+                made.append(Made(self.number, cell, command, whole, expected, base, name is not None, lines))
         return made
 
     def _path(self, key: str, chosen: Mapping[str, int]) -> Path:
@@ -113,20 +118,18 @@ class CheckTable:
         command = self.keys.of_command(key, target)
         return command, (command.name, target) if command.positional else (command.name,)
 
-    def _options(self, cell: Cell, command: Command) -> list[str]:
-        """The options of a cell, and those of the defaults that it does not give."""
-        texts: list[str] = []
+    def _options(self, cell: Cell, command: Command) -> Iterator[tuple[str, Any, Path]]:
+        """The options of a cell, and those of the defaults that it does not give: keys, values, places."""
         for key, value in cell.table.items():
             if key in command.entries:
-                texts += self._arguments(self._path(key, cell.chosen), key, value, command)
+                yield key, value, self._path(key, cell.chosen)
             elif key not in self.keys.vocabulary.targets:
                 self.keys.unknown(self._path(key, cell.chosen), key, command)
         for key, value in self.defaults.items():
             if key in command.entries and key not in cell.table:
-                texts += self._arguments((DEFAULTS, key), key, value, command)
-        return texts
+                yield key, value, (DEFAULTS, key)
 
-    def _arguments(self, path: Path, key: str, value: Any, command: Command) -> tuple[str, ...]:
+    def _texts(self, path: Path, key: str, value: Any, command: Command) -> tuple[str, ...]:
         # All cells of a grid, and all checks with a default, hold the same text.
         known = self.keys.texts
         if (path, command.name) not in known:

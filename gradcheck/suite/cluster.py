@@ -6,10 +6,12 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
+from gradcheck.errors import text_of
 from gradcheck.report.suite import CheckResult
-from gradcheck.suite.connecting import connected
+from gradcheck.suite.connecting import LEAVING, Unreachable, answer, connected, leave
 from gradcheck.suite.executor import Executor, Run, lost
 from gradcheck.suite.job import Job
 from gradcheck.suite.parcel import Parcel
@@ -22,7 +24,9 @@ TRIES = 2
 DESERTED = 60
 """Pauses without any worker after which the checks that are left are given up; a nanny takes some 5 s to
 start one."""
-LOG = "See the log of the worker."
+SILENT = 60
+"""Seconds without an answer after which the scheduler has gone."""
+LOG = "See the logs of the cluster."
 """What to do about a check that is lost."""
 
 
@@ -35,20 +39,27 @@ class Cluster(Executor):
 
     def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
         """How each job ended."""
-        with connected(self._address, processor=False) as client:
-            tasks = _Tasks(client, self._run)
-            waiting, more = iter(jobs), True
-            try:
-                while (tasks.running or more) and not tasks.deserted:
-                    while more and tasks.free > 0:
-                        more = (job := next(waiting, None)) is not None
-                        if job is not None:
-                            tasks.begin(Parcel.of(job))
-                    yield from tasks.ended()
-                for job in itertools.chain(tasks.left(), waiting):
-                    yield lost(job, f"the cluster has no worker for {DESERTED} s", LOG)
-            finally:
-                client.cancel(list(tasks.running))
+        client, _ = connected(self._address, processor=False)
+        tasks = _Tasks(client, self._run)
+        waiting, more, why = iter(jobs), True, f"the cluster has no worker for {DESERTED} s"
+        due: dict[str, Job] = {}
+        try:
+            while (due or more) and not tasks.deserted:
+                while more and tasks.free > 0:
+                    more = (job := next(waiting, None)) is not None
+                    if job is not None:
+                        due[job.name] = job
+                        tasks.begin(Parcel.of(job))
+                for result in tasks.ended():
+                    del due[result.name]
+                    yield result
+        except Unreachable:
+            why = "the scheduler has gone"
+        finally:
+            tasks.cancel()
+            leave(client)
+        for job in itertools.chain(due.values(), waiting):
+            yield lost(job, why, LOG)
 
 
 class _Tasks:
@@ -65,35 +76,37 @@ class _Tasks:
     @property
     def free(self) -> int:
         """How many more checks the workers have threads for."""
-        threads: int = sum(self._client.nthreads().values())
-        return threads - len(self.running)
+        return self._threads() - len(self.running)
+
+    def _threads(self) -> int:
+        return sum(answer(self._client.nthreads, limit=SILENT).values())
 
     @property
     def deserted(self) -> bool:
         """Whether there is no worker for too long."""
         return self._alone > DESERTED
 
-    def left(self) -> Iterator[Job]:
-        """The checks that run, none of which is waited for any more."""
-        for task in list(self.running):
-            yield self.running.pop(task).job
-
     def begin(self, parcel: Parcel) -> None:
         """Hand a check to the cluster."""
         key = f"{self._topic}-{uuid.uuid4().hex[:8]}-{parcel.job.name}"
-        task = self._client.submit(run_parcel, parcel, self._run, 1, self._topic, key=key, pure=False)
-        self.running[task] = parcel
+        given = parcel, self._run, 1, self._topic
+        self.running[answer(self._client.submit, run_parcel, *given, key=key, pure=False)] = parcel
+
+    def cancel(self) -> None:
+        """End what still runs."""
+        with contextlib.suppress(Unreachable):
+            answer(self._client.cancel, list(self.running), limit=LEAVING)
 
     def ended(self) -> Iterator[CheckResult]:
         """The results of the checks that have ended within a pause."""
         self._pause()
-        self._alone = 0 if self._client.nthreads() else self._alone + 1
         for task in [task for task in self.running if task.done()]:  # a result may be lost with its worker
             if (result := self._result(task, self.running.pop(task))) is not None:
                 yield result
         for task in [task for task in self.running if self._begun[task.key] > TRIES]:
-            task.cancel()
+            answer(task.cancel, limit=SILENT)
             yield lost(self.running.pop(task).job, f"its worker was lost, {TRIES} times", LOG)
+        self._alone = 0 if self._threads() else self._alone + 1
 
     def _pause(self) -> None:
         """Until a check ends, not longer than `PAUSE`."""
@@ -102,19 +115,23 @@ class _Tasks:
         if not self.running:
             time.sleep(PAUSE)
             return
-        with contextlib.suppress(TimeoutError), self._client.as_current():
+        # The tasks of a scheduler that has gone are cancelled.
+        with contextlib.suppress(TimeoutError, CancelledError), self._client.as_current():
             wait(list(self.running), timeout=PAUSE, return_when="FIRST_COMPLETED")
 
     def _result(self, task: Any, parcel: Parcel) -> CheckResult | None:
         """How a check ended; None where it has begun once more, with its files."""
         from distributed import KilledWorker
 
-        error = task.exception()
-        if error is None:
-            result: CheckResult | None = task.result()
-            if result is None:
-                self.begin(parcel.packed())
-            return result
+        try:
+            error = answer(task.exception)
+            result: CheckResult | None = answer(task.result) if error is None else None
+        except Unreachable as unreachable:
+            return lost(parcel.job, f"its result does not come ({unreachable})", LOG)
         if isinstance(error, KilledWorker):
             return lost(parcel.job, "its worker was lost more often than the cluster allows", LOG)
-        raise error
+        if error is not None:
+            return lost(parcel.job, f"its worker raised {type(error).__name__}: {text_of(error)}", LOG)
+        if result is None:
+            self.begin(parcel.packed())
+        return result

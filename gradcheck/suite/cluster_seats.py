@@ -6,12 +6,13 @@ threads, and the user's files as they were for an earlier check.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import GradcheckError
-from gradcheck.suite.connecting import connected
+from gradcheck.suite.connecting import LEAVING, Unreachable, answer, connected, leave
 from gradcheck.suite.evaluating import Evaluating, answered, asking
 from gradcheck.suite.seat import Lost, Seat
 from gradcheck.suite.seats import Seats
@@ -32,22 +33,29 @@ class ClusterSeats(Seats):
 
         Raises `GradcheckError` where the cluster cannot be reached or its workers cannot take part.
         """
-        self._client = connected(address, processor=True)
+        self._client, self._workers = connected(address, processor=True)
         self._spec, self._device, self._key = spec, device, uuid.uuid4().hex
-        super().__init__(len(self._client.nthreads()))
+        super().__init__(len(self._workers))
 
     def open(self, primal: Primal, base: Array) -> None:
-        """Have each worker start its process."""
-        function = SharedFunction.of(self._spec, self._device, primal, base)
-        given = self._client.scatter([asking(function)], broadcast=True, hash=False)[0]
-        asked = self._key, given, environment()
-        self.start([_Worker(self._client, one, asked) for one in self._client.nthreads()])
+        """Have each worker start its process, and do not wait for them."""
+        function = asking(SharedFunction.of(self._spec, self._device, primal, base))
+        threading.Thread(target=self._begin, args=[function], daemon=True).start()
+
+    def _begin(self, function: bytes) -> None:
+        with contextlib.suppress(Unreachable):
+            given = answer(self._client.scatter, [function], broadcast=True, hash=False)[0]
+            asked = self._key, given, environment()
+            self.start([_Worker(self._client, one, asked) for one in self._workers])
 
     def close(self) -> None:
         """End the processes, and leave the cluster."""
         super().close()
-        self._client.run(_forget, self._key, on_error="ignore")
-        self._client.close()
+        if self._client.status != "running":
+            self.refused = GradcheckError("the scheduler has gone; what was left was done here.")
+        with contextlib.suppress(Unreachable):
+            answer(self._client.run, _forget, self._key, on_error="ignore", limit=LEAVING)
+        leave(self._client)
 
 
 class _Worker(Seat):

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
-from gradcheck.errors import GradcheckError
+from gradcheck.errors import GradcheckError, text_of
 from gradcheck.suite.versions import Versions
 
+T = TypeVar("T")
 PATIENCE = 10
 """Seconds within which the scheduler must answer."""
+LOADING = 60
+"""Seconds within which all workers must, which may load gradcheck from a network first."""
+LEAVING = 2
+"""Seconds that leaving a cluster may take, which may have gone or hang."""
+LOGGERS = "distributed", "distributed.client", "tornado.application", "asyncio"
+"""Who logs when a worker or the scheduler dies: what was lost is done once more, or reported."""
 
 
-def connected(address: str, *, processor: bool) -> Any:
-    """A client of the cluster whose scheduler has an address such as `tcp://10.0.0.1:8786`.
+class Unreachable(Exception):
+    """A call of Dask came to nothing; the text says why."""
+
+
+def answer(call: Callable[..., T], *given: Any, limit: float | None = None, **named: Any) -> T:
+    """What a call of Dask returns; raises `Unreachable` where it raises, or lasts longer than `limit` s.
+
+    Dask waits without limit where a connection is open and silent; such a call is left behind in its thread.
+    """
+    found: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(call(*given, **named))
+        except BaseException as error:  # also what is no Exception must not leave the other thread waiting
+            found.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return found.result(limit)
+    except Exception as error:  # of Dask alone, that has CommClosedError, CancelledError, TypeError and more
+        silent = f"nothing within {limit} s" if not found.done() else ""
+        said = silent or " ".join(text_of(error).split()) or type(error).__name__
+        raise Unreachable(said) from error
+
+
+def leave(client: Any) -> None:
+    """Leave a cluster, also one that has gone."""
+    with contextlib.suppress(Unreachable):
+        answer(client.close, limit=LEAVING)
+
+
+def connected(address: str, *, processor: bool) -> tuple[Any, list[str]]:
+    """A client of the cluster whose scheduler has an address such as `tcp://10.0.0.1:8786`, and the addresses
+    of its workers.
 
     Raises `GradcheckError` unless there are workers, and all have the same versions, and where `processor`
     is wanted the same instructions of it too.
@@ -26,29 +69,36 @@ def connected(address: str, *, processor: bool) -> Any:
         raise GradcheckError(
             "--dask needs Dask, which is not installed.", "Run pip install 'gradcheck[dask]'."
         ) from error
-    # What it logs when a worker dies: what that worker did is done once more, or reported.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for logger in LOGGERS:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", "Sending large graph")
     try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        client = answer(Client, address, timeout=PATIENCE, set_as_default=False, limit=PATIENCE)
+    except Unreachable as error:
         raise GradcheckError(
-            f"No Dask scheduler answers at {address} within {PATIENCE} s ({said}).",
-            "Give the address that `dask scheduler` prints, such as tcp://10.0.0.1:8786.",
+            f"No Dask scheduler answers at {address or 'an empty address'} ({error}).",
+            "Give the address that `dask scheduler` prints, such as tcp://10.0.0.1:8786; tls:// needs "
+            "distributed.comm.tls in the settings of Dask.",
         ) from error
     try:
-        answers = client.run(Versions.here, processor=processor, on_error="return")
-        refuse_unfit(answers, Versions.here(processor=processor), address)
+        named = {"processor": processor, "on_error": "return"}
+        answers = answer(client.run, Versions.here, limit=LOADING, **named)
+        workers = refuse_unfit(answers, Versions.here(processor=processor), address)
+    except Unreachable as error:
+        leave(client)
+        raise GradcheckError(
+            f"Not all workers of the Dask cluster at {address} answer ({error}).",
+            "End those that hang; Dask gives them up by itself after some minutes.",
+        ) from error
     except BaseException:
-        client.close()
+        leave(client)
         raise
-    return client
+    return client, workers
 
 
-def refuse_unfit(answers: Mapping[str, Any], own: Versions, address: str) -> None:
-    """Raise `GradcheckError` unless there are workers, and all have what this process has: their versions, or
-    what they raised instead, are by their addresses."""
+def refuse_unfit(answers: Mapping[str, Any], own: Versions, address: str) -> list[str]:
+    """The addresses of the workers, whose versions, or what they raised instead, are by those; raises
+    `GradcheckError` unless there are some, and all have what this process has."""
     # A worker that is just going away takes no part.
     found = {worker: there for worker, there in answers.items() if not isinstance(there, OSError)}
     if not found:
@@ -62,3 +112,4 @@ def refuse_unfit(answers: Mapping[str, Any], own: Versions, address: str) -> Non
                 "Install the same version there.",
             )
         own.refuse_others(there, f"The Dask worker {worker}")
+    return sorted(found)

@@ -58,4 +58,5 @@ def _mentions(path: Path) -> bool:
         found = tomllib.loads(text)
     except (ValueError, RecursionError):
         return True
-    return WITHIN[1] in found.get(WITHIN[0], {})
+    tables = found.get(WITHIN[0], {})
+    return isinstance(tables, dict) and WITHIN[1] in tables

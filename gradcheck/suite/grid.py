@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from gradcheck.errors import one_line
 from gradcheck.suite.keys import MATRIX, OWN
 from gradcheck.suite.lines import Path
 from gradcheck.suite.tables import Tables
@@ -74,9 +75,9 @@ def _short(value: Any, number: int) -> str:
 
 
 def target_name(target: str) -> str:
-    """The name of a check by its target: that of the function in FILE.py:NAME, or that of the file."""
+    """The name of a check by its target, on one line: of the function in FILE.py:NAME, or the file."""
     file, colon, name = target.rpartition(":")
-    return name if file and colon else PurePath(target).name.removesuffix(".keras")
+    return one_line(name if file and colon else PurePath(target).name.removesuffix(".keras"))
 
 
 def unique(bases: Sequence[tuple[str, bool]]) -> list[str]:

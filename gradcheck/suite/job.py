@@ -24,6 +24,8 @@ class Job:
     """File and line of its table."""
     verbose: bool = False
     """Whether its stages are told on standard error too."""
+    timeout: float | None = None
+    """Seconds that it has; None for as long as it takes."""
     curve: bool = False
     """Whether its worst element is swept over many steps, for a page."""
 

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import signal
+import threading
 
 from gradcheck.runtime import held_back
 from gradcheck.suite.server import SAFE_PATH, SERVER
@@ -16,6 +17,18 @@ if os.environ.get(SAFE_PATH) == SERVER:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_imported = threading.Event()
+
+
+def _follow(parent: int) -> None:
+    """End with the process that has started this one: the server sees to that only after its imports."""
+    while not _imported.wait(0.2):
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+_follower = threading.Thread(target=_follow, args=(os.getppid(),))
+_follower.start()
 with held_back(), contextlib.suppress(Exception):  # a worker that imports it itself says why it cannot
     import keras  # noqa: F401
     import tensorflow as tf
@@ -24,5 +37,7 @@ with held_back(), contextlib.suppress(Exception):  # a worker that imports it it
     import gradcheck.report.assemble  # noqa: F401
 
     tf.get_logger().setLevel("ERROR")
+_imported.set()
+_follower.join()  # a fork has this thread alone
 # Workers share these pages as long as no garbage collection writes to them.
 gc.freeze()

@@ -1,6 +1,7 @@
 """Checks in worker processes of this machine, one a slot, kept for many checks and replaced when it dies."""
 
 import contextlib
+import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from multiprocessing.connection import wait
 
@@ -37,6 +38,7 @@ class Processes(Executor):
 
 
 def _ready(busy: Sequence[Slot]) -> Iterator[Slot]:
-    """The slots whose job has ended; waits for one."""
-    found = set(wait([part for slot in busy for part in slot.waited_for]))
-    return (slot for slot in busy if found & set(slot.waited_for))
+    """The slots whose job has ended, or has to; waits for one."""
+    left = min(slot.left for slot in busy)
+    found = set(wait([part for slot in busy for part in slot.waited_for], None if left == math.inf else left))
+    return (slot for slot in busy if found & set(slot.waited_for) or not slot.left)

@@ -30,6 +30,8 @@ class Suite:
     jobs: tuple[Job, ...]
     defaults: Mapping[str, Any]
     """The table [defaults], as TOML has it."""
+    lines: Mapping[str, Mapping[str, int]]
+    """Where the options of each check stand, by its name and the option."""
 
 
 def read_suite(file: Path | None, vocabulary: Vocabulary) -> Suite:
@@ -52,7 +54,8 @@ def read_suite(file: Path | None, vocabulary: Vocabulary) -> Suite:
     _try_unused(tables, vocabulary, defaults, made)
     jobs = _named(tables, made)
     tables.raise_errors()
-    return Suite(tables.file, jobs, defaults)
+    lines = {job.name: one.lines for job, one in zip(jobs, made, strict=True)}
+    return Suite(tables.file, jobs, defaults, lines)
 
 
 def _parts(tables: Tables) -> tuple[dict[str, Any], list[dict[str, Any]]]:

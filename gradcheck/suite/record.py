@@ -41,11 +41,7 @@ class Record:
     def read(cls, file: Path) -> Self:
         """The record beside a suite file; empty where there is none, or a damaged one."""
         path = file.absolute().parent / FOLDER / f"{file.name}.json"
-        try:
-            found = json.loads(bytes_of(path) if path.is_file() else b"")
-            return cls(path, _entries(found) if found["schema"] == SCHEMA else {})
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return cls(path)
+        return cls(path, _read(path))
 
     @property
     def failed(self) -> frozenset[str]:
@@ -53,9 +49,10 @@ class Record:
         return frozenset(name for name, entry in self.entries.items() if not entry.expectedly)
 
     def updated(self, results: Sequence[CheckResult], jobs: Sequence[Job]) -> "Record":
-        """The record after a run; `jobs` are all checks of the suite: what is no more is forgotten."""
+        """The record after a run, with what other runs have written meanwhile; `jobs` are all checks of the
+        suite: what is no more is forgotten."""
         new = {result.name: Entry(result.seconds, result.word, result.expectedly) for result in results}
-        every = {**self.entries, **new}
+        every = {**(self.entries if self.path is None else _read(self.path)), **new}
         return Record(self.path, {job.name: every[job.name] for job in jobs if job.name in every})
 
     def write(self) -> None:
@@ -70,6 +67,15 @@ class Record:
             if not ignored.exists():
                 replace_file(ignored, b"*\n")
             replace_file(self.path, content.encode())
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    """What a file holds; nothing where there is none, or a damaged one."""
+    try:
+        content = json.loads(bytes_of(path) if path.is_file() else b"")
+        return _entries(content) if content["schema"] == SCHEMA else {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return {}
 
 
 def _entries(content: Any) -> dict[str, Entry]:

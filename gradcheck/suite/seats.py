@@ -14,6 +14,8 @@ from gradcheck.suite.seat import Lost, Seat
 
 ATTEMPTS = 2
 """Times that a piece of work is given to others before this process does it."""
+SILENT = 20.0
+"""Seconds without anything to do here after which this process does what others have begun and not ended."""
 
 
 @dataclass(eq=False)
@@ -77,10 +79,13 @@ class Seats(Sharing):
         return [piece.found for piece in pieces]
 
     def _taken_here(self, pieces: Sequence[_Piece]) -> _Piece | None:
-        """A piece that nobody does yet, when there is one; None when all are done."""
+        """A piece that nobody does yet, when there is one, or that takes another too long; None when all are
+        done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._open or all(piece.done for piece in pieces))
-            return self._open.pop() if self._open else None
+            if self._changed.wait_for(lambda: self._open or all(piece.done for piece in pieces), SILENT):
+                return self._open.pop() if self._open else None
+            self.refused = GradcheckError(f"one has not answered for {SILENT:.0f} s; its work was done here.")
+            return next(piece for piece in pieces if not piece.done)
 
     def _serve(self, seat: Seat) -> None:
         try:
@@ -116,7 +121,8 @@ class Seats(Sharing):
             found = seat.result(piece.work)
         except Exception:  # Lost, or an answer that cannot be read: somebody else does the piece
             with self._changed:
-                self._open.appendleft(piece)
+                if not piece.done:
+                    self._open.appendleft(piece)
                 self._changed.notify_all()
             return
         with self._changed:

@@ -1,6 +1,7 @@
 """A worker process of this machine and the job that it has; a crash is told by how the process ended."""
 
 import contextlib
+import math
 import os
 import signal
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
-from gradcheck.report.suite import CheckResult, Failure
+from gradcheck.report.suite import CheckResult, Failure, overdue
 from gradcheck.suite import server, worker
 from gradcheck.suite.executor import Run
 from gradcheck.suite.job import Job
@@ -19,6 +20,9 @@ KEPT_FOR = 200
 the last one of its process, whatever it leaves behind: the next one starts in 0.3 s."""
 PATIENCE = 1.0
 """Seconds that a process without a job has to put its temporary files away."""
+GRACE = 30.0
+"""Seconds more than its --timeout that a job has until its process is ended: it may be that of the server,
+which starts first."""
 LAST = 5
 """Lines of what a process wrote that are shown where it crashed."""
 
@@ -58,7 +62,14 @@ class Slot:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the job, not longer than this; whether it has ended."""
-        return bool(wait(self.waited_for, seconds))
+        return bool(wait(self.waited_for, min(seconds, self.left))) or not self.left
+
+    @property
+    def left(self) -> float:
+        """Seconds until the job is ended from outside: code that no signal interrupts."""
+        if self.job is None or self.job.timeout is None:
+            return math.inf
+        return max(0.0, self._started + self.job.timeout + GRACE - time.perf_counter())
 
     @property
     def waited_for(self) -> Sequence[Any]:
@@ -66,8 +77,8 @@ class Slot:
         return self._pipe, self._process.sentinel
 
     def take(self) -> CheckResult:
-        """How the job ended; the process may be gone."""
-        job, self.job = self.job, None
+        """How the job ended; the process may be gone, and is ended where the time of the job is over."""
+        over, job, self.job = not self.left, self.job, None
         assert job is not None
         try:
             # A process that died may have sent its result before.
@@ -76,9 +87,15 @@ class Slot:
                 return result
         except (EOFError, OSError):
             pass
+        if over:
+            worker.end_group(self._process.pid)
+            self._process.kill()
         self._process.join()
         seconds = time.perf_counter() - self._started
         said = worker.printed(self._log.name, self._begin)
+        if over and job.timeout is not None:
+            failure = overdue(job.timeout)
+            return CheckResult(job.name, failure, job.expected, seconds, job.place, job.command, said)
         return crashed(job, self._process.exitcode, said, seconds)
 
     def end(self) -> None:

@@ -292,5 +292,5 @@ def test_a_report_that_has_no_place_leaves_the_old_one(linked: bool, folder: Pat
 
 def test_looking_at_a_place_leaves_nothing_behind(folder: Path) -> None:
     names = sorted(path.name for path in folder.iterdir())
-    Place.of("--save", "arrays.npz")
+    assert Place.of("--save", "arrays.npz").refusal() is None
     assert sorted(path.name for path in folder.iterdir()) == names

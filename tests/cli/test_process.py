@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -178,6 +180,106 @@ def test_a_signal_ends_a_check_by_itself(number: signal.Signals) -> None:
     assert not Path("report").exists()
 
 
+RUNNING = """
+import importlib, sys, time
+from gradcheck.__main__ import run
+from gradcheck.cli import document, process
+from gradcheck.report.suite import CheckResult
+from gradcheck.suite.executor import Executor
+from tests.hand_made import ALL
+
+class Slow(Executor):
+    def results(self, jobs):
+        waiting = {job.name for job in jobs}
+        yield CheckResult("three", ALL["pass"]())
+        yield CheckResult("one", ALL["fail"]())
+        print("checking", file=sys.stderr, flush=True)
+        time.sleep(60)
+
+def write(*_):
+    print("writing", file=sys.stderr, flush=True)
+    time.sleep(60)
+
+importlib.import_module("gradcheck.cli.run")._executor = lambda *_: Slow()
+if "--html" in sys.argv:
+    process.TWICE, document.write = 0.0, write
+sys.argv = ["gradcheck", *sys.argv[1:]]
+run()
+"""
+"""`gradcheck run`, where one check takes a minute, and with --html the writing too."""
+CHECK = '[[check]]\nname = "{}"\nlayer = "dense"\nx = "x.npy"\nw = "w.npy"\n'
+
+
+@pytest.fixture
+def suite(folder: Path) -> list[str]:
+    """The command that runs a suite of four checks."""
+    names = ("one", "two", "three", "four")
+    (folder / "gradcheck.toml").write_text("".join(map(CHECK.format, names)), encoding="utf-8")
+    return [*python(), "-c", RUNNING, "run", "--no-timing"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_suite_and_loses_nothing_that_has_ended(
+    number: signal.Signals, suite: list[str]
+) -> None:
+    """As timeout(1) does it, which sends the signal twice."""
+    command = [*suite, "--output", "-", "--output", "json=r.json", "--output", "junit=r.xml"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"checking\n"
+        process.send_signal(number)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+
+    assert (process.returncode, stderr) == (-number, b"2 of 4 checks had ended.\n\nInterrupted.\n")
+    lines = stdout.decode().splitlines()
+    assert [line.split()[:2] for line in lines[:2]] == [["one", "fail"], ["three", "pass"]]
+    assert lines[-1] == " STOPPED   gradcheck.toml: 2 checks: 1 pass, 1 fail; 2 not run"
+    found = json.loads(Path("r.json").read_text(encoding="utf-8"))
+    assert (found["exit_code"], found["not_run"]) == (128 + number, ["two", "four"])
+    cases = ElementTree.parse("r.xml").getroot()[0]
+    reasons = {case.get("name"): case[0].get("message", "") for case in cases if len(case)}
+    assert reasons.pop("one")
+    assert reasons == dict.fromkeys(("two", "four"), "not ended when the run was stopped")
+    record = json.loads(Path(".gradcheck_cache/gradcheck.toml.json").read_text(encoding="utf-8"))
+    assert {name: entry["word"] for name, entry in record["checks"].items()} == {
+        "one": "fail",
+        "three": "pass",
+    }
+
+
+def test_a_second_signal_ends_a_suite_at_once(suite: list[str]) -> None:
+    with subprocess.Popen([*suite, "--html", "r.html"], stdout=-1, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"checking\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.readline() == b"2 of 4 checks had ended.\n"
+        assert process.stderr.readline() == b"writing\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == -signal.SIGINT
+
+
+IGNORING = """
+import os, signal
+from gradcheck.cli.process import Stoppable, Stopped, by_signal
+from gradcheck.progress import Progress
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+try:
+    with Stoppable(Progress()):
+        assert not by_signal(KeyboardInterrupt())
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+except Stopped as stop:
+    print(stop.exit_code, by_signal(stop), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+"""
+
+
+def test_what_a_shell_starts_in_the_background_is_put_in_order_too() -> None:
+    """It ignores Ctrl-C, and not the other signals."""
+    done = in_python(IGNORING)
+    assert (done.stdout, done.stderr) == (b"143 True True\n", b"")
+
+
 @pytest.mark.parametrize("wait", named([0.0, 0.5, 2.0], str, among({0.5})))
 def test_ctrl_c_ends_the_import_of_tensorflow(wait: float) -> None:
     """From its first moment to when differences are taken, for 10,000 groups."""
@@ -321,6 +423,26 @@ def test_standard_output_that_takes_nothing(streams: str, said: bytes) -> None:
         done = in_shell(streams, *arguments)
         assert (done.returncode, done.stderr) == (2, said), arguments
     done = in_shell(streams, *DENSE, "--quiet")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("streams", [">&-", ">/dev/full"])
+def test_standard_output_that_takes_nothing_leaves_no_old_report(streams: str, folder: Path) -> None:
+    (folder / "gradcheck.toml").write_text(CHECK.format("one"), encoding="utf-8")
+    for number, arguments in enumerate((DENSE, ["run"])):
+        file = folder / f"{number}.json"
+        file.write_text("old")
+        done = in_shell(streams, *arguments, "--output", "-", "--output", f"json={file}")
+        assert done.returncode == 2
+        assert json.loads(file.read_text())["error"]["message"] in done.stderr.decode()
+
+
+def test_what_a_process_starts_has_standard_output_too() -> None:
+    """As a worker has, which ends in the middle of a check where there is none."""
+    code = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', 'open(1).close()']))"
+    begun = f"from gradcheck.cli import process; process.prepare(); {code}"
+    words = ["sh", "-c", 'exec "$@" >&-', "sh", *python(), "-c", begun]
+    done = subprocess.run(words, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

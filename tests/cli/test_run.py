@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from gradcheck.cli import main
+from gradcheck.errors import GradcheckError
 
 OPS = """\
 import os
@@ -163,7 +165,8 @@ def test_those_that_failed_the_last_time(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('x = "x.npy"\npool_size = "three"', "gradcheck.toml:19: .*'three' is not a valid integer"),
+        ('x = "x.npy"\nmatrix = {rtol = [\n  1e-3,\n  nan]}', "gradcheck.toml:24: .*'nan'"),
+        ('x = "x.npy"\npool_size = "three"', "gradcheck.toml:22: .*'three' is not a valid integer"),
         ('x = "x.npy"\npool_sizes = 3', r"gradcheck.toml:22: .*pool_sizes.*Did you mean pool_size\?"),
         ("", "gradcheck.toml:19: maxpool1d: Missing option '--x'"),
     ],
@@ -177,10 +180,82 @@ def test_what_cannot_be_parsed_is_told_before_anything_runs(folder: Path, text: 
     assert re.search(says, result.stderr), result.stderr
 
 
+def test_a_name_is_a_line(folder: Path) -> None:
+    for name in ("f\\ng", "f\\u0000g", "f\\u202eg"):
+        add(folder, f'[[check]]\nfunction = "ops.py:{name}"\nargs = {{x = "normal:3"}}\n')
+
+    names = run("--list").stdout.split("\n")[len(ALONE) : -1]
+    assert names == ["f g", "f\ufffdg", "f\ufffdg#2"]
+
+
 def test_a_suite_of_which_nothing_is_left_is_no_success(folder: Path) -> None:
-    assert "is left to run" in run("--shard", "5/5", code=2).stderr
+    assert "is left to run. Leave out --shard" in run("--shard", "5/5", code=2).stderr
     (folder / "gradcheck.toml").write_text("", encoding="utf-8")
-    run(code=2)
+    assert "holds no check. Write a table [[check]]" in run(code=2).stderr
+
+
+ERRORS = {
+    "no key": ("", 'no_such_key = 3\n[[check]]\nlayer = "dense"\n', "There is no key 'no_such_key'"),
+    "no TOML": ("", "[[check]\n", "This is no TOML"),
+    "no option": ("", '[[check]]\nlayer = "dense"\n', "Missing option '--x'"),
+    "no check": ("", "", "holds no check"),
+    "no file": ("none.toml", "", "none.toml cannot be read"),
+    "no cluster": ("--dask=nowhere", SUITE, "nowhere"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_what_cannot_run_leaves_no_old_report(case: str, folder: Path) -> None:
+    arguments, text, says = ERRORS[case]
+    (folder / "gradcheck.toml").write_text(text, encoding="utf-8")
+    (folder / "report.xml").write_text("old")
+
+    outputs = ("--output", "junit=report.xml", "--output", "json=report.json", "--html", "report.html")
+    said = run(*filter(None, [arguments]), *outputs, code=2)
+
+    assert says in said.stderr
+    error = ElementTree.parse("report.xml").getroot()[0][0][0]
+    assert error.tag == "error" and says in error.get("message", "")
+    assert says in json.loads((folder / "report.json").read_text())["error"]["message"]
+    assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_suite_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    said = run("--output", "junit=report.xml", code=2).stderr
+    assert "gradcheck.toml cannot be read: Permission denied." in said
+    assert ElementTree.parse("report.xml").getroot()[0][0][0].tag == "error"
+
+
+@pytest.mark.parametrize("place", ["gradcheck.toml", "./gradcheck.toml", "x.npy", "link.npy", "new/x.npy"])
+def test_a_suite_that_cannot_be_read_loses_none_of_its_files(place: str, folder: Path) -> None:
+    """Which of them are read is not known, but that the suite names them."""
+    (folder / "link.npy").symlink_to("x.npy")
+    (folder / "new").mkdir()
+    (folder / "new" / "x.npy").write_text("of another folder")
+    add(folder, "wrong = [\n")
+    before = (folder / place).read_bytes()
+
+    said = run("--output", f"json={place}", "--output", "junit=npy.xml", code=2)
+
+    assert "This is no TOML" in said.stderr
+    assert (folder / place).read_bytes() == before
+    assert ElementTree.parse("npy.xml").getroot()[0][0][0].tag == "error"
+
+
+def test_the_checks_go_on_where_standard_output_is_full(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(text: str) -> None:
+        raise GradcheckError("Standard output cannot be written: it is full.")
+
+    monkeypatch.setattr("gradcheck.cli.watching.write_out", full)
+    said = run("--only", "avg*", "--output", "-", "--output", "json=r.json", code=2)
+    assert said.stderr == "error: Standard output cannot be written: it is full.\n"
+    assert json.loads((folder / "r.json").read_text(encoding="utf-8"))["counts"] == {"pass": 2}
 
 
 @pytest.mark.parametrize("place", ["gradcheck.toml", "x.npy", "json=ops.py"])
@@ -198,6 +273,19 @@ def test_a_page_shows_the_step_curve_of_each_check(folder: Path) -> None:
     page = (folder / "page.html").read_text(encoding="utf-8")
     assert page.count("by step; the check&#x27;s step") == 2
     assert "<script src" not in page and "<svg" in page
+
+
+def test_what_a_check_prints_or_raises_gives_a_terminal_no_commands(folder: Path) -> None:
+    """No title of its window, and no text from right to left."""
+    code = "\n\ndef sly(x):\n    print('\\x1b]0;t\\x07', '\\u202e')\n    return tf.tanh(x)\n"
+    code += "\n\ndef cruel(x):\n    raise ValueError('\\x1b]0;t\\x07 \\u202e')\n"
+    (folder / "ops.py").write_text(OPS + code, encoding="utf-8")
+    check = '[[check]]\nfunction = "ops.py:sly"\nargs = {x = "normal:3"}\n'
+    (folder / "gradcheck.toml").write_text(check, encoding="utf-8")
+
+    assert "\ufffd]0;t\ufffd \ufffd\n" in run("--verbose", "--jobs", "1").stderr
+    alone = CliRunner().invoke(main, ["function", "ops.py:cruel", "--arg", "x=normal:3"])
+    assert "evaluated: \ufffd]0;t\ufffd \ufffd." in alone.stderr
 
 
 def test_a_cluster_has_no_jobs_of_this_machine() -> None:

@@ -76,7 +76,9 @@ def test_every_option_of_a_command_is_a_key() -> None:
 
     assert found.keys() == EXPECTED.keys()
     for name, options in EXPECTED.items():
-        assert found[name] == {**COMMON, "limit": "--limit", **settings, **options}, name
+        assert found[name] == {**COMMON, "limit": "--limit", "timeout": "--timeout", **settings, **options}, (
+            name
+        )
 
 
 def test_the_targets_are_those_of_the_commands_that_take_one() -> None:

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -27,8 +28,11 @@ from gradcheck.errors import ExitCode
 from gradcheck.render import jsonl, suite_table
 from gradcheck.render.csv import to_csv
 from gradcheck.render.github import MOST, to_github
+from gradcheck.render.html import to_html
 from gradcheck.render.junit import to_junit
 from gradcheck.render.markdown import to_markdown
+from gradcheck.render.table import to_terminal
+from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
 from gradcheck.verdicts.verdict import Comparison, Verdict
 from tests.hand_made import M, X, failing, inconclusive, kinked, passing, report, variable
@@ -38,12 +42,12 @@ SCHEMA = Path(__file__).parent / "junit-10.xsd"
 ROOT = Path("/work space")
 HOSTILE = (
     "=q\"' \r\n a|b \\| [x] <b>&amp; `c` ``d`` ::error:: ##[set] 50%0A,k=v *e* _f_ ]]> @me #1 ~~g~~ "
-    "\N{BELL} \x07\x1b[31m"
+    "\N{BELL} \x07\x1b[31m \x85 \u202e \u2028\x9b2J"
 )
 """What some format might take for markup, a command, a formula or the end of a cell."""
-SAFE = HOSTILE.replace("\x07", "\ufffd").replace("\x1b", "\ufffd")
-"""The same with a sign for what XML forbids."""
-FLAT = SAFE.replace("\r\n", " ")
+SAFE = re.sub("[\x07\x1b\x85\u202e\u2028\x9b]", "\ufffd", HOSTILE)
+"""The same with a sign for what XML forbids, a terminal obeys, or turns the order of signs around."""
+FLAT = re.sub("[\x07\x1b\u202e\x9b]", "\ufffd", re.sub("\r\n|\x85|\u2028", " ", HOSTILE))
 BROKEN = Failure("TensorError", "--x x.npy: there is no such file.", "Give a file.")
 
 
@@ -108,6 +112,35 @@ FORMS: dict[str, Callable[[SuiteReport], str]] = {
 def test_written_as_on_record(name: str, form: str) -> None:
     expected = (CASES / f"{name}{form}").read_bytes().decode()
     assert FORMS[form](SUITES[name]()) == expected
+
+
+def _obeyed(sign: str) -> bool:
+    """Whether a terminal or a reader does something else with a sign than to show it, by Unicode's tables."""
+    turned = unicodedata.bidirectional(sign) in {
+        "LRE",
+        "RLE",
+        "LRO",
+        "RLO",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    }
+    return turned or (unicodedata.category(sign) in {"Cc", "Zl", "Zp", "Cs"} and sign not in "\t\n\r")
+
+
+@pytest.mark.parametrize("form", [*FORMS, ".html", "table", "colours"])
+def test_no_text_of_users_reaches_a_terminal_as_a_command(form: str) -> None:
+    outcome = hostile().results[0].outcome
+    assert isinstance(outcome, Findings)
+    also: dict[str, Callable[[SuiteReport], str]] = {
+        ".html": to_html,
+        "table": lambda _: to_terminal(outcome, None, color=False),
+        "colours": lambda _: re.sub("\x1b\\[[0-9;]*m", "", to_terminal(outcome, 60, color=True)),
+    }
+    text = (FORMS | also)[form](hostile())
+    assert [sign for sign in text if _obeyed(sign)] == []
 
 
 # JUnit XML, as xmlschema and the parser of Python's library read it.
@@ -186,8 +219,8 @@ def test_csv_keeps_the_text_of_users_and_no_formula() -> None:
     text = to_csv(hostile())
     assert all(line.endswith("\r\n") for line in text.splitlines(keepends=True)[:1])
     found = rows(hostile())
-    assert {row["check"] for row in found} == {f"'{HOSTILE}", f"'{HOSTILE} 2"}
-    assert {row["variable"] for row in found} == {f"'{HOSTILE}", ""}
+    assert {row["check"] for row in found} == {f"'{SAFE}", f"'{SAFE} 2"}
+    assert {row["variable"] for row in found} == {f"'{SAFE}", ""}
     for made in map(rows, (suite(), hostile(), alone())):
         for cell in (cell for row in made for cell in row.values()):
             # A number may begin with its sign.
@@ -371,6 +404,19 @@ def test_a_long_block_is_cut_at_a_line() -> None:
     assert lines[-1] == "…"
     assert {line.strip() for line in lines[1:-1]} == {("word " * 20).strip()}
     assert 100 < len(lines) < 300
+
+
+# A suite that was stopped.
+
+
+@pytest.mark.parametrize("form", [".txt", ".junit.xml", ".md", ".github.txt", ".html"])
+def test_a_suite_that_was_stopped_has_no_other_verdict(form: str) -> None:
+    """Though nothing that has ended did so otherwise than expected."""
+    made = SuiteReport("s.toml", (check("good", passing()),), ("later",), stopped=143)
+    text = (FORMS | {".html": to_html})[form](made)
+    assert re.search("stopped|STOPPED", text)
+    assert not re.search("PASS|All checks ended", text)
+    assert json.loads(jsonl.to_json(made))["exit_code"] == 143
 
 
 # The table of a suite.

@@ -6,7 +6,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gradcheck.suite.cluster import Cluster
 from gradcheck.suite.files import Files
 from gradcheck.suite.parcel import Parcel
 from tests.suite.acting import act, job, told
+from tests.suite.apart import apart
 from tests.suite.test_processes import gone
 
 distributed = pytest.importorskip("distributed", reason="gradcheck[dask] is not installed")
@@ -150,6 +152,144 @@ def test_closing_ends_what_runs_there(two: Any, tmp_path: Path) -> None:
     running.close()
 
     assert gone(int(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.full
+def test_the_address_of_a_worker_is_one_sentence(two: Any) -> None:
+    with distributed.Client(two) as client:
+        worker = next(iter(client.nthreads()))
+
+    with pytest.raises(GradcheckError, match=rf"^No Dask scheduler answers at {worker} \(.*\)"):
+        list(Cluster(act, worker).results([job("one", "tell", "")]))
+
+
+@pytest.mark.full
+def test_what_has_ended_is_kept_when_the_scheduler_dies(tmp_path: Path) -> None:
+    jobs = [job("first", "tell", "me"), *(job(name, "sleep", "30") for name in "abc")]
+
+    with apart(tmp_path) as (address, scheduler):
+        running = Cluster(act, address).results(jobs)
+        found = [next(running)]
+        os.kill(scheduler, signal.SIGKILL)
+        began = time.monotonic()
+        found += running
+
+    assert time.monotonic() - began < 60  # 10 s are those in which Dask looks for it
+    assert [result.name for result in found] == [one.name for one in jobs]
+    assert [kind(result) for result in found] == ["Told", "Lost", "Lost", "Lost"]
+
+
+@pytest.mark.full
+def test_a_worker_that_is_stopped_is_given_up_as_dask_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default after 5 minutes, here 3 s."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "3s")
+    with apart(tmp_path, workers=2) as (address, _):
+        with distributed.Client(address, set_as_default=False) as client:
+            stopped = next(iter(client.run(os.getpid).values()))
+        running = Cluster(act, address).results([job(str(n), "sleep", "0.2") for n in range(6)])
+        found = [next(running)]
+        os.kill(stopped, signal.SIGSTOP)
+        found += running
+        with suppress(ProcessLookupError):  # its nanny ends it
+            os.kill(stopped, signal.SIGKILL)
+
+    assert sorted(result.name for result in found) == list("012345")
+    assert {told(result) for result in found} == {""}
+
+
+def kind(result: CheckResult) -> str:
+    """What kind of a failure it is."""
+    assert isinstance(result.outcome, Failure)
+    return result.outcome.kind
+
+
+class Done:
+    """A task that has ended."""
+
+    def __init__(self, key: str, result: CheckResult) -> None:
+        self.key, self._result = key, result
+
+    def done(self) -> bool:
+        return True
+
+    def exception(self) -> Exception | None:
+        """One is cancelled, as all are with a connection, and one broke on its worker."""
+        if self._result.name == "cancelled":
+            raise CancelledError("scheduler-connection-lost")
+        return OSError("No space left on device") if self._result.name == "broken" else None
+
+    def result(self) -> CheckResult:
+        return self._result
+
+
+class Scheduler:
+    """The client of a cluster of two threads, where every task ends at once; its scheduler dies when so many
+    have, and leaving hangs then."""
+
+    def __init__(self, most: int = 99) -> None:
+        self.left, self.cancelled = most, 0
+
+    def nthreads(self) -> dict[str, int]:
+        self._live()
+        return {"tcp://worker": 2}
+
+    def submit(self, _run: Any, parcel: Parcel, *_: Any, key: str, **__: Any) -> Done:
+        self._live()
+        self.left -= 1
+        return Done(key, act(parcel.job))
+
+    def subscribe_topic(self, *_: Any) -> None:
+        pass
+
+    def cancel(self, _: Any) -> None:
+        self.cancelled += 1
+
+    def close(self) -> None:
+        time.sleep(0 if self.left else 5)
+
+    def _live(self) -> None:
+        if not self.left:
+            raise OSError("connection refused")
+
+
+def pretended(client: Scheduler, names: list[str], monkeypatch: pytest.MonkeyPatch) -> list[CheckResult]:
+    """The results of checks with these names."""
+    monkeypatch.setattr("gradcheck.suite.cluster.connected", lambda *_, **__: (client, []))
+    monkeypatch.setattr("gradcheck.suite.cluster._Tasks._pause", lambda _: None)
+    return list(Cluster(act, "tcp://there").results([job(name, "tell", name) for name in names]))
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5])
+def test_no_check_is_lost_with_the_scheduler_but_reported(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dies before any task, in the middle of handing tasks out, and after that."""
+    monkeypatch.setattr("gradcheck.suite.connecting.LEAVING", 0.1)
+    began = time.monotonic()
+
+    found = pretended(Scheduler(most), list("abcde"), monkeypatch)
+
+    assert sorted(result.name for result in found) == list("abcde")
+    lost = [result for result in found if kind(result) == "Lost"]
+    assert len(lost) >= 5 - most
+    assert all("the scheduler has gone" in str(result.outcome) for result in lost)
+    assert time.monotonic() - began < 4
+
+
+def test_a_task_that_comes_to_nothing_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {
+        result.name: result
+        for result in pretended(Scheduler(), ["a", "cancelled", "broken", "b"], monkeypatch)
+    }
+
+    assert [kind(found[name]) for name in ("a", "cancelled", "broken", "b")] == [
+        "Told",
+        "Lost",
+        "Lost",
+        "Told",
+    ]
+    assert "scheduler-connection-lost" in str(found["cancelled"].outcome)
+    assert "its worker raised OSError: No space left on device" in str(found["broken"].outcome)
 
 
 def test_no_scheduler_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,14 +17,16 @@ from gradcheck.cli import main
 from gradcheck.differences import evaluator
 from gradcheck.function.primal import Primal
 from gradcheck.suite.cluster_seats import ClusterSeats
+from tests.suite.apart import apart
 from tests.suite.shared import network, report
 from tests.suite.test_sharing import wait
 
 
 class Ready(ClusterSeats):
-    """A cluster that is waited for, one worker of which is killed when some work is done, if any."""
+    """A cluster that is waited for, a process of which gets a signal when some work is done, if any."""
 
     victim: int | None = None
+    signal = signal.SIGKILL
 
     def open(self, primal: Primal, base: Array) -> None:
         super().open(primal, base)
@@ -34,7 +36,7 @@ class Ready(ClusterSeats):
 
     def _kill(self, victim: int) -> None:
         wait(lambda: self.done > 3)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(victim, self.signal)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,30 @@ def test_a_real_cluster(
     finally:
         shared.close()
     assert shared.done > 10 and shared.refused is None
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("what", ["scheduler killed", "worker stopped"])
+def test_a_cluster_that_goes_away(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process does what is left, and says so."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluator, "PART", 2**14)
+    monkeypatch.setattr("gradcheck.suite.seats.SILENT", 1.0)
+    spec = network("wrong", 87)
+    alone = report(spec, tmp_path)
+    with apart(tmp_path) as (address, scheduler):
+        shared = Ready(address, spec, None)
+        worker = next(iter(shared._client.run(os.getpid).values()))
+        stopped = what == "worker stopped"
+        shared.victim, shared.signal = (worker, signal.SIGSTOP) if stopped else (scheduler, signal.SIGKILL)
+        try:
+            assert report(spec, tmp_path, shared) == alone
+        finally:
+            shared.close()
+            if stopped:
+                os.kill(worker, signal.SIGKILL)
+    assert shared.done > 3 and shared.refused is not None
+    assert ("has not answered" if stopped else "the scheduler has gone") in str(shared.refused)
 
 
 @pytest.mark.full

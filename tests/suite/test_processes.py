@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,18 @@ def test_a_job_is_taken_when_there_is_a_place_for_it() -> None:
 
     for count, _ in enumerate(Processes(act, 1).results(jobs()), start=1):
         assert len(taken) <= count + 1
+
+
+def test_a_job_whose_time_is_over_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From outside: nothing in the process looks at the clock."""
+    monkeypatch.setattr("gradcheck.suite.slot.GRACE", 0.0)
+    results([job("starts the server", "tell", "")])
+    sleeps = replace(job("sleeps", "sleep", "600"), timeout=1.0)
+
+    found = results([sleeps, job("after", "tell", "me")])
+
+    assert sentence(found["sleeps"]).startswith("the check did not end within 1 s")
+    assert told(found["after"]) == "me"
 
 
 def test_closing_ends_what_runs(tmp_path: Path) -> None:

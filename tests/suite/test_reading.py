@@ -223,6 +223,15 @@ def test_a_broken_pyproject_is_passed_over_unless_it_could_hold_the_suite(tmp_pa
     assert find_suite(inner) == inner / "pyproject.toml"
 
 
+def test_a_pyproject_whose_tools_are_no_table_holds_no_suite(tmp_path: Path) -> None:
+    (tmp_path / "gradcheck.toml").write_text(CHECK)
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for tool in ("3", '["gradcheck"]'):
+        (inner / "pyproject.toml").write_text(f"tool = {tool} # gradcheck\n")
+        assert find_suite(inner) == tmp_path / "gradcheck.toml"
+
+
 def test_where_nothing_is_found_one_sentence_says_what_was_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,16 @@ def test_a_run_is_added_to_what_was_known(tmp_path: Path) -> None:
     assert (tmp_path / ".gradcheck_cache" / ".gitignore").read_text() == "*\n"
 
 
+def test_runs_at_once_lose_nothing_of_one_another(tmp_path: Path) -> None:
+    file = tmp_path / "gradcheck.toml"
+    one, other = Record.read(file), Record.read(file)
+
+    other.updated([ended("b", Verdict.FAIL)], JOBS).write()
+    one.updated([ended("a", Verdict.PASS)], JOBS).write()
+
+    assert Record.read(file).entries.keys() == {"a", "b"}
+
+
 def test_each_file_has_a_record_of_its_own(tmp_path: Path) -> None:
     Record.read(tmp_path / "a.toml").updated([ended("a", Verdict.PASS)], JOBS).write()
 
@@ -81,6 +91,7 @@ DAMAGED = {
     "a time that is none": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": float("nan")}}}),
     "a time without end": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": float("inf")}}}),
     "a time below 0": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": -1}}}),
+    "a time of 400 digits": json.dumps({"schema": 1, "checks": {"a": GOOD | {"seconds": 10**400}}}),
     "no yes or no": json.dumps({"schema": 1, "checks": {"a": GOOD | {"expectedly": 1}}}),
     "too deep": '{"schema": 1, "checks": ' + "[" * 100_000,
 }

@@ -28,6 +28,17 @@ class Weary(Executor):
         yield act(next(iter(jobs)))
 
 
+class Stopped(Executor):
+    """A signal comes while the third job runs."""
+
+    def results(self, jobs: Iterable[Job]) -> Generator[CheckResult, None, None]:
+        waiting = iter(jobs)
+        first, second, _ = next(waiting), next(waiting), next(waiting)
+        yield act(second)
+        yield act(first)
+        raise KeyboardInterrupt
+
+
 class Seen(Watch):
     """Remembers what ends."""
 
@@ -41,7 +52,7 @@ class Seen(Watch):
 def test_a_check_without_a_result_is_an_error_not_nothing() -> None:
     seen = Seen()
 
-    results, not_run = run([job("a", "tell", "first"), job("b", "tell", "second")], Confused(), seen)
+    results, not_run, _ = run([job("a", "tell", "first"), job("b", "tell", "second")], Confused(), seen)
 
     assert [result.name for result in results] == seen.ended == ["a", "b"]
     assert told(results[0]) == "first"
@@ -50,7 +61,7 @@ def test_a_check_without_a_result_is_an_error_not_nothing() -> None:
 
 
 def test_checks_that_an_executor_leaves_out_are_errors_too() -> None:
-    results, not_run = run([job(name, "tell", name) for name in "abc"], Weary(), Watch())
+    results, not_run, _ = run([job(name, "tell", name) for name in "abc"], Weary(), Watch())
 
     assert [result.name for result in results] == ["a", "b", "c"]
     assert [isinstance(one.outcome, Failure) and one.outcome.kind for one in results] == [
@@ -62,7 +73,16 @@ def test_checks_that_an_executor_leaves_out_are_errors_too() -> None:
 
 
 def test_what_is_left_out_after_so_many_is_not_begun() -> None:
-    results, not_run = run([job(name, "tell", name) for name in "abc"], Weary(), Watch(), most=1)
+    results, not_run, _ = run([job(name, "tell", name) for name in "abc"], Weary(), Watch(), most=1)
 
     assert [result.name for result in results] == ["a"]
     assert not_run == ("b", "c")
+
+
+def test_what_has_ended_is_known_when_the_run_is_stopped() -> None:
+    """In the order of the suite; what had begun is without a result like what had not."""
+    results, not_run, stop = run([job(name, "tell", name) for name in "abcd"], Stopped(), Watch())
+
+    assert [told(result) for result in results] == ["a", "b"]
+    assert not_run == ("c", "d")
+    assert type(stop) is KeyboardInterrupt

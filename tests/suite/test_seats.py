@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -123,3 +124,39 @@ def test_what_is_raised_here_leaves_no_work_behind() -> None:
     asked = []
     assert given.results([Number(5)], lambda work: asked.append(work) or 25) == [25]  # type: ignore[func-returns-value]
     assert asked == [Number(5)]
+
+
+class Stopped(Thread):
+    """A seat that is stopped in the middle of a piece, and dies in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def result(self, work: Work) -> Any:
+        assert self.goes_on.wait(10)
+        raise Lost
+
+
+def test_what_takes_another_too_long_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the piece is left for later, when the other one dies at last."""
+    monkeypatch.setattr("gradcheck.suite.seats.SILENT", 0.1)
+    stopped = Stopped()
+    given = Given(stopped)
+    own: list[int] = []
+
+    def done_here(work: Work) -> int:
+        assert isinstance(work, Number)
+        while not own and given.ready == 0:
+            time.sleep(0.001)
+        time.sleep(0.01)
+        own.append(work.number)
+        return work.number**2
+
+    assert given.results([Number(n) for n in range(5)], done_here) == [n**2 for n in range(5)]
+    assert sorted(own) == [*range(5)] and own[-1] == 0
+    assert "has not answered for" in str(given.refused)
+    stopped.goes_on.set()
+    given.close()
+    time.sleep(0.05)
+    assert not given._open

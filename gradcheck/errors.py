@@ -1,8 +1,21 @@
-"""What can go wrong, each with a remedy, and the exit codes that tell it to a shell."""
+"""What can go wrong, each with a remedy, how text of others is said, and the exit codes that tell a shell."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from enum import IntEnum
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u2028\u2029]"
+    "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""What XML 1.0 forbids (section 2.2), a terminal might obey, or some readers take for the end of a line; and
+what turns the order of signs around (property Bidi_Control), so that text reads as another one."""
+_BREAKS = re.compile("\r\n|[\t\n\r\x85\u2028\u2029]")
+LONGEST = 1000
+"""Characters of a line of what was found: names and texts in files may have any length."""
 
 
 class ExitCode(IntEnum):
@@ -39,6 +52,31 @@ def did_you_mean(wrong: str, known: Iterable[str], most: int = 3) -> str:
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
+def legible(text: str) -> str:
+    """The text with a sign for each control character that is no space, and for halves of characters."""
+    return _FORBIDDEN.sub(REPLACED, text)
+
+
+def escaped(json: str) -> str:
+    """JSON with the same characters as numbers, which is no other text; halves of characters are none."""
+    return _FORBIDDEN.sub(lambda found: REPLACED if _half(found[0]) else f"\\u{ord(found[0]):04x}", json)
+
+
+def _half(sign: str) -> bool:
+    return "\ud800" <= sign <= "\udfff"
+
+
+def one_line(text: str) -> str:
+    """The same on one line, with a space for each line break and tab."""
+    return legible(_BREAKS.sub(" ", text))
+
+
+def cut(text: str, most: int) -> str:
+    """The same on one line, without the middle of what is longer than so many characters."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[: most - most // 3]} … {line[-(most // 3) :]}"
+
+
 def text_of(error: BaseException) -> str:
     """What an exception says; empty where saying it raises, too."""
     try:
@@ -56,6 +94,8 @@ class GradcheckError(Exception):
 
     def __init__(self, found: str, remedy: str = "") -> None:
         """Join `found` (what was found, and the rule it breaks) and `remedy` (what to do) to the message."""
+        # Both may quote a file or its name, which must not speak to the terminal.
+        found, remedy = "\n".join(cut(line, LONGEST) for line in found.split("\n")), legible(remedy)
         super().__init__(f"{found}{'' if remedy.startswith(chr(10)) else ' '}{remedy}".strip())
         self.found = found
         self.remedy = remedy

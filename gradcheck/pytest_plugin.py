@@ -52,7 +52,7 @@ class Checker:
     def _kept(self, made: Callable[[], Report]) -> Report:
         __tracebackhide__ = True
         from gradcheck.cli.ending import Ending
-        from gradcheck.render.characters import legible
+        from gradcheck.errors import legible
 
         self._count += 1
         name = self._name if self._count == 1 else f"{self._name} #{self._count}"

@@ -18,8 +18,7 @@ import click
 from gradcheck.cli.ending import Ended, Ending, asks_for_json, guard
 from gradcheck.cli.help import WIDEST, Laid, LaidGroup
 from gradcheck.cli.process import code_of
-from gradcheck.errors import ExitCode, GradcheckError
-from gradcheck.render.characters import legible
+from gradcheck.errors import ExitCode, GradcheckError, legible
 from gradcheck.render.plain import failure_to_json
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.runtime import redirected

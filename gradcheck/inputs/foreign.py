@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradcheck.errors import TensorError
+from gradcheck.inputs.keys import listed
 
 Remedy = Callable[[str], str]
 """The name of a file → what to do."""
@@ -125,8 +126,9 @@ def refuse_archive(names: Sequence[str], where: str, file: str) -> None:
         raise TensorError(f"{where} is a file of PyTorch.", _TORCH(file))
     if any(name.startswith("xl/") for name in names):
         raise TensorError(f"{where} is an Excel file.", _EXCEL(file))
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    raise TensorError(f"{where} is a zip archive without an array of NumPy; it holds {shown}.", "Unpack it.")
+    raise TensorError(
+        f"{where} is a zip archive without an array of NumPy; it holds {listed(names, 3)}.", "Unpack it."
+    )
 
 
 def refuse_unknown(head: bytes, where: str, file: str) -> None:

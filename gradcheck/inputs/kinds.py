@@ -51,9 +51,11 @@ def kind_of(source: Source, suffix: str) -> Kind:
     refuse_foreign(head, source.where, source.file)
     found, named = _told(head), NAMED.get(suffix, ())
     if found is None:
-        if not named or named[0] in (Kind.GZIP, Kind.TEXT, Kind.SAFETENSORS):
+        # The reader of .npy says what is wrong with its first bytes. The others read all that a name such as
+        # x.npz may link to, be it /dev/zero.
+        if Kind.NPY not in named:
             refuse_unknown(head, source.where, source.file)
-        return named[0]  # its reader says what is wrong with it
+        return Kind.NPY
     if source.packed and found not in (Kind.NPY, Kind.TEXT):
         # How long these are is known at their end only.
         raise TensorError(f"{source.where} is {found.value} in a .gz file.", f"Run gunzip {source.file}.")

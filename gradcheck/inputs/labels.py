@@ -11,7 +11,8 @@ from gradcheck.inputs.table import Lines, Separator, cells
 _NAME = re.compile(r"[^\W\d]|\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b|\d{1,2}:\d\d")
 """How a name, a date or a time begins: 1+2j, 0x10 and 1'234 are numbers of another notation."""
 _MINUS = "\N{MINUS SIGN}"
-_NUMBER = r"[-+]?\d[\d.]*([eE][-+]?\d+)?"
+# Without ways back, or a long cell would be tried from each of its digits.
+_NUMBER = r"[-+]?\d[\d.]*+([eE][-+]?\d++)?"
 _NOTATIONS = tuple(
     (re.compile(pattern), remedy)
     for pattern, remedy in (

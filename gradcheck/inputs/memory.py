@@ -24,4 +24,6 @@ def check_memory(size: int, what: str) -> None:
 
 def in_words(size: int) -> str:
     """A number of bytes, from 128 MiB on in GiB."""
+    if size >= 2**63:  # may be beyond all floats
+        return "more than 8 EiB"
     return f"{size / 2**30:,.1f} GiB" if size >= 2**27 else f"{size:,} bytes"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from gradcheck.arrays.types import Array
@@ -60,13 +61,19 @@ def _as_list(found: dict[str, Any]) -> list[Any] | None:
 def _entries(found: dict[str, Any], where: str) -> dict[str, Any]:
     """The lists and numbers in an object, and in objects inside of it, in order."""
     entries: dict[str, Any] = {}
-    waiting = [("", found)]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), found)]
     while waiting:
-        within, value = waiting.pop()
-        inside = _as_list(value) if isinstance(value, dict) and within else value
-        if isinstance(inside, dict | None):
-            prefix = f"{within}/" if within else ""
-            waiting += [(f"{prefix}{name}", item) for name, item in reversed(value.items())]
+        path, value = waiting.pop()
+        inside = _as_list(value) if isinstance(value, dict) and path else value
+        within = "/".join(path)
+        if isinstance(value, dict) and isinstance(inside, dict | None):
+            # Each entry is called by the names of all that it is in, which takes the square of the depth.
+            if len(path) == MAX_DEPTH:
+                raise TensorError(
+                    f"{where} has objects nested deeper than {MAX_DEPTH}, which is the most.",
+                    "Nest them less.",
+                )
+            waiting += [((*path, name), item) for name, item in reversed(value.items())]
         elif _of_numbers(inside):
             if within in entries:
                 raise TensorError(f"{where} holds two entries called {within!r}.", "Rename one of them.")
@@ -111,7 +118,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(f"the key {twice[:40]!r} is there twice")
     return found
 

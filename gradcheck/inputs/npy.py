@@ -5,7 +5,7 @@ import numpy as np
 from gradcheck.arrays.types import Array
 from gradcheck.errors import TensorError
 from gradcheck.inputs.header import MAGIC, Header, read_header
-from gradcheck.inputs.memory import check_memory, in_words
+from gradcheck.inputs.memory import check_memory
 from gradcheck.inputs.source import Source
 
 
@@ -21,7 +21,7 @@ def read_npy(source: Source, dtype: str) -> Array:
     check_memory(header.size, promise)
     # A false promise allocates nothing.
     short = source.size is not None and source.size - source.position < header.size
-    data = bytearray() if short else _data(source, header)
+    data = bytearray() if short else source.read(header.size)
     found = source.left() if short else len(data)
     if found < header.size:
         raise TensorError(
@@ -30,17 +30,6 @@ def read_npy(source: Source, dtype: str) -> Array:
     _refuse_more(source, header, data)
     array = np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     return array.astype(header.dtype.newbyteorder("="), order="C", copy=False)
-
-
-def _data(source: Source, header: Header) -> bytearray:
-    try:
-        return source.read(header.size)
-    except MemoryError as error:
-        raise TensorError(
-            f"{source.where} has shape {header.shape}, {in_words(header.size)}, more than the memory that is "
-            "free.",
-            "Give a smaller tensor.",
-        ) from error
 
 
 def _refuse_more(source: Source, header: Header, data: bytearray) -> None:

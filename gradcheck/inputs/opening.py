@@ -1,6 +1,7 @@
 """Where the bytes of a tensor come from: a file by its name, with a key after a colon, or standard input."""
 
 import difflib
+import errno
 import os
 import re
 import stat
@@ -8,8 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO
 
-from gradcheck.errors import TensorError
+from gradcheck.errors import TensorError, cut, one_line
 from gradcheck.inputs.source import Source
 
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".safetensors", ".mat", ".gz")
@@ -20,6 +24,9 @@ FORMS = (
 STDIN = "-"
 FILE = "FILE"
 """What remedies call what has no name of its own, such as a pipe."""
+PATIENCE = 60
+"""Seconds to wait for whoever writes into a pipe: `mkfifo p; gradcheck … --x p` in one terminal, then the
+writer in another. Once it is open, reading lasts as long as the writer does, as with standard input."""
 _KEYED = re.compile(r"(.*\.(?:npz|json|safetensors|mat)(?:\.gz)?|-):(.+)", re.DOTALL | re.IGNORECASE)
 
 
@@ -28,7 +35,7 @@ def located(text: str) -> tuple[str, str | None]:
 
     The shell expands no ~ after `--x=` and `--arg x=`. The name of a file may hold a colon.
     """
-    if text.startswith("~") and not os.path.lexists(text):
+    if text.startswith("~") and not os.path.lexists(text) and "\0" not in text:
         text = os.path.expanduser(text)
     if os.path.lexists(text):
         return text, None
@@ -55,7 +62,7 @@ def opened(name: str, where: str) -> Iterator[Source]:
             yield _standard_input(where)
             return
         size = _size(path, where)
-        with path.open("rb") as stream:
+        with open_binary(path) as stream:
             if stream.isatty():
                 raise TensorError(f"{where} is a terminal.", "Pipe a file into it, or give a file.")
             yield Source(stream, where, name if size is not None and name.isprintable() else FILE, size=size)
@@ -68,6 +75,32 @@ def opened(name: str, where: str) -> Iterator[Source]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TensorError(f"{where} cannot be read: {reason}.", FORMS) from error
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """The file, opened to be read; like standard input where it is a pipe.
+
+    Opening a pipe waits until somebody opens it for writing. Raises `TimeoutError` where nobody does so
+    within `PATIENCE`, and `OSError` as `open` does.
+    """
+    if not stat.S_ISFIFO(os.stat(path).st_mode):
+        return path.open("rb")
+    opened: Queue[IO[bytes] | OSError] = Queue()
+
+    def wait() -> None:
+        try:
+            opened.put(path.open("rb"))
+        except OSError as error:
+            opened.put(error)
+
+    Thread(target=wait, daemon=True).start()
+    try:
+        found = opened.get(timeout=PATIENCE)
+    except Empty as error:
+        raise TimeoutError(errno.ETIMEDOUT, f"nobody has written into this pipe for {PATIENCE} s") from error
+    if isinstance(found, OSError):
+        raise found
+    return found
 
 
 def _standard_input(where: str) -> Source:
@@ -91,7 +124,7 @@ def _size(path: Path, where: str) -> int | None:
 
 def _missing(path: Path, where: str) -> tuple[str, str]:
     if path.is_symlink():
-        target = os.readlink(path)
+        target = one_line(os.readlink(path))
         return (
             f"{where} is a link to {target}, which does not exist.",
             "Give the file itself, or mend the link.",
@@ -100,7 +133,7 @@ def _missing(path: Path, where: str) -> tuple[str, str]:
     try:
         names = sorted(entry for entry in os.listdir(folder) if entry.lower().endswith(SUFFIXES))
     except OSError:
-        remedy = f"There is no directory {folder} either." if path.name != str(path) else FORMS
+        remedy = f"There is no directory {cut(str(folder), 120)} either." if path.name != str(path) else FORMS
         return f"{where}: there is no such file.", remedy
-    near = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
+    near = [one_line(str(folder / name)) for name in difflib.get_close_matches(path.name, names, n=3)]
     return f"{where}: there is no such file.", f"Did you mean {' or '.join(near)}?" if near else FORMS

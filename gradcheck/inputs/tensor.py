@@ -3,7 +3,8 @@
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from gradcheck.arrays.streams import generator_of_option
 from gradcheck.arrays.types import Array
-from gradcheck.errors import TensorError
+from gradcheck.errors import TensorError, legible
 from gradcheck.inputs.archive import read_npz
 from gradcheck.inputs.extras import read_mat, read_safetensors
 from gradcheck.inputs.keys import refuse_key
@@ -52,12 +53,12 @@ def read_tensors(
     """
     raws = {option: _read(text, option, seed, dtype) for option, text in texts.items()}
     shared = common([*beside, *(raw.array.dtype for raw in raws.values() if raw.floating)])
-    return {
-        option: _kept(raw)
-        if keep_integers and dtype == AUTO and _whole(raw)
-        else converted(raw, dtype, shared)
-        for option, raw in raws.items()
-    }
+    found = {}
+    for option, raw in raws.items():
+        with _within_memory(raw.where):
+            kept = keep_integers and dtype == AUTO and _whole(raw)
+            found[option] = _kept(raw) if kept else converted(raw, dtype, shared)
+    return found
 
 
 def read_tensor(text: str, *, option: str, seed: int, **settings: Any) -> Reading:
@@ -78,6 +79,22 @@ def _read(text: str, option: str, seed: int, dtype: str) -> Raw:
     if not text.strip():
         raise TensorError(f"{option} is empty text.", FORMS)
     where = f"{option} {_shown(text)}"
+    with _within_memory(where):
+        return _raw(text, where, option, seed, dtype)
+
+
+@contextmanager
+def _within_memory(where: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise TensorError(
+            f"{where} takes more memory than is free.",
+            "Give a smaller tensor, or save it with numpy.save, which takes least.",
+        ) from error
+
+
+def _raw(text: str, where: str, option: str, seed: int, dtype: str) -> Raw:
     if generated := _GENERATOR.fullmatch(text):
         return Raw(_generate(generated, where, generator_of_option(seed, option)), where, own=False)
     if _is_literal(text):
@@ -91,7 +108,7 @@ def _shown(text: str) -> str:
     """The text on one line, and cut where it is long: it may be a literal of any size."""
     if text == STDIN:
         return "- (standard input)"
-    line = " ".join(text.split())
+    line = " ".join(legible(text).split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 

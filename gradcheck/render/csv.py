@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from gradcheck.render.characters import legible
+from gradcheck.errors import legible
 from gradcheck.render.plain import arrays
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport

@@ -14,8 +14,8 @@ from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_rgba
 from matplotlib.ticker import NullFormatter
 
 from gradcheck.arrays.types import Array
+from gradcheck.errors import one_line
 from gradcheck.render.cells import Map, Maps
-from gradcheck.render.characters import one_line
 from gradcheck.render.figures_sheet import Sheet
 from gradcheck.render.histogram import Histogram
 from gradcheck.render.numbers import power

@@ -10,7 +10,7 @@ from itertools import chain
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gradcheck.render.characters import legible
+from gradcheck.errors import legible
 from gradcheck.render.words import wrapped
 
 WIDTH, LINE, MARGIN = 12.0, 0.22, 0.15

@@ -6,8 +6,7 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions s
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gradcheck.errors import ExitCode
-from gradcheck.render.characters import legible
+from gradcheck.errors import ExitCode, legible
 from gradcheck.render.endings import WORDS, closing, details, relative, worst_first
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from gradcheck.render.characters import legible
+from gradcheck.errors import legible
 
 
 class Html(str):

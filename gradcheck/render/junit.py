@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from xml.etree import ElementTree
 
-from gradcheck.render.characters import legible
+from gradcheck.errors import legible
 from gradcheck.render.endings import details, relative, sentence, why_not_run
 from gradcheck.report.suite import CheckResult, Failure, SuiteReport
 from gradcheck.verdicts.verdict import Verdict

@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from gradcheck.render.characters import legible, one_line
+from gradcheck.errors import legible, one_line
 from gradcheck.render.endings import WORDS, closing, details, elements, measure
 from gradcheck.render.numbers import ratio
 from gradcheck.report.findings import Findings

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from gradcheck.arrays.types import Array, number_or_word
-from gradcheck.render.characters import escaped
+from gradcheck.errors import escaped
 from gradcheck.report.closing import conclusion
 from gradcheck.report.findings import Findings
 from gradcheck.report.suite import Failure

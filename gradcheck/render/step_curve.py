@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.arrays.types import Array
-from gradcheck.render.characters import one_line
+from gradcheck.errors import one_line
 from gradcheck.render.numbers import power
 from gradcheck.verdicts.sweep import Sweep
 

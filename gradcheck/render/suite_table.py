@@ -8,8 +8,7 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gradcheck.errors import ExitCode
-from gradcheck.render.characters import legible, one_line
+from gradcheck.errors import ExitCode, legible, one_line
 from gradcheck.render.closing import CLOSING
 from gradcheck.render.endings import WORDS, closing, details, elements, measure
 from gradcheck.render.layout import STYLES, Column, Form, indented, labelled, table

@@ -8,8 +8,8 @@ from typing import Literal
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from gradcheck.errors import legible
 from gradcheck.render import closing
-from gradcheck.render.characters import legible
 from gradcheck.render.due import due
 from gradcheck.render.elements import elements, heading
 from gradcheck.render.heatmap import BLOCK, heatmaps

@@ -130,8 +130,12 @@ class CheckTable:
                 yield key, value, (DEFAULTS, key)
 
     def _texts(self, path: Path, key: str, value: Any, command: Command) -> tuple[str, ...]:
-        try:
-            return arguments(key, command.entries[key], value)
-        except WrongValue as error:
-            self.tables.wrong((*path, *error.inside), error.found, error.remedy)
-            return ()
+        # All cells of a grid, and all checks with a default, hold the same text.
+        known = self.keys.texts
+        if (path, command.name) not in known:
+            try:
+                known[path, command.name] = arguments(key, command.entries[key], value)
+            except WrongValue as error:
+                self.tables.wrong((*path, *error.inside), error.found, error.remedy)
+                known[path, command.name] = ()
+        return known[path, command.name]

@@ -1,15 +1,19 @@
 """Where a suite is: the file that is named, or the nearest one above the working directory."""
 
+import errno
 import os
 import tomllib
 from pathlib import Path
 
 from gradcheck.errors import SuiteError
+from gradcheck.inputs.opening import open_binary
 
 OWN = "gradcheck.toml"
 PROJECT = "pyproject.toml"
 WITHIN = ("tool", "gradcheck")
 """The table of pyproject.toml."""
+MOST = 2**20
+"""Bytes of a suite: some 10,000 checks, which are read in a second."""
 
 
 def find_suite(folder: Path) -> Path | None:
@@ -33,10 +37,19 @@ def found_suite(folder: Path) -> Path:
     )
 
 
+def bytes_of(file: Path) -> bytes:
+    """The bytes of a file or pipe; `OSError` where it cannot be read, or has more than `MOST`."""
+    with open_binary(file) as stream:
+        data = stream.read(MOST + 1)
+    if len(data) > MOST:
+        raise OSError(errno.EFBIG, f"it is longer than {MOST:,} bytes")
+    return data
+
+
 def _mentions(path: Path) -> bool:
     """Whether a pyproject.toml has the table; where it cannot be read as TOML, whether it could."""
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        text = bytes_of(path).decode("utf-8", "replace") if path.is_file() else ""
     except OSError:
         return False
     if WITHIN[1] not in text:

@@ -3,12 +3,12 @@
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from gradcheck.render.characters import one_line
+from gradcheck.errors import one_line
 from gradcheck.suite.keys import MATRIX, OWN
 from gradcheck.suite.lines import Path
 from gradcheck.suite.tables import Tables
@@ -62,11 +62,11 @@ def read_matrix(tables: Tables, check: Path, table: Mapping[str, Any]) -> dict[s
     return found
 
 
-def cells(table: Mapping[str, Any], matrix: Mapping[str, Sequence[Any]]) -> list[Cell]:
+def cells(table: Mapping[str, Any], matrix: Mapping[str, Sequence[Any]]) -> Iterator[Cell]:
     """All combinations of the values in a matrix, the last key fastest."""
     every = itertools.product(*(range(len(values)) for values in matrix.values()))
-    chosen = [dict(zip(matrix, positions, strict=True)) for positions in every]
-    return [Cell({**table, **{key: matrix[key][at] for key, at in one.items()}}, one) for one in chosen]
+    for chosen in (dict(zip(matrix, positions, strict=True)) for positions in every):
+        yield Cell({**table, **{key: matrix[key][at] for key, at in chosen.items()}}, chosen)
 
 
 def _short(value: Any, number: int) -> str:
@@ -84,11 +84,11 @@ def unique(bases: Sequence[tuple[str, bool]]) -> list[str]:
     """Names that are given (true) as they are; those that are made with #2 and so on where they are taken."""
     taken = {name for name, given in bases if given}
     found = []
+    made: dict[str, Iterator[str]] = {}
     for base, given in bases:
-        numbered = (f"{base}#{number}" for number in itertools.count(2))
-        name = (
-            base if given else next(name for name in itertools.chain([base], numbered) if name not in taken)
-        )
+        if base not in made:
+            made[base] = itertools.chain([base], (f"{base}#{number}" for number in itertools.count(2)))
+        name = base if given else next(name for name in made[base] if name not in taken)
         taken.add(name)
         found.append(name)
     return found

@@ -20,6 +20,9 @@ class Keys:
     def __init__(self, vocabulary: Vocabulary, tables: Tables) -> None:
         self.vocabulary = vocabulary
         self._tables = tables
+        self.texts: dict[tuple[Path, str], tuple[str, ...]] = {}
+        """Arguments that were made, by where the value stands and the name of the command."""
+        self._unknown: set[tuple[Path, str]] = set()
 
     def of_command(self, key: str, target: str) -> Command:
         """The command of a check, by the key of its target and what that says."""
@@ -30,6 +33,9 @@ class Keys:
 
     def unknown(self, path: Path, key: str, command: Command | None) -> None:
         """Say that a table holds no such key; `command` is that of the check, if it has one."""
+        if (path, command.name if command else "") in self._unknown:  # by another cell of the grid
+            return
+        self._unknown.add((path, command.name if command else ""))
         owners = [owner.name for owner in self.vocabulary.owners(key)]
         name, where = (command.name, f"for {command.name}") if command else ("COMMAND", "for a check")
         remedy = f"`gradcheck {name} --help` lists the options."

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 Path = tuple[str | int, ...]
 """Keys and positions from the top of the file, such as `("check", 0, "args", "x")`."""
 
+DEEPEST = 8
+"""Parts of a path with a line of its own, as many as `tool.gradcheck.check[0].matrix.args[0].x` has: deep
+arrays would take the memory of all paths to each of their numbers."""
 _SKIPPED = re.compile(r"(?:\s|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _STRING = re.compile(
@@ -133,4 +136,5 @@ class _Scanner:
 
     def note(self, path: Path, at: int) -> None:
         """Keep the line of what is at a position, unless it was mentioned before."""
-        self.lines.setdefault(path, bisect_left(self.breaks, at) + 1)
+        if len(path) <= DEEPEST:
+            self.lines.setdefault(path, bisect_left(self.breaks, at) + 1)

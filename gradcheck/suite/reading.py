@@ -18,6 +18,9 @@ from gradcheck.suite.tables import Tables
 from gradcheck.suite.values import WrongValue, arguments, described
 from gradcheck.suite.vocabulary import Vocabulary
 
+MOST_CHECKS = 20_000
+"""Checks of a suite: at 0.1 s each they take half an hour, and a grid makes 10,000 of a few bytes."""
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -42,11 +45,12 @@ def read_suite(file: Path | None, vocabulary: Vocabulary) -> Suite:
     for key in defaults:
         if not vocabulary.owners(key):
             keys.unknown((DEFAULTS, key), key, None)
-    made = [
-        one
-        for number, table in enumerate(checks)
-        for one in CheckTable(tables, keys, defaults, number).read(table)
-    ]
+    made: list[Made] = []
+    for number, table in enumerate(checks):
+        made += CheckTable(tables, keys, defaults, number).read(table)
+        if len(made) > MOST_CHECKS:
+            tables.wrong((CHECK, number), f"The suite has more than {MOST_CHECKS:,} checks", "Split it.")
+            break
     _try_unused(tables, vocabulary, defaults, made)
     jobs = _named(tables, made)
     tables.raise_errors()

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from gradcheck.replacing import replace_file
 from gradcheck.report.suite import CheckResult
+from gradcheck.suite.finding import bytes_of
 from gradcheck.suite.job import Job
 
 FOLDER = ".gradcheck_cache"
@@ -71,7 +72,7 @@ class Record:
 def _read(path: Path) -> dict[str, Entry]:
     """What a file holds; nothing where there is none, or a damaged one."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(bytes_of(path) if path.is_file() else b"")
         return _entries(content) if content["schema"] == SCHEMA else {}
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return {}

@@ -1,14 +1,13 @@
 """A saved Keras model."""
 
-import json
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from gradcheck.errors import TargetError
+from gradcheck.targets.model_file import foreign_code, not_loaded, saved_config
 from gradcheck.targets.user_frames import SHOWN, message
 
 _MISSING = re.compile(r"Could not locate (\w+ '.+?')")
@@ -22,14 +21,8 @@ def load_model(path: Path, unsafe: bool = False) -> Any:
 
     Raises `TargetError` if there is no such file, it is no Keras model, or safe mode refuses it.
     """
-    if not path.exists():
-        raise TargetError(f"There is no file {str(path)!r}.", "Save one with model.save('model.keras').")
-    if path.is_dir() or not zipfile.is_zipfile(path):
-        raise TargetError(
-            f"{str(path)!r} is no .keras file.", "Load it as you usually do and save it as model.keras."
-        )
+    saved_config(path, unsafe)
     try:
-        # Keras goes by the suffix; a copy of the file under another name is the same model.
         return keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
     except Exception as error:  # whatever a damaged file, or a class that has changed, makes Keras raise
         raise _refusal(path, error, unsafe) from error
@@ -42,12 +35,13 @@ def compile_as_saved(model: Any, path: Path, unsafe: bool = False) -> None:
 
     Raises `TargetError` if the loss needs code that is not loaded, or safe mode refuses it.
     """
-    with zipfile.ZipFile(path) as archive:
-        saved = json.loads(archive.read("config.json")).get("compile_config") or {}
-    chosen = {key: saved.get(key) for key in ("loss", "loss_weights")}
-    if chosen["loss"] is None:
+    saved = saved_config(path, unsafe).get("compile_config")
+    chosen = {key: saved.get(key) for key in ("loss", "loss_weights")} if isinstance(saved, dict) else {}
+    if chosen.get("loss") is None:
         return
     try:
+        if not unsafe and (foreign := foreign_code(chosen)):
+            raise ValueError(f"the {foreign} is not loaded.")
         found = keras.saving.deserialize_keras_object(chosen, safe_mode=not unsafe)
         keras.Model.compile(model, **found)
     except Exception as error:  # whatever code of the user's own that is missing or has changed raises
@@ -57,9 +51,13 @@ def compile_as_saved(model: Any, path: Path, unsafe: bool = False) -> None:
         elif missing := _MISSING.search(text):
             text = f"the {missing[1]} is not loaded."
         raise TargetError(
-            f"The loss that {str(path)!r} was compiled with cannot be loaded: {text[:SHOWN]}",
+            f"The loss that {str(path)!r} was compiled with cannot be loaded: {_shown(text)}",
             "Name the loss with --loss FILE.py:NAME, or the file that registers it with --code FILE.py.",
         ) from error
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
@@ -71,12 +69,8 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
             "If you trust where the file comes from, pass --unsafe.",
         )
     if missing := _MISSING.search(text):
-        return TargetError(
-            f"{str(path)!r} needs code that is not loaded, the {missing[1]}.",
-            "Name the file that defines it with --code FILE.py; it must be registered there with "
-            "@keras.saving.register_keras_serializable().",
-        )
+        return not_loaded(path, missing[1])
     return TargetError(
-        f"{str(path)!r} cannot be loaded: {type(error).__name__}: {text[:300]}",
+        f"{str(path)!r} cannot be loaded: {type(error).__name__}: {_shown(text)}",
         "Load it with keras.saving.load_model to see the cause.",
     )

@@ -33,9 +33,19 @@ def cores() -> int:
 
 def free_memory() -> int:
     """Bytes that this process may still take, as far as the operating system says."""
-    found = [2**40]
+    return _pages("SC_AVPHYS_PAGES")
+
+
+def machine_memory() -> int:
+    """The same if no other process took any."""
+    return _pages("SC_PHYS_PAGES")
+
+
+def _pages(name: str) -> int:
+    """Bytes of a count of pages, or what `ulimit` and the container leave of them."""
+    found = [2**63]
     with contextlib.suppress(ValueError, OSError, AttributeError):
-        found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        found.append(os.sysconf(name) * os.sysconf("SC_PAGE_SIZE"))
     with contextlib.suppress(ImportError, OSError, IndexError, ValueError):
         import resource
 

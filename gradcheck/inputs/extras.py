@@ -16,9 +16,10 @@ from gradcheck.errors import TensorError
 from gradcheck.inputs import matlab
 from gradcheck.inputs.foreign import python
 from gradcheck.inputs.keys import choose
-from gradcheck.inputs.memory import check_memory, machine_memory
+from gradcheck.inputs.memory import check_memory
 from gradcheck.inputs.npy import read_npy
 from gradcheck.inputs.source import Source
+from gradcheck.runtime import machine_memory
 
 _DTYPES = {
     "F64": "<f8",

@@ -1,15 +1,7 @@
 """How much memory reading may take: refused by arithmetic, before anything is allocated."""
 
-import os
-
 from gradcheck.errors import TensorError
-
-
-def machine_memory() -> int:
-    """Bytes of memory of this machine; where it does not tell, the most that an address can reach."""
-    if not hasattr(os, "sysconf"):
-        return 2**63
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+from gradcheck.runtime import machine_memory
 
 
 def check_memory(size: int, what: str) -> None:
@@ -17,7 +9,7 @@ def check_memory(size: int, what: str) -> None:
     memory = machine_memory()
     if size > memory:
         raise TensorError(
-            f"{what}, {in_words(size)}, more than the {in_words(memory)} of memory of this machine.",
+            f"{what}, {in_words(size)}, more than the {in_words(memory)} of memory that there is.",
             "Give a smaller tensor: a gradient can be checked on a small one.",
         )
 

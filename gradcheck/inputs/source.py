@@ -10,7 +10,8 @@ import zlib
 from typing import IO
 
 from gradcheck.errors import TensorError
-from gradcheck.inputs.memory import in_words, machine_memory
+from gradcheck.inputs.memory import in_words
+from gradcheck.runtime import machine_memory
 
 HEAD = 1024
 """Bytes that tell what a file is; a tar archive is told by those at 257."""

@@ -8,10 +8,10 @@ from gradcheck.errors import TensorError
 from gradcheck.inputs.ambiguous import refuse_commas, refuse_counting, refuse_groups
 from gradcheck.inputs.keys import refuse_key
 from gradcheck.inputs.labels import refuse_table
-from gradcheck.inputs.memory import machine_memory
 from gradcheck.inputs.nested import read_json
 from gradcheck.inputs.source import Source
 from gradcheck.inputs.table import readings
+from gradcheck.runtime import machine_memory
 
 MEMORY_PER_BYTE = 64
 """Bytes of memory for a byte of text: `1,` becomes a text of 50 bytes in a list, and a number in another."""

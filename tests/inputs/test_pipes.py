@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.inputs import memory, text
+from gradcheck.inputs import text
 from gradcheck.inputs.source import CHUNK
+from gradcheck.runtime import machine_memory
 from tests.inputs.reading import header_only, npy_bytes, read, refusal, same
 
 ARRAY = np.array([[1.5, 2.5], [3.5, 4.5]])
@@ -155,7 +156,7 @@ def test_a_bomb_is_not_unpacked_further_than_its_header_says(tmp_path: Path) -> 
 
 
 def test_a_false_promise_on_a_pipe_allocates_nothing() -> None:
-    size = memory.machine_memory() // 2
+    size = machine_memory() // 2
     ours, theirs = os.pipe()
     os.write(theirs, header_only(f"({size // 4},)", "<f4") + bytes(80))
     os.close(theirs)

@@ -1,6 +1,6 @@
 """Check random functions in one process and watch its memory: python -m tests.soak --checks 1000 --seed 0
 
-Operations of TensorFlow at random points and dtypes, some wrong on purpose, and Keras layers of random shapes.
+Operations of TensorFlow at random points and dtypes, some wrong on purpose, and Keras layers of any shape.
 Memory is what is resident after a garbage collection and after the C library has given back what it holds.
 The exit code is 1 if a verdict was wrong, or if memory grew by more than GROWTH after the first checks.
 """

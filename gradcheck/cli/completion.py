@@ -1,13 +1,16 @@
 """What the Tab key completes: files, names in a file of Python, and what Keras has, with neither imported."""
 
+from __future__ import annotations  # in click 8.1 a `CompletionItem` takes no type
+
 import ast
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
-Items = list[CompletionItem[str]]
+Items: TypeAlias = "list[CompletionItem[str]]"
 BREAKS = (":", "=")
 """Where bash cuts a word in two (COMP_WORDBREAKS), beside spaces."""
 

@@ -45,18 +45,12 @@ EXAMPLES = (
 AUTO = "auto"
 
 
-class Slots(click.ParamType[int | str]):
-    """A number of processes, or auto."""
-
-    name = "slots"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number, or auto."""
-        if value == AUTO or isinstance(value, int):
-            return value
-        if not value.isdecimal() or int(value) < 1:
-            self.fail(f"{value!r} is no number of processes: give one ≥ 1, or auto.", param, ctx)
-        return int(value)
+def _slots(ctx: click.Context, param: click.Parameter, text: str) -> int | str:
+    if text == AUTO:
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is no number of processes: give one ≥ 1, or auto.", ctx, param)
+    return int(text)
 
 
 def _shard(ctx: click.Context, param: click.Parameter, text: str | None) -> Shard | None:
@@ -93,7 +87,7 @@ def documented(command: Command) -> Command:
 @option("--list", is_flag=True, section=Section.CHECKS, help="Print the names, and run nothing.")
 @option(
     "--jobs",
-    type=Slots(),
+    callback=_slots,
     default=AUTO,
     metavar="N|auto",
     section=Section.LIMITS,

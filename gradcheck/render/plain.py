@@ -146,7 +146,8 @@ def to_npz(findings: Findings) -> bytes:
         saved |= {f"{name}.{what}": array for what, array in arrays(variable).items()}
         saved[f"{name}.verdict"] = words[variable.verdicts]
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **saved)
+    # Not allow_pickle=False, which NumPy before 2.1 saves as an array of that name.
+    np.savez(buffer, **saved)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

@@ -39,8 +39,7 @@ def silent() -> Iterator[str]:
 )
 def test_a_cluster_that_is_not_there(address: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no address is told at once, with no word of waiting."""
-    if address.startswith("tcp"):
-        monkeypatch.setattr(connecting, "PATIENCE", 1)
+    monkeypatch.setattr(connecting, "PATIENCE", 1 if address.startswith("tcp") else 60)
 
     with pytest.raises(GradcheckError, match=f"^No Dask scheduler answers {said}"):
         connecting.connected(address, processor=False)

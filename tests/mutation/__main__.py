@@ -31,7 +31,7 @@ CHECKER = (
     *("checks/random_directions.py", "checks/search.py", "checks/stratum.py"),
 )
 """What decides: files, or folders, of the package."""
-TESTS = ("verdicts", "differences", "sparsity", "checks", "function", "report", "acceptance")
+TESTS = ("verdicts", "differences", "sparsity", "checks", "function")
 """Folders of tests whose collection runs no operation of TensorFlow, but for test_keras.py."""
 PATIENCE = 30.0, 6.0
 """Seconds that a mutant may take, and seconds for each that its tests took when they were measured."""
@@ -83,14 +83,16 @@ def try_all(options: argparse.Namespace, items: dict[str, pytest.Item]) -> Count
     """Try the mutants one after another, and print those that survive."""
     mutants = chosen(options)
     reach = Reach(options.coverage, options.durations, [mutant.path for mutant in mutants])
-    known = set()
+    dead = set()
     if options.log and options.log.exists():
-        known = {json.loads(line)["mutant"] for line in options.log.read_text(encoding="utf-8").splitlines()}
+        lines = [json.loads(line) for line in options.log.read_text(encoding="utf-8").splitlines()]
+        dead = {line["mutant"] for line in lines if line["killer"]}
     count: Counter[str] = Counter()
     killers: set[str] = set()
     for number, mutant in enumerate(mutants):
         key = f"{mutant} #{mutant.site}.{mutant.way}"
-        if key in known:
+        if key in dead:
+            count["killed"] += 1
             continue
         tests, expected = within(
             options.seconds, reach, [test for test in reach.tests(mutant) if test in items]

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.reach import Reach
+from tests.mutation.reach import NEW, Reach
 from tests.mutation.running import PLAINLY, Fate, Loop, fate
 from tests.syntax import MODULES, PACKAGE, ROOT
 
@@ -94,9 +94,7 @@ def try_all(options: argparse.Namespace, items: dict[str, pytest.Item]) -> Count
         if key in dead:
             count["killed"] += 1
             continue
-        tests, expected = within(
-            options.seconds, reach, [test for test in reach.tests(mutant) if test in items]
-        )
+        tests, expected = within(options.seconds, reach, reach.tests(mutant, items))
         found = Fate("", 0, 0.0)
         if tests:
             found = fate(mutant, [items[test] for test in tests], PATIENCE[0] + PATIENCE[1] * expected)
@@ -121,7 +119,7 @@ def within(seconds: float, reach: Reach, tests: list[str]) -> tuple[list[str], f
     taken: list[str] = []
     expected = 0.0
     for test in tests:
-        duration = reach.seconds.get(test, 1.0)
+        duration = reach.seconds.get(test, NEW)
         if taken and expected + duration > seconds:
             continue
         taken.append(test)

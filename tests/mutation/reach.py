@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 from tests.mutation.mutants import Mutant
 
 Lines = dict[int, set[str]]
+NEW = 0.5
+"""Seconds that a test is taken to last that was not measured."""
 
 
 class Reach:
@@ -26,15 +28,18 @@ class Reach:
         data.read()
         self._lines = {path: _tests_of_lines(data, path) for path in files}
 
-    def tests(self, mutant: Mutant) -> list[str]:
-        """The tests that reach a mutant: quick ones first, above all those of its module and its folder."""
-        folder, name = f"tests/{mutant.path.parent.name}/", f"test_{mutant.path.stem}."
+    def tests(self, mutant: Mutant, known: Iterable[str]) -> list[str]:
+        """Those of the known tests that reach a mutant: quick ones first, above all those of its module and its
+        folder. Tests of its module that were written since the run are taken to reach it."""
+        folder, name = f"tests/{mutant.path.parent.name}/", f"/test_{mutant.path.stem}.py::"
+        reaching = self._reaching(mutant)
+        found = [test for test in known if test in reaching or (name in test and test not in self.seconds)]
 
         def order(test: str) -> float:
             near = 1 if name in test else 2 if test.startswith(folder) else 4
-            return near * (self.seconds.get(test, 1.0) + 0.02)
+            return near * (self.seconds.get(test, NEW) + 0.02)
 
-        return sorted(self._reaching(mutant), key=order)
+        return sorted(found, key=order)
 
     def _reaching(self, mutant: Mutant) -> set[str]:
         if mutant.function is not None:

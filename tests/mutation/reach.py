@@ -29,7 +29,7 @@ class Reach:
         self._lines = {path: _tests_of_lines(data, path) for path in files}
 
     def tests(self, mutant: Mutant, known: Iterable[str]) -> list[str]:
-        """Those of the known tests that reach a mutant: quick ones first, above all those of its module and its
+        """Those of the known tests that reach a mutant: quick ones first, those of its module and its
         folder. Tests of its module that were written since the run are taken to reach it."""
         folder, name = f"tests/{mutant.path.parent.name}/", f"/test_{mutant.path.stem}.py::"
         reaching = self._reaching(mutant)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from tests.mutation.mutants import Mutant
 
 Lines = dict[int, set[str]]
-NEW = 0.5
+NEW = 0.1
 """Seconds that a test is taken to last that was not measured."""
 
 

@@ -205,6 +205,7 @@ def test_the_best_level_is_the_one_by_definition(levels: int) -> None:
         assert noise[u] == pytest.approx(ladder.noise[level] * steps[level] / 4, rel=1e-9)
         known = Slope(*(np.asarray(getattr(found, name))[..., u].tolist() for name in Slope._fields))
         for name, one, other in zip(Slope._fields, known, truth, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-30, err_msg=f"{name} of {u}")
+            pair = np.asarray(one), np.asarray(other)
+            np.testing.assert_allclose(*pair, rtol=1e-9, atol=1e-30, err_msg=f"{name} of {u}")
         kinds.append((max(truth.half) > 0, bool(np.isfinite(truth.bound).all())))
     assert {(False, True), (True, True)} <= set(kinds)

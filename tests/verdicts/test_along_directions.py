@@ -100,4 +100,5 @@ def test_what_slopes_say_in_numbers() -> None:
     assert found.refuted(tau / 4).tolist() == [False, True, False]
     assert not found.corners
     assert replace(found, estimate=replace(estimate, half=bound)).corners
-    assert replace(found, signed=np.array([[np.nan], [0.0]]), estimate=estimate.take([0])).reach() == np.inf
+    unknown = replace(found, signed=signed * np.nan)
+    assert unknown.reach() == np.inf

@@ -55,12 +55,12 @@ class Ladder:
 
     def measured(self) -> float:
         """How far neighbours are apart, over the six finest"""
-        moves = [
-            max(abs(a - b) for a, b in zip(self.central[at], self.central[at + 1], strict=True))
-            * self.steps[at]
-            for at in range(self.count - 1)
-        ]
-        return median([move for move in moves if math.isfinite(move)][-6:] or [0.0])
+        moves = []
+        for at in range(self.count - 1):
+            apart = [abs(a - b) for a, b in zip(self.central[at], self.central[at + 1], strict=True)]
+            if all(map(math.isfinite, apart)):
+                moves.append(max(apart) * self.steps[at])
+        return median(moves[-6:] or [0.0])
 
     def slope(self) -> Slope:
         """Where a corner shows, its interval, else the best level"""

@@ -177,7 +177,7 @@ def made_up(count: int, levels: int, seed: int) -> tuple[list[Level], Array]:
         noise = (held / step + grain) * random.uniform(0, 6, count) * (random.random(count) < 0.95)
         bent = slope + bend * step**2
         up, down = (bent + side * corner + noise * random.normal(size=(2, count)) for side in (1, -1))
-        lost = np.where(random.random(count) < 0.02, np.nan, 1.0)
+        lost = np.where(random.random((2, count)) < 0.02, np.nan, 1.0)
         up, down = up * lost, down * lost
         gap, size = np.abs(up - down), (np.abs(up[0]) + np.abs(down[0])) / 2
         made.append(

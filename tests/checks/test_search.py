@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck.checks.search import suspects
+from gradcheck.arrays.types import Array
+from gradcheck.checks.search import NAMED, _Part, _search, corners, suspects
 from gradcheck.verdicts.along_directions import Slopes
 from tests.differences.test_directions import EPS, directions
 from tests.saying import normal
@@ -52,3 +56,76 @@ def test_a_right_tape_has_no_suspects() -> None:
     slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS)
 
     assert suspects(slopes, 32, tested.evaluator._meter, 10**6).size == 0
+
+
+def searched(errors: Array, noise: float, most: int = NAMED, rounds: int = 1000) -> tuple[list[int], int]:
+    """What a search among errors known exactly finds, and how many sums it asks for"""
+    asked = 0
+
+    def measure(ranges: Sequence[tuple[int, int]]) -> list[float]:
+        nonlocal asked
+        asked += len(ranges)
+        return [float(errors[start:stop].sum()) for start, stop in ranges]
+
+    whole = _Part.of(0, errors.size, float(errors.sum()), noise)
+    found = _search(whole, measure, noise, most, lambda: asked < rounds)
+    return found.tolist(), asked
+
+
+@pytest.mark.parametrize("places", [[0], [1023], [5, 6], [0, 300, 301, 700, 1023]])
+def test_errors_of_one_sign_are_all_found(places: list[int]) -> None:
+    """For each, a sum of one half at ten levels, and one more where the other half is known too badly."""
+    errors = np.zeros(1024)
+    errors[places] = 1.0 + np.arange(len(places))
+
+    found, asked = searched(errors, 1e-6)
+
+    assert sorted(found) == places
+    assert asked <= 10 * len(places)
+    assert searched(errors[:1], 1e-6)[0] == [0] * (places[0] == 0)
+
+
+def test_what_is_no_more_than_four_times_the_noise_is_not_looked_into() -> None:
+    errors = np.zeros(64)
+    errors[[3, 40]] = 3.9, 4.1
+
+    found, asked = searched(errors, 1.0)
+
+    assert found == [40]
+    assert searched(errors, 2.1) == ([], 0)
+    assert 0 < asked <= 16
+
+
+def test_no_more_are_named_and_no_more_is_spent_than_asked_for() -> None:
+    errors = np.ones(256)
+
+    assert len(searched(errors, 1e-3, most=5)[0]) == 5
+    assert searched(errors, 1e-3, most=5, rounds=0) == ([], 0)
+    assert 100 <= searched(errors, 1e-3, most=256, rounds=100)[1] <= 100 + 2 * 8
+
+
+def test_the_other_half_is_measured_where_its_noise_has_added_up() -> None:
+    """Found by subtraction: after the fourth time, 5 times as noisy as what is sought."""
+    errors = np.zeros(2**8)
+    errors[-1] = 4.5
+
+    found, asked = searched(errors, 1.0)
+
+    assert found == [255]
+    # Eight levels; a rest of 4.5 is no 4 times as large as its noise of 2, 2, 2 …: each is measured again.
+    assert asked == 16
+
+
+def test_corners_along_a_direction_are_found() -> None:
+    places = [3, 77, 78, 400]
+
+    def function(x: Any) -> Any:
+        return tf.reduce_sum(tf.sin(x + 1)) + 0.1 * tf.reduce_sum(tf.abs(tf.gather(x, places)))
+
+    tested = directions(function, x=np.zeros(500))
+    meter = tested.evaluator._meter
+
+    assert sorted(corners(tested, 100, meter, 10_000).tolist()) == places
+    assert corners(tested, 2, meter, 10_000).size == 2
+    assert corners(tested, 100, meter, 0).size == 0
+    assert corners(directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(50)), 9, meter, 9999).size == 0

@@ -10,8 +10,9 @@ import pytest
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import Sums
 from gradcheck.differences.stencils import Estimate, Level, central, richardson
-from gradcheck.differences.step_selection import settle
+from gradcheck.differences.step_selection import best_step, settle
 from gradcheck.differences.steps import Steps
+from tests.differences.settled_by_loops import Ladder, Slope, best
 
 Scalar = Callable[[Array], Array]
 EPS = float(np.finfo(np.float64).eps)
@@ -158,3 +159,53 @@ def test_central_differences_of_unequal_steps_are_of_second_order() -> None:
     sums = Sums(rise[None], fall[None], np.zeros((0, 1)), (rise + fall) / 2, np.zeros(1), np.zeros(1))
 
     assert Level(sums, up, down).central[0, 0] == pytest.approx(4.0, rel=1e-12)
+
+
+def made_up(count: int, levels: int, seed: int) -> tuple[list[Level], Array]:
+    """Levels of elements with truncation, a corner and noise of all sizes, some of them not finite"""
+    random = np.random.default_rng(seed)
+
+    def sizes(low: float, high: float, *shape: int) -> Array:
+        return 10.0 ** random.uniform(low, high, (*shape, count))
+
+    slope, bend, corner = random.normal(size=(2, count)), sizes(-3, 3, 2), sizes(-9, 0, 1) * [[1.0], [0.5]]
+    corner = np.where(random.random(count) < 0.5, corner, 0.0)
+    held, grain = sizes(-18, -12), sizes(-17, -10)
+    made = []
+    for share in np.geomspace(1.0, 1e-6, levels):
+        step = share * random.uniform(0.8, 1.2, count)
+        noise = (held / step + grain) * random.uniform(0, 6, count) * (random.random(count) < 0.95)
+        bent = slope + bend * step**2
+        up, down = (bent + side * corner + noise * random.normal(size=(2, count)) for side in (1, -1))
+        lost = np.where(random.random((2, count)) < 0.02, np.nan, 1.0)
+        up, down = up * lost, down * lost
+        gap, size = np.abs(up - down), (np.abs(up[0]) + np.abs(down[0])) / 2
+        made.append(
+            Level(Sums(up * step, down * step, gap * step, size * step, held, grain * step), step, step)
+        )
+    return made, sizes(-1, 1)
+
+
+@pytest.mark.parametrize("levels", [3, 11, 12, 16])
+def test_the_best_level_is_the_one_by_definition(levels: int) -> None:
+    made, scale = made_up(150, levels, levels)
+
+    found, (taken, noise) = settle(made, scale), best_step(made, scale)
+
+    kinds = []
+    for u in range(scale.size):
+        rows = {
+            name: [np.asarray(getattr(at, name))[..., u].tolist() for at in made]
+            for name in ("up", "down", "gap", "size", "rounding")
+        }
+        steps, held = [float(at.step_up[u]) for at in made], [float(at.sums.noise[u]) for at in made]
+        ladder = Ladder(float(scale[u]), steps, held=held, **rows)
+        truth, (level, _) = ladder.slope(), best(ladder.central, ladder.noise, ladder.widest, steps)
+        assert taken[u] == steps[level]
+        assert noise[u] == pytest.approx(ladder.noise[level] * steps[level] / 4, rel=1e-9)
+        known = Slope(*(np.asarray(getattr(found, name))[..., u].tolist() for name in Slope._fields))
+        for name, one, other in zip(Slope._fields, known, truth, strict=True):
+            pair = np.asarray(one), np.asarray(other)
+            np.testing.assert_allclose(*pair, rtol=1e-9, atol=1e-30, err_msg=f"{name} of {u}")
+        kinds.append((max(truth.half) > 0, bool(np.isfinite(truth.bound).all())))
+    assert {(False, True), (True, True)} <= set(kinds)

@@ -133,3 +133,31 @@ def test_tiny_elements_and_scales() -> None:
     assert made.tiny(flat).tolist() == [False, False, True]
     assert made.scale(flat).tolist() == [1.0, made.typical, made.typical]
     assert steps(step=0.5).first == 0.5
+
+
+def test_a_far_ladder_and_steps_that_are_farther() -> None:
+    """From the scale down by thirds; from its 40th and 2560th by halves, at least 16 first steps off."""
+    made, flat = steps(np.array([2.0, -2.0])), np.arange(2)
+
+    far = np.array([step / 2 for step in made.far_ladder(flat)])
+    farther = np.array([[step / 2 for step in three] for three in made.farther(flat)])
+
+    assert far.shape == (4, 2)
+    assert (np.abs(far * np.array([1, 3, 9, 27])[:, None] - 1) <= 0.2).all()
+    assert farther.shape == (2, 3, 2)
+    relative = farther * np.array([[40.0], [2560.0]])[:, :, None] * np.array([1, 2, 4])[:, None]
+    assert (np.abs(relative - 1) <= 0.2).all()
+    assert len(list(steps(np.array([2.0]), step=1 / 640).farther(np.array([0])))) == 1
+    assert not list(steps(np.array([2.0]), step=1 / 600).farther(np.array([0])))
+
+
+def test_a_curve_goes_down_by_roots_of_two() -> None:
+    """To 1e-12 of the element: 2 log₂ 1e12 = 79.7 steps, and one; of 0 to the finest of the tensor."""
+    curve = np.array([float(h[0]) for h in steps(np.array([3.0, 0.0])).curve(0, 3.0)])
+    few = list(steps(np.array([1e-250, 1.0])).curve(0, 1.0))
+
+    assert curve[0] == 3.0
+    assert curve.size == 81
+    assert curve[-1] == pytest.approx(3e-12, rel=1e-3)
+    np.testing.assert_allclose(curve[:-1] / curve[1:], 1e12 ** (1 / 80), rtol=1e-3)
+    assert len(few) == 160

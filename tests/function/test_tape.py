@@ -3,6 +3,7 @@ that is right for upstream gradients of one sign only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ import tensorflow as tf
 
 from gradcheck import Verdict, check
 from gradcheck.arrays.cotangents import draw_cotangents
+from gradcheck.function.tape import NO_GRADIENT, apart, record, usable
+from tests.corpus.case import Broken
+from tests.posed import posed
 from tests.saying import lines, normal
 
 
@@ -98,3 +102,91 @@ def test_every_output_has_upstream_gradients_of_both_signs() -> None:
         for drawn in np.abs([first, second]):
             assert ((drawn >= 0.5) & (drawn <= 1)).all()
             assert np.unique(drawn).size == 5
+
+
+X = np.array([0.5, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_last_of_several_upstream_gradients_is_four_times_louder(count: int) -> None:
+    """Clipped at 1.5, ones stay and four times ones do not; what they give is divided by 4 again."""
+    problem = posed(Broken(tf.sin, lambda r, x: tf.clip_by_value(r, -1.5, 1.5) * tf.cos(x)), x=X)
+
+    (found,) = record(problem.exact, np.ones((count, 3))).gradients
+
+    loud = [1.0] * count if count == 1 else [1.0] * (count - 1) + [1.5 / 4]
+    np.testing.assert_allclose(found, np.outer(loud, np.cos(X)), rtol=1e-15)
+
+
+def test_what_is_wrong_with_one_gradient_is_not_forgotten_with_the_next() -> None:
+    """The row of a gradient of another shape cannot be summed to the variable's: it is NaN."""
+
+    def backward(r: Any, x: Any) -> Any:
+        return r * tf.cos(x) if bool(tf.reduce_any(r != 1)) else tf.zeros(5, x.dtype)
+
+    exact = posed(Broken(tf.sin, lambda r, x: r * tf.cos(x)), x=X).exact
+    exact.target = posed(Broken(tf.sin, backward), x=X).exact.target
+    tape = record(exact, np.array([[1.0, 1, 1], [2, 2, 2], [3, 3, 3]]))
+
+    assert np.isnan(tape.gradients[0][0]).all()
+    np.testing.assert_allclose(tape.columns(0)[1:], np.outer([2, 3], np.cos(X)), rtol=1e-15)
+    assert "of shape (5,) for a variable of shape (3,)" in str(tape.reasons[0])
+
+
+def test_a_point_that_the_function_refuses_has_no_gradient() -> None:
+    """Of each variable; at the user's own point the refusal is an error."""
+
+    def checked(x: Any, y: Any) -> Any:
+        with tf.control_dependencies([tf.debugging.assert_positive(x)]):
+            return tf.sqrt(x) * y
+
+    exact = posed(checked, x=X, y=X).exact
+    refused = record(exact.at([tf.constant(-X), tf.constant(X)]), np.ones((2, 3)))
+
+    assert [np.isnan(gradient).all() for gradient in refused.gradients] == [True, True]
+    assert refused.reasons == (None, None)
+    exact.values = [tf.constant(-X), tf.constant(X)]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        record(exact, np.ones((2, 3)))
+
+
+def test_variables_that_are_no_inputs_are_named_once() -> None:
+    other = tf.Variable(2.0, dtype=tf.float64, name="other")
+
+    tape = record(posed(lambda x: other * x, x=X).exact, np.ones((2, 3)))
+
+    assert tape.unchecked == ("other",)
+
+
+FOUND: dict[str, tuple[Callable[[], Any], list[float], str | None]] = {
+    "none": (lambda: None, [0, 0, 0], NO_GRADIENT),
+    "dense": (lambda: tf.constant(X), [0.5, 1, 2], None),
+    "rows": (lambda: tf.IndexedSlices(tf.constant(X), [0, 2, 0], [3]), [2.5, 0, 1], None),
+    "float32": (
+        lambda: tf.constant(X, tf.float32),
+        [0.5, 1, 2],
+        "the tape returned a float32 gradient for a float64 variable",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_gradient_as_it_can_be_used(name: str) -> None:
+    gradient, dense, reason = FOUND[name]
+
+    found, said = usable(gradient(), tf.constant(X))
+
+    assert found.tolist() == dense
+    assert said == reason
+
+
+def test_two_runs_of_a_backward_pass() -> None:
+    """Apart by what the first upstream gradient gives; NaN twice is the same."""
+    one = np.array([[1.0, np.nan, 3.0], [0.0, 0.0, 0.0]])
+    other = np.array([[1.0, np.nan, 2.5], [9.0, 9.0, 9.0]])
+
+    distance = apart(one, other)
+
+    assert distance is not None
+    assert distance[[0, 2]].tolist() == [0.0, 0.5]
+    assert apart(one, one) is None

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from gradcheck.arrays.types import Array
 from gradcheck.function.output import Output
 from gradcheck.sparsity.colouring import Colouring, Rows, elementwise, flat_indices
-from gradcheck.sparsity.probing import PROBES, SMALL, colour
+from gradcheck.sparsity.probing import COMBS, PHASES, PROBES, SMALL, _combs, _half, _irregular, colour
 from tests.corpus.case import Function
 from tests.parameters import named
 from tests.saying import normal
@@ -322,3 +322,54 @@ def test_every_element_is_in_one_group_and_has_a_number_of_its_own(shape: Shape,
         assert flat_indices(colouring.slices(group), shape, np.arange(flat.size)).tolist() == flat.tolist()
 
     assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("spacing", COMBS)
+@pytest.mark.parametrize("size", [17, 32, 63, 64, 100, 701, 5000])
+def test_combs_are_far_apart_and_have_eight_phases(size: int, spacing: int) -> None:
+    combs = _combs(size, spacing)
+
+    border, first, second, last = combs
+    for comb in combs:
+        apart = np.diff(comb)
+        assert comb[0] >= 0
+        assert comb[-1] < size
+        # Next to a border a tooth may be as near as half a spacing.
+        assert ((apart[1:-1] >= spacing - PHASES) & (apart[1:-1] <= spacing + PHASES)).all()
+        assert (apart >= min(spacing // 2 - PHASES, size - 3)).all()
+    assert (border[0], border[-1], first[0]) == (1, size - 2, min(min(spacing, size) // 2, size - 1))
+    assert first.size == second.size == last.size == max(size // spacing, 1)
+    assert abs(border.size - first.size) <= 1
+    if first.size > PHASES:
+        for comb, phases in ((first, range(8)), (second, range(8)), (last, range(-8, 0))):
+            assert {*((comb - first[0]) % spacing)} == {phase % spacing for phase in phases}
+
+
+@pytest.mark.parametrize("apart", [1, 2, 5, 16])
+@pytest.mark.parametrize("size", [17, 64, 701])
+def test_indices_in_no_order_are_more_than_so_far_apart(size: int, apart: int) -> None:
+    teeth, half = _irregular(size, apart), _half(size, apart)
+
+    assert ((np.diff(teeth) > apart) & (np.diff(teeth) <= 2 * apart + 1)).all()
+    assert 0 <= teeth[0] <= min(apart, size // 2)
+    assert size - 2 * apart - 1 <= teeth[-1] < size
+    runs = np.diff(np.flatnonzero(np.diff(half, prepend=not half[0])))
+    assert half.size == size
+    assert ((runs >= apart) & (runs <= 2 * apart + 1)).all()
+    assert half[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "asked"),
+    [
+        (100, "itself", 3 + 3),
+        (60, "everything", 3),
+        (64, "everything", 3),
+        (65, "everything", 3 + 3),
+    ],
+)
+def test_an_axis_is_asked_no_more_than_it_takes(size: int, name: str, asked: int) -> None:
+    """Three combs and three checks; what is dense by three combs is asked once more on a long axis alone."""
+    rules = DENSE | {"itself": lambda o, j: o == j}
+
+    assert Pattern(along(size, size, rules[name]), (size,), (output(size),)).asked == asked

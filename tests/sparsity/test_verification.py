@@ -11,7 +11,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.function.output import Output
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
-from gradcheck.sparsity.verification import stands
+from gradcheck.sparsity.verification import _masks, stands
 
 SIZE = 40
 
@@ -79,3 +79,18 @@ def test_dense_axes_are_not_asked() -> None:
         raise AssertionError
 
     assert stands(colouring, (Output("output", (1,), "float64"),), np.array([3]), near)
+
+
+@pytest.mark.parametrize("period", [1, 3])
+@pytest.mark.parametrize("unsettled", [[7], [0, 39], [3, 9, 30], [0, 8, 16, 30]])
+def test_each_unsettled_element_is_moved_without_each_other(unsettled: list[int], period: int) -> None:
+    """At first only what is at least a period away from them; then, in blocks of a period, halves of them."""
+    away, *halves = _masks(SIZE, period, np.array(unsettled))
+
+    assert away.tolist() == [all(abs(j - u) >= period for u in unsettled) for j in range(SIZE)]
+    assert len(halves) == {1: 0, 2: 2, 3: 4, 4: 4}[len(unsettled)]
+    for moved in unsettled:
+        for still in set(unsettled) - {moved}:
+            assert any(half[moved] and not half[still] for half in halves)
+    for half in halves:
+        assert {j // period for j in np.flatnonzero(half)} <= {u // period for u in unsettled}

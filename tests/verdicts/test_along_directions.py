@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.differences.stencils import Estimate
 from gradcheck.verdicts.along_directions import Slopes
 from tests.differences.test_directions import EPS, directions
 from tests.parameters import every, named
@@ -64,3 +68,37 @@ def test_what_is_not_finite_bounds_nothing() -> None:
     found = Slopes.along(tested, np.zeros((len(tested.weighted.cotangents), 8)), 1 / 3, EPS)
     assert found.reach() == np.inf
     assert not found.refuted(np.zeros(8)).any()
+
+
+@dataclass
+class Scales:
+    """Of directions, what the arithmetic on slopes needs: the scale a of the chosen elements"""
+
+    size: Array
+    chosen: Array
+
+    @property
+    def elements(self) -> Scales:
+        return self
+
+
+def test_what_slopes_say_in_numbers() -> None:
+    """Reach max (r + b), seen from 2 b on, tolerance 4 b + 6 |τ a|; two cotangents, three directions."""
+    signed = np.array([[0.1, -3.0, 0.0], [0.0, 1.0, -0.5]])
+    bound = np.array([[0.04, 0.5, 0.1], [0.1, 0.5, 0.3]])
+    zeros = np.zeros(3)
+    estimate = Estimate(signed, bound, 0 * signed, zeros, zeros, zeros, zeros > 0, zeros)
+    scales: Any = Scales(np.array([9.0, 2.0, 0.5]), np.array([1, 2]))
+
+    found = Slopes(scales, estimate, 1.0, 1.0, zeros, signed)
+
+    assert found.reach() == 3.5
+    assert found.seen().tolist() == [True, True, False]
+    tau = np.array([0.15, 0.8])  # τ a = 0.3, 0.4 and their norm is 0.5
+    np.testing.assert_allclose(found.tolerance(tau), 4 * bound + 3)
+    assert found.refuted(tau).tolist() == [False, False, False]
+    assert found.refuted(tau / 4).tolist() == [False, True, False]
+    assert not found.corners
+    assert replace(found, estimate=replace(estimate, half=bound)).corners
+    unknown = replace(found, signed=signed * np.nan)
+    assert unknown.reach() == np.inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,8 +10,9 @@ import pytest
 from gradcheck.arrays.types import Array
 from gradcheck.differences.stencils import Estimate
 from gradcheck.verdicts.judgement import Judgement
-from gradcheck.verdicts.rule import Rule, judge, judge_most
+from gradcheck.verdicts.rule import Rule, judge, judge_most, tolerance_of
 from gradcheck.verdicts.verdict import ElementVerdict
+from gradcheck.verdicts.widening import Widening
 
 MATCH, KINK, MISMATCH = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH
 OPEN, NONFINITE = ElementVerdict.INCONCLUSIVE, ElementVerdict.NONFINITE
@@ -168,3 +169,108 @@ def test_the_short_way_is_the_same_way() -> None:
         for name in FIELDS:
             assert np.array_equal(getattr(found, name), getattr(short, name), equal_nan=True), name
         assert {*found.verdicts} == {MATCH, KINK, MISMATCH, OPEN, NONFINITE}
+
+
+def by_definition(
+    estimate: Estimate, tape: Array, rule: Rule, rounding: float, noise: float
+) -> tuple[ElementVerdict, float, float]:
+    """Verdict, first tolerance and worst ratio of one element, by numbers"""
+    size, contributions = float(estimate.size[0]), float(estimate.rounding[0])
+    rows = [row[:, 0].tolist() for row in (tape, estimate.value, estimate.bound, estimate.half)]
+    tapes, values, bounds, halves = rows
+    allowed = rule.atol + rule.rtol * size + 16 * contributions
+    errors = [abs(t - v) for t, v in zip(tapes, values, strict=True)]
+    widths = [h + allowed + (0 if b <= allowed / 4 else b) for b, h in zip(bounds, halves, strict=True)]
+    extra = 0 if all(e <= w for e, w in zip(errors, widths, strict=True)) else rounding
+    widths = [width + extra for width in widths]
+    agrees = all(e <= w for e, w in zip(errors, widths, strict=True))
+    ratio = max(0.0 if e == 0 else e / w if w else INF for e, w in zip(errors, widths, strict=True))
+    still = size == 0 and not any(values) and not any(tapes)
+    zero = all(
+        abs(t) <= 4 * b + 16 * noise and abs(v) <= 4 * (b + extra)
+        for t, v, b in zip(tapes, values, bounds, strict=True)
+    )
+    floor = max(
+        (rule.limit if still else rule.floor) * rule.scale,
+        rule.reach * float(estimate.output_noise[0]) if zero else 0,
+    )
+    known = all(max(b, extra) <= max(rule.limit * size, floor) for b in bounds)
+    good = KINK if any(half > 0 for half in halves) else MATCH
+    return (good if known else OPEN) if agrees else MISMATCH, widths[0], ratio
+
+
+def test_each_element_is_judged_by_the_definition() -> None:
+    """Made-up numbers about the tolerance: zeros, contributions, corners, bounds, noise of tape and f"""
+    random = np.random.default_rng(1)
+    count = 300
+
+    def among(*values: float, rows: int = 2) -> Array:
+        return np.asarray(random.choice(values, (rows, count)) * random.uniform(0.5, 2, (rows, count)))
+
+    value = among(0, 0, 1e-7, 1, 1, -3)
+    estimate = Estimate(
+        value,
+        among(0, 0, 1e-9, 3e-7, 1e-6, 1e-3, 1e-1),
+        np.where(random.random(count) < 0.2, among(0.1, 1e-6), 0.0),
+        np.where(random.random(count) < 0.3, 0.0, np.abs(value).max(axis=0) * random.uniform(1, 3, count)),
+        among(0, 0, 1e-7, rows=1)[0],
+        among(0, 1e-9, 1e-5, rows=1)[0],
+        np.zeros(count, bool),
+        np.ones(count),
+    )
+    error = among(0, 0, 1e-9, 1e-6, 2e-6, 1e-3, 0.1) * random.choice([-1, 1], (2, count))
+    tape = np.where(random.random(count) < 0.1, 0.0, value + error)
+    seen = set()
+    for rule in (
+        Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0),
+        Rule(rtol=1e-6, asked=1e-6, atol=1e-8, limit=1e-3, scale=0.5, floor=1e-6, reach=30.0),
+        Rule(rtol=1e-4, asked=1e-6, atol=0.0, limit=0.1, scale=3.0, floor=1e-3, reach=1e4),
+    ):
+        for rounding, noise in ((0.0, 0.0), (1e-6, 1e-7), (1e-2, 1e-4)):
+            judged = judge(estimate, tape, rule, np.full(count, rounding), np.full(count, noise))
+            for u in range(count):
+                one = estimate.take(np.array([u]))
+                truth = by_definition(one, tape[:, [u]], rule, rounding, noise)
+                assert judged.verdicts[u] == truth[0], (u, rounding)
+                assert judged.tolerance[u] == pytest.approx(truth[1], rel=1e-12)
+                assert judged.error_ratio[u] == pytest.approx(truth[2], rel=1e-9)
+                seen.add(truth[0])
+    assert seen == {MATCH, KINK, MISMATCH, OPEN}
+
+
+def test_what_widens_a_tolerance_is_its_largest_part() -> None:
+    """Nothing below 1 % of 3e-6; else the dtype, contributions, the difference or the tape."""
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=1e-6, limit=1e-3, scale=0.0, floor=1e-6, reach=0.0)
+    zeros, two = np.zeros((1, 1)), np.full(1, 2.0)
+
+    def widened(wider: float, contributions: float, bound: float, rounding: float) -> int:
+        estimate = Estimate(
+            zeros, zeros, zeros, two, np.full(1, contributions), zeros[0], zeros[0] > 0, zeros[0]
+        )
+        (code,) = replace(rule, rtol=1e-6 + wider).widened(estimate, np.full(1, bound), np.full(1, rounding))
+        return int(code)
+
+    assert widened(0, 1e-9, 1e-9, 1e-9) == Widening.NONE
+    assert widened(1e-6, 1e-7, 1.9e-6, 0) == Widening.DTYPE
+    assert widened(1e-7, 1e-7, 1e-6, 1e-6) == Widening.CONTRIBUTIONS
+    assert widened(1e-7, 1e-8, 3e-6, 2e-6) == Widening.DIFFERENCE
+    assert widened(0, 0, 2e-6, 3e-6) == Widening.TAPE
+
+
+def test_a_dtype_may_cost_64_roundings_and_a_quarter_at_most() -> None:
+    assert [tolerance_of(dtype) for dtype in ("float64", "float32", "float16", "bfloat16")] == [
+        2.0**-46,
+        2.0**-17,
+        2.0**-4,
+        0.25,
+    ]
+
+
+def test_the_rule_of_a_precision() -> None:
+    """Differences are good to eps^(2/3); floor and limit are 30 and 1,000 times that, no more than 0.3."""
+    fine, coarse, own = Rule.of(1e-6, 1e-9, 1e-15), Rule.of(1e-6, 0.0, 1e-6), Rule.of(1e-6, 0.0, 1e-15, 0.25)
+
+    assert (fine.rtol, fine.asked, fine.atol, fine.scale) == (1e-6, 1e-6, 1e-9, 0.0)
+    assert [fine.limit, fine.floor, fine.reach] == pytest.approx([1e-3, 1e-6, 3e6])
+    assert [coarse.limit, coarse.floor, coarse.reach] == pytest.approx([0.1, 3e-3, 3e3])
+    assert (own.rtol, own.asked, own.limit, own.floor) == (0.25, 1e-6, 0.25, 0.25)

@@ -1,0 +1,63 @@
+"""What is changed, and that the changed module is what runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.mutation.mutants import mutants_of
+
+SOURCE = '''"""A module of 1 line."""
+
+import math
+
+LIMIT: float = 2
+
+
+def f(x: int = 7) -> int:
+    """At most 3."""
+    if x < LIMIT and not x:
+        raise ValueError("4")
+    return max(x + 1, -x)
+'''
+
+
+def test_each_change_is_made_once_and_only_where_code_runs(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(SOURCE, encoding="utf-8")
+
+    found = {
+        (mutant.lines.start, mutant.function, mutant.kind, mutant.text) for mutant in mutants_of("m", path)
+    }
+
+    assert found == {
+        (5, None, "constant", "2  →  3"),
+        (8, None, "constant", "7  →  8"),
+        (10, "f", "not", "if x < LIMIT and (not x):  →  if not (x < LIMIT and (not x)):"),
+        (10, "f", "boolean", "x < LIMIT and (not x)  →  x < LIMIT or not x"),
+        (10, "f", "compare", "x < LIMIT  →  x <= LIMIT"),
+        (10, "f", "compare", "x < LIMIT  →  x >= LIMIT"),
+        (10, "f", "sign or not", "not x  →  x"),
+        (11, "f", "removed", "raise ValueError('4')  →  pass"),
+        (12, "f", "return", "return max(x + 1, -x)  →  return None"),
+        (12, "f", "name", "max  →  min"),
+        (12, "f", "arithmetic", "x + 1  →  x - 1"),
+        (12, "f", "constant", "1  →  2"),
+        (12, "f", "sign or not", "-x  →  x"),
+    }
+
+
+def test_the_code_of_a_mutant_has_its_change_alone(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    results = {}
+    for mutant in mutants_of("m", path):
+        if mutant.lines.start not in (10, 11):
+            namespace: dict[str, Any] = {}
+            exec(mutant.code(), namespace)
+            results[mutant.text] = namespace["f"](5)
+
+    assert results["x + 1  →  x - 1"] == 4
+    assert results["max  →  min"] == -5
+    assert results["return max(x + 1, -x)  →  return None"] is None
+    assert results["7  →  8"] == results["2  →  3"] == 6

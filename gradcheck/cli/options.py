@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from gradcheck.targets.spec import TargetSpec
 
 NAMED = "NAME=TENSOR"
+LONGEST = 1_000_000
+"""Seconds of --timeout at most."""
 DTYPES = ("auto", "float16", "bfloat16", "float32", "float64")
 
 
@@ -178,6 +180,13 @@ def _parser(kind: Kind) -> Callable[[Any], Any]:
     return parsed
 
 
+def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A time that clocks of the operating system hold."""
+    if value is not None and not 0 < value <= LONGEST:
+        raise click.BadParameter(f"{value:g} is not in the range 0<x<={LONGEST:,}.", ctx, param)
+    return value
+
+
 TRACEBACK = option("--traceback", is_flag=True, help="Show where an error happened.")
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     tensor("upstream", "Upstream gradient, in the shape of the output.  [default: ones]", required=False),
@@ -204,7 +213,8 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     *section(Section.LIMITS),
     option(
         "--timeout",
-        type=click.FloatRange(0, min_open=True),
+        type=float,
+        callback=_seconds,
         metavar="SECONDS",
         section=Section.LIMITS,
         help="End with code 2 after that, whatever the check does.  [default: no limit]",

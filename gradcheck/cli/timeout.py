@@ -29,8 +29,8 @@ class Timeout:
     def limiting(self, tell: Callable[[TimedOut], None]) -> Iterator[None]:
         """Raise `TimedOut` when the time is over.
 
-        Where that does not come up, `tell` is called in another thread, and the process ends; that of a
-        worker is ended by whoever has started it.
+        Where that does not end the check, `tell` is called in another thread, and the process ends; that of
+        a worker is ended by whoever has started it.
         """
         if self.seconds is None or threading.current_thread() is not threading.main_thread():
             yield
@@ -54,7 +54,7 @@ def _watched(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
     def leave() -> None:
         if not ended.wait(seconds):
             with contextlib.suppress(Exception), contextlib.redirect_stdout(stream):
-                os.dup2(output, 1)  # which is aside while code of the user's runs
+                os.dup2(output, 1)  # redirected to standard error while the user's code runs
                 tell()
             os._exit(ExitCode.UNUSABLE)
         os.close(output)
@@ -68,9 +68,12 @@ def _watched(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alarm(seconds: float, error: BaseException) -> Iterator[None]:
-    """Raise an error after so many seconds."""
+    """Raise an error after so many seconds; again at the end, for code under check may have caught it."""
+    over = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal over
+        over = True
         raise error
 
     before = signal.signal(signal.SIGALRM, interrupt)
@@ -80,3 +83,5 @@ def _alarm(seconds: float, error: BaseException) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if over:
+            raise error

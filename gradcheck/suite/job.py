@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gradcheck.verdicts.verdict import Verdict
 
@@ -34,7 +35,9 @@ class Job:
         """Whether it may run code of the user's, which may leave anything behind in its process: all but
         layers that have a name here or in Keras, with a configuration that names no module."""
         command, *rest = self.arguments
-        named = command == "layer" and ":" not in rest[0] and not any("module" in text for text in rest)
+        configs = [text for option, text in pairwise(rest) if option == "--config"]
+        own = any("module" in text or not text.lstrip().startswith("{") for text in configs)
+        named = command == "layer" and ":" not in rest[0] and not own
         return command not in BY_NAME and not named
 
     @property

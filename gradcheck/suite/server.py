@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
-SAFE_PATH, SERVER = "PYTHONSAFEPATH", "gradcheck-server"
-"""Variable that keeps Python from importing from the working directory, and its value in the server."""
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Variable that keeps Python from importing from the working directory."""
+MARK = "GRADCHECK_SERVER"
+"""Variable that a server has; it holds what the user has set the other one to."""
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 
 
@@ -24,23 +26,33 @@ def context(run: Callable[..., Any]) -> Any:
 def start(process: Any) -> None:
     """Start a worker process, and the server if there is none yet."""
     if FORKS:
-        resource_tracker.ensure_running()  # it would let SIGINT through again
-        with _shielded():
-            forkserver.ensure_running()
+        with _own_path():
+            resource_tracker.ensure_running()  # before: it lets SIGINT through again
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                forkserver.ensure_running()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
     process.start()
 
 
 @contextlib.contextmanager
-def _shielded() -> Iterator[None]:
-    """A server that starts meanwhile gets no Ctrl-C, and imports nothing from the working directory.
+def _own_path() -> Iterator[None]:
+    """What starts meanwhile imports nothing from the working directory.
 
     Python runs it with `-c`, so that a file `random.py` there would be imported in the place of Python's.
     """
-    before, environment = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]), os.environ.get(SAFE_PATH)
-    os.environ.setdefault(SAFE_PATH, SERVER)
+    environment = os.environ.get(SAFE_PATH)
+    os.environ.update({SAFE_PATH: "1", MARK: environment or ""})
     try:
         yield
     finally:
-        if environment is None:
-            os.environ.pop(SAFE_PATH, None)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        restore(os.environ.pop(MARK))
+
+
+def restore(value: str) -> None:
+    """Give the variable the value that the user has set it to; empty for none."""
+    if value:
+        os.environ[SAFE_PATH] = value
+    else:
+        os.environ.pop(SAFE_PATH, None)

@@ -20,9 +20,9 @@ KEPT_FOR = 200
 the last one of its process, whatever it leaves behind: the next one starts in 0.3 s."""
 PATIENCE = 1.0
 """Seconds that a process without a job has to put its temporary files away."""
-GRACE = 30.0
-"""Seconds more than its --timeout that a job has until its process is ended: it may be that of the server,
-which starts first."""
+GRACE = 60.0
+"""Seconds more than its --timeout that a job has until its process is ended; a new
+one loads TensorFlow first."""
 LAST = 5
 """Lines of what a process wrote that are shown where it crashed."""
 

@@ -94,14 +94,17 @@ def foreign_code(config: Any) -> str | None:
 
 
 def _foreign(value: dict[str, Any]) -> str | None:
-    if read := next((key for key in _READ if isinstance(value.get(key), str)), None):
-        return f"file {value[read]!r}"
-    module, kind = value.get("module"), value.get("class_name")
-    if not isinstance(module, str) or kind is None:
+    module, kind, config = value.get("module"), value.get("class_name"), value.get("config")
+    if kind is None:
         return None
     function = kind == "function"
     name = str(value.get("config") if function else kind)
     if _registered(name if function else str(value.get("registered_name", kind))):
+        return None
+    read = config if isinstance(config, dict) else {}
+    if key := next((key for key in _READ if isinstance(read.get(key), str)), None):
+        return f"file {read[key]!r}"
+    if not isinstance(module, str):
         return None
     first, _, rest = module.partition(".")
     if not function:

@@ -224,7 +224,7 @@ def test_a_suite_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("gradcheck.suite.tables.bytes_of", refuse)
     said = run("--output", "junit=report.xml", code=2).stderr
     assert "gradcheck.toml cannot be read: Permission denied." in said
     assert ElementTree.parse("report.xml").getroot()[0][0][0].tag == "error"

@@ -147,6 +147,8 @@ def test_the_names_of_layers_are_counted_from_one_in_each_job_of_a_process() -> 
         (("maxpool1d", "--x", "x.npy"), False),
         (("layer", "LayerNormalization", "--x", "normal:2x3"), False),
         (("layer", "Dense", "--config", '{"units": 2, "kernel_initializer": {"module": "mine"}}'), True),
+        (("layer", "Dense", "--config", "config.json"), True),
+        (("layer", "Dense", "--config", '{"units": 2}'), False),
         (("layer", "mine.py:Layer", "--x", "normal:2x3"), True),
         (("function", "tensorflow:nn.silu", "--arg", "x=normal:3"), True),
         (("model", "mine.keras", "--x", "normal:2x3"), True),
@@ -158,7 +160,7 @@ def test_what_may_run_code_of_the_users(arguments: tuple[str, ...], runs_users_c
 
 def test_modules_beside_the_suite_do_not_hide_those_of_python(tmp_path: Path) -> None:
     """The server of the workers starts in the working directory."""
-    for name in ("random", "selectors", "queue", "keras"):
+    for name in ("random", "selectors", "queue", "keras", "pickle", "socket"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('mine')\n", encoding="utf-8")
     script = tmp_path / "script" / "alone.py"
     script.parent.mkdir()

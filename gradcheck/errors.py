@@ -77,6 +77,11 @@ def cut(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - most // 3]} … {line[-(most // 3) :]}"
 
 
+def beginning(text: str, most: int) -> str:
+    """The text without the end of what is longer than so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def text_of(error: BaseException) -> str:
     """What an exception says; empty where saying it raises, too."""
     try:

@@ -43,8 +43,7 @@ def run(job: Job) -> CheckResult:
             outcome = report_of(ended, ended.options.progress, curve=job.curve)
     except BaseException as error:  # KeyboardInterrupt too: no signal of a terminal comes to a worker
         outcome = (error.ending if isinstance(error, Ended) else Ending.of(error)).failure
-    seconds = time.perf_counter() - began
-    return CheckResult(job.name, outcome, job.expected, seconds, job.place, job.command)
+    return job.ended(outcome, time.perf_counter() - began)
 
 
 def report_of(check: Check, progress: Progress, *, curve: bool = False) -> checking.Report:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from gradcheck.cli.group import document, unwritable
 from gradcheck.cli.process import writable
-from gradcheck.errors import GradcheckError
+from gradcheck.errors import GradcheckError, beginning
 from gradcheck.render.plain_ascii import PLAIN
 from gradcheck.replacing import pour, replace_file
 
@@ -47,8 +47,7 @@ class Place:
         """The place that a text names; raises `GradcheckError` where it names none."""
         if not text.strip():
             raise GradcheckError(f"{option} is empty text.", "Name a file, or - for standard output.")
-        name = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-        place = cls(f"{option} {name}", os.path.expanduser(text), grows=grows)
+        place = cls(f"{option} {beginning(text, SHOWN)}", os.path.expanduser(text), grows=grows)
         number = 1 if text == "-" else _descriptor(place.path)
         return place if number is None else cls(place.name, "", number)
 

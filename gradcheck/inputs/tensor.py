@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.arrays.streams import generator_of_option
 from gradcheck.arrays.types import Array
-from gradcheck.errors import TensorError, legible
+from gradcheck.errors import TensorError, beginning, legible
 from gradcheck.inputs.archive import read_npz
 from gradcheck.inputs.extras import read_mat, read_safetensors
 from gradcheck.inputs.keys import refuse_key
@@ -108,8 +108,7 @@ def _shown(text: str) -> str:
     """The text on one line, and cut where it is long: it may be a literal of any size."""
     if text == STDIN:
         return "- (standard input)"
-    line = " ".join(legible(text).split())
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+    return beginning(" ".join(legible(text).split()), SHOWN)
 
 
 def _is_literal(text: str) -> bool:

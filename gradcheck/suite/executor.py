@@ -12,8 +12,7 @@ Run = Callable[[Job], CheckResult]
 
 def lost(job: Job, why: str, remedy: str) -> CheckResult:
     """The result of a job that has none."""
-    failure = Failure("Lost", f"the check did not end: {why}.", remedy)
-    return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)
+    return job.ended(Failure("Lost", f"the check did not end: {why}.", remedy))
 
 
 class Executor(ABC):

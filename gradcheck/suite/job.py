@@ -4,6 +4,8 @@ import shlex
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gradcheck.report.findings import Findings
+from gradcheck.report.suite import CheckResult, Failure
 from gradcheck.verdicts.verdict import Verdict
 
 BY_NAME = ("dense", "maxpool1d", "avgpool1d")
@@ -44,3 +46,7 @@ class Job:
     def command(self) -> str:
         """What to write in a shell, in `folder`, to run this check alone."""
         return shlex.join(("gradcheck", *self.arguments))
+
+    def ended(self, outcome: Findings | Failure, seconds: float = 0.0, printed: str = "") -> CheckResult:
+        """How it ended, after so many seconds, and what was written meanwhile."""
+        return CheckResult(self.name, outcome, self.expected, seconds, self.place, self.command, printed)

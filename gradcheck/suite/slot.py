@@ -88,15 +88,13 @@ class Slot:
         except (EOFError, OSError):
             pass
         if over:
-            worker.end_group(self._process.pid)
-            self._process.kill()
+            self._kill()
         self._process.join()
         seconds = time.perf_counter() - self._started
         said = worker.printed(self._log.name, self._begin)
-        if over and job.timeout is not None:
-            failure = overdue(job.timeout)
-            return CheckResult(job.name, failure, job.expected, seconds, job.place, job.command, said)
-        return crashed(job, self._process.exitcode, said, seconds)
+        late = job.timeout if over else None
+        failure = crashed(self._process.exitcode, said) if late is None else overdue(late)
+        return job.ended(failure, seconds, said)
 
     def end(self) -> None:
         """End the process and what it has started; nobody waits for its job any more."""
@@ -108,9 +106,12 @@ class Slot:
             self._pipe.close()
             if self.job is None:
                 self._process.join(PATIENCE)
-            worker.end_group(self._process.pid)
-            self._process.kill()
+            self._kill()
             self._process.join()
+
+    def _kill(self) -> None:
+        worker.end_group(self._process.pid)
+        self._process.kill()
 
 
 def _signal(number: int) -> str:
@@ -121,13 +122,12 @@ def _signal(number: int) -> str:
         return str(number)
 
 
-def crashed(job: Job, code: int | None, said: str, seconds: float) -> CheckResult:
-    """A job that took its process down."""
+def crashed(code: int | None, said: str) -> Failure:
+    """Why a job has no result that took its process down, after it had written this."""
     if code is not None and code < 0:
         how = f"was ended by the signal {_signal(-code)}"
     else:
         how = f"ended with the code {code}"
     last = "\n".join(f"  {line}" for line in said.strip().splitlines()[-LAST:])
     remedy = f"\nIt wrote last:\n{last}" if last else "It wrote nothing before."
-    failure = Failure("Crashed", f"the process of this check {how} in the middle of the check.", remedy)
-    return CheckResult(job.name, failure, job.expected, seconds, job.place, job.command, said)
+    return Failure("Crashed", f"the process of this check {how} in the middle of the check.", remedy)

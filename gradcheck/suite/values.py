@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from gradcheck.errors import beginning
 from gradcheck.suite.vocabulary import Entry
 
 LONGEST = 60
@@ -44,7 +45,7 @@ def described(value: Any) -> str:
 
 def shortened(text: str) -> str:
     """Text of the user's in quotes, on one line."""
-    return repr(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+    return repr(beginning(text, LONGEST))
 
 
 def _texts(key: str, entry: Entry, value: Any) -> Iterator[str]:

@@ -68,8 +68,7 @@ def _ran(run: Run, job: Job) -> CheckResult:
         return run(job)
     except BaseException as error:  # KeyboardInterrupt too: whatever the code under check raises
         kind, said = type(error).__name__, " ".join(text_of(error).split())
-        failure = Failure(kind, f"{kind} was raised: {said}." if said else f"{kind} was raised.")
-        return CheckResult(job.name, failure, job.expected, place=job.place, command=job.command)
+        return job.ended(Failure(kind, f"{kind} was raised: {said}." if said else f"{kind} was raised."))
 
 
 def _send(pipe: Connection, result: CheckResult) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from gradcheck.errors import TargetError
+from gradcheck.errors import TargetError, beginning
 from gradcheck.targets.model_file import foreign_code, not_loaded, saved_config
 from gradcheck.targets.user_frames import SHOWN, message
 
@@ -51,13 +51,9 @@ def compile_as_saved(model: Any, path: Path, unsafe: bool = False) -> None:
         elif missing := _MISSING.search(text):
             text = f"the {missing[1]} is not loaded."
         raise TargetError(
-            f"The loss that {str(path)!r} was compiled with cannot be loaded: {_shown(text)}",
+            f"The loss that {str(path)!r} was compiled with cannot be loaded: {beginning(text, SHOWN)}",
             "Name the loss with --loss FILE.py:NAME, or the file that registers it with --code FILE.py.",
         ) from error
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
@@ -71,6 +67,6 @@ def _refusal(path: Path, error: Exception, unsafe: bool) -> TargetError:
     if missing := _MISSING.search(text):
         return not_loaded(path, missing[1])
     return TargetError(
-        f"{str(path)!r} cannot be loaded: {type(error).__name__}: {_shown(text)}",
+        f"{str(path)!r} cannot be loaded: {type(error).__name__}: {beginning(text, SHOWN)}",
         "Load it with keras.saving.load_model to see the cause.",
     )

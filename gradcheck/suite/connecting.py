@@ -73,6 +73,7 @@ def connected(address: str, *, processor: bool) -> tuple[Any, list[str]]:
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", "Sending large graph")
     try:
+        answer(_refuse_malformed, address, limit=PATIENCE)
         client = answer(Client, address, timeout=PATIENCE, set_as_default=False, limit=PATIENCE)
     except Unreachable as error:
         raise GradcheckError(
@@ -94,6 +95,21 @@ def connected(address: str, *, processor: bool) -> tuple[Any, list[str]]:
         leave(client)
         raise
     return client, workers
+
+
+def _refuse_malformed(address: str) -> None:
+    """Raise what Dask raises of an address that is none. A client that is made of one leaves its loop behind,
+    on which the next one fails by an assertion or waits for 10 s."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+    from distributed.security import Security
+
+    scheme, place = parse_address(address)
+    get_backend(scheme)
+    if scheme in ("tcp", "tls"):
+        parse_host_port(place)
+    if scheme == "tls" and Security().get_connection_args("client").get("ssl_context") is None:
+        raise TypeError("TLS expects an ssl_context, which the settings of Dask do not give")
 
 
 def refuse_unfit(answers: Mapping[str, Any], own: Versions, address: str) -> list[str]:

@@ -25,6 +25,7 @@ from gradcheck.function.nearby import CONDITIONING, Draw, Size, nearby
 from gradcheck.function.primal import Primal
 from gradcheck.function.problem import Problem
 from gradcheck.function.tape import record, usable
+from gradcheck.function.traced import traced
 from gradcheck.notes import Kind, Note
 from gradcheck.settings import Execution
 from gradcheck.verdicts.outcome import Outcome
@@ -91,8 +92,8 @@ def _gradients(problem: Problem, execution: Execution) -> Values:
         found = tape.gradient(outputs, values, output_gradients=cotangent)
         return [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in found], outputs
 
-    traced = tf.function(gradients, jit_compile=execution is Execution.XLA)
-    found = [traced(primal.values, tf.constant(cotangent, tf.float64)) for cotangent in problem.cotangents]
+    graph = traced(gradients, jit_compile=execution is Execution.XLA)
+    found = [graph(primal.values, tf.constant(cotangent, tf.float64)) for cotangent in problem.cotangents]
     rows = [
         [usable(gradient, value)[0] for gradient, value in zip(row, primal.values, strict=True)]
         for row, _ in found

@@ -23,6 +23,7 @@ from gradcheck.arrays.streams import Stream, generator
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal, is_elsewhere, refusals
 from gradcheck.function.sharing import Work
+from gradcheck.function.traced import traced
 from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
 
@@ -106,7 +107,7 @@ class Joined:
         self._call: Callable[[Any], Any] = self._outputs
         if compiled and primal.target.compiles:
             # Not rewritten by AutoGraph: the same Python as runs eagerly.
-            self._call = tf.function(self._outputs, autograph=False)
+            self._call = traced(self._outputs, autograph=False)
         self.base = np.zeros(0)
 
     @property

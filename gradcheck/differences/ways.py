@@ -18,6 +18,7 @@ from gradcheck.arrays.large import view
 from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Family, Points
 from gradcheck.function.sharing import Work
+from gradcheck.function.traced import traced
 from gradcheck.runtime import quiet
 
 At = Callable[[dict[int, Any]], Any]
@@ -82,7 +83,7 @@ class Ways:
         # Traced once for any number of points and directions: the same graph whatever came first. Not
         # rewritten by AutoGraph: the same Python as runs eagerly.
         signature = tuple(map(_any_number, rows)), tuple(map(_any_number, fixed))
-        return tf.function(many, input_signature=signature, autograph=False)
+        return traced(many, input_signature=signature, autograph=False)
 
 
 def _any_number(tensor: Any) -> Any:

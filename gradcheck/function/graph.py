@@ -9,12 +9,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-import tensorflow as tf
-
 from gradcheck.arrays.large import view
 from gradcheck.arrays.scale import alike
 from gradcheck.arrays.types import Array
 from gradcheck.function.primal import Primal
+from gradcheck.function.traced import traced
 from gradcheck.runtime import quiet
 
 LONG = 40
@@ -49,10 +48,10 @@ def in_graph(primal: Primal, base: Array, operations: int) -> Primal:
     if operations <= LONG or not primal.target.compiles:
         return primal
     # Not rewritten by AutoGraph: the same Python as runs eagerly.
-    traced = tf.function(lambda *tensors: primal(tensors), autograph=False)
+    graph = traced(lambda *tensors: primal(tensors), autograph=False)
     try:
         with quiet():
-            found = view(traced(*primal.values))
+            found = view(graph(*primal.values))
     except Exception:  # whatever a user's function does when it is traced
         return primal
-    return primal.called_by(lambda tensors: traced(*tensors), operations) if alike(found, base) else primal
+    return primal.called_by(lambda tensors: graph(*tensors), operations) if alike(found, base) else primal

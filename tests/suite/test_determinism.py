@@ -7,6 +7,8 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ layer = "maxpool1d"
 x = "[[[1.0],[1.0],[2.0]]]"
 """
 TIMES = 20
-WAYS = (["--jobs", "1"], ["--jobs", "4"])
+WAYS = (("--jobs", "1"), ("--jobs", "4"))
 THREADS = ("1", "2")
 
 
@@ -74,27 +76,45 @@ def test_a_check_between_others_is_the_same(tmp_path: Path, monkeypatch: pytest.
     assert report(wrong, tmp_path, seed=8) != first  # what differs would show
 
 
-def test_the_counts_are_the_same_in_a_graph() -> None:
-    def function(x: Any) -> Any:
-        return tf.reduce_max(tf.nn.relu(x) * x, axis=-1)
+def maximum(x: Any) -> Any:
+    return tf.reduce_max(tf.nn.relu(x) * tf.sin(x), axis=-1)
 
-    x = np.array([[0.0, 1.0, 1.0], [-1.0, 0.5, 0.25]])
-    eager, graph = (check(one, {"x": x}) for one in (function, tf.function(function)))
 
-    assert eager.verdict is graph.verdict
-    assert [v.counts for v in eager.variables] == [v.counts for v in graph.variables]
+def network_loss(x: Any, w: Any) -> Any:
+    return tf.reduce_sum(tf.nn.softplus(x @ w) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays"),
+    [
+        (maximum, {"x": np.array([[0.0, 1.0, 1.0], [-1.0, 0.5, 0.25]])}),
+        (network_loss, {"x": 2 * np.eye(6, 20) - 1, "w": np.cos(np.arange(100.0)).reshape(20, 5)}),
+    ],
+)
+def test_the_report_is_the_same_in_a_graph(function: Any, arrays: Any) -> None:
+    eager, graph = (
+        without_seconds(check(one, arrays).to_dict()) for one in (function, tf.function(function))
+    )
+
+    assert json.dumps(graph) == json.dumps(eager)
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Of a Dask cluster of two workers on this machine."""
+    distributed = pytest.importorskip("distributed", reason="gradcheck[dask] is not installed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
 
 
 @pytest.mark.full
-def test_twenty_runs_of_a_suite(tmp_path: Path) -> None:
-    """One or two threads, one or four jobs, and each check alone."""
+def test_twenty_runs_of_a_suite(tmp_path: Path, address: str) -> None:
+    """One or two threads, one or four jobs, on Dask, and each check alone."""
     (tmp_path / "shared_file.py").write_text(FILE)
     (tmp_path / "gradcheck.toml").write_text(SUITE)
-    ways = [(threads, jobs) for threads in THREADS for jobs in WAYS]
+    ways = [(threads, *way) for threads in THREADS for way in (*WAYS, ("--dask", address))]
 
-    first, *others = (
-        run(tmp_path, *(threads, "run", *jobs)) for threads, jobs in (TIMES // len(ways)) * ways
-    )
+    first, *others = (run(tmp_path, way[0], "run", *way[1:]) for way in islice(cycle(ways), TIMES))
 
     assert first["counts"]["fail"] == 1
     for other in others:

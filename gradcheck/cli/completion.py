@@ -1,6 +1,6 @@
 """What the Tab key completes: files, names in a file of Python, and what Keras has, with neither imported."""
 
-from __future__ import annotations  # in click 8.1 a `CompletionItem` takes no type
+from __future__ import annotations  # before click 8.5 a `CompletionItem` takes no type
 
 import ast
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What the Tab key completes: files, names in a file of Python, and what Keras has, with neither imported."""
 
-from __future__ import annotations  # before click 8.5 a `CompletionItem` takes no type
-
 import ast
 from collections.abc import Iterable
 from pathlib import Path

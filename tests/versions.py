@@ -74,7 +74,7 @@ def main() -> int:
             except subprocess.SubprocessError as error:
                 failed += 1
                 said = (getattr(error, "stdout", "") or "") + (getattr(error, "stderr", "") or "")
-                line = f"FAILED: {error}\n{said[-4000:]}"
+                line = f"FAILED: {error}\n{said[-20_000:]}"
             print(f"Python {python}, {age}: {line} ({time.monotonic() - began:.0f} s)", flush=True)
     return min(failed, 1)
 

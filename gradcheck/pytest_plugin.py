@@ -150,7 +150,8 @@ def pytest_testnodedown(node: Any) -> None:
         node.config.stash[_RESULTS] += pickle.loads(base64.b64decode(sent))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+# The name in quotes: pytest has it since 8.4 only, and every run of an older one reads this file.
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     """Say where the page is, or why it is nowhere."""
     if (error := config.stash.get(_UNWRITTEN, None)) is not None:
         terminalreporter.write_line(f"ERROR: {error}", red=True)

@@ -3,7 +3,7 @@
 For each version of Python an environment with exactly the lower bounds of pyproject.toml, of the extras too,
 or the oldest release beyond them that has a wheel for that Python, and one with the newest releases. Each is
 made in a temporary folder, runs the demo and the tests of FOLDERS, and gets one line. The exit code is 1 if
-one of them failed. It needs the package `uv` and the interpreters; on a free machine some five minutes each.
+one of them failed. It needs the package `uv`, and the interpreters on PATH; ten minutes each on two cores.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ ROOT = Path(__file__).parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
 AGES = {"oldest": "lowest-direct", "newest": "highest"}
 """What uv calls them."""
-FOLDERS = ("tests/inputs", "tests/verdicts", "tests/targets", "tests/function", "tests/render", "tests/cli")
-"""What meets the four dependencies: arrays of NumPy, TensorFlow and Keras, rich, click."""
+FOLDERS = (
+    *("tests/inputs", "tests/verdicts", "tests/targets", "tests/function", "tests/render", "tests/cli"),
+    "tests/test_plugin.py",
+)
+"""What meets the four dependencies, arrays of NumPy, TensorFlow and Keras, rich, click, and pytest."""
 PATIENCE = 1800
 """Seconds after which a command is given up."""
 SHOWN = ("tensorflow", "keras", "numpy", "click", "rich")
@@ -42,11 +45,12 @@ def tested(python: str, age: str, folder: Path, chosen: list[str]) -> str:
     here = folder / f"{python}-{age}"
     own = here / "bin" / "python"
     run(*uv, "venv", "--python", python, here)
-    wheels = ("--python", own, "--only-binary", ":all:", "--resolution", AGES[age])
+    # Compiled, as pip leaves them: the tests start many a process, and some of them time it.
+    wheels = ("--python", own, "--compile-bytecode", "--only-binary", ":all:", "--resolution", AGES[age])
     run(*uv, "pip", "install", *wheels, "--requirements", "pyproject.toml", "--extra", "test")
     run(*uv, "pip", "install", "--python", own, "--no-deps", ".")
     run(here / "bin" / "gradcheck", "demo", folder=folder)
-    said = run(own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *chosen)
+    said = run(own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *chosen)
     listed = f"import importlib.metadata as m; print(*(f'{{n}} {{m.version(n)}}' for n in {SHOWN}), sep=', ')"
     return f"{run(own, '-c', listed).strip()}: {said.strip().splitlines()[-1].strip('= ')}"
 
@@ -70,7 +74,7 @@ def main() -> int:
             except subprocess.SubprocessError as error:
                 failed += 1
                 said = (getattr(error, "stdout", "") or "") + (getattr(error, "stderr", "") or "")
-                line = f"FAILED: {error}\n{said[-4000:]}"
+                line = f"FAILED: {error}\n{said[-20_000:]}"
             print(f"Python {python}, {age}: {line} ({time.monotonic() - began:.0f} s)", flush=True)
     return min(failed, 1)
 

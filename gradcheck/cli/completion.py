@@ -1,7 +1,5 @@
 """What the Tab key completes: files, names in a file of Python, and what Keras has, with neither imported."""
 
-from __future__ import annotations  # in click 8.1 a `CompletionItem` takes no type
-
 import ast
 from collections.abc import Iterable
 from pathlib import Path

@@ -16,10 +16,8 @@ Derivative = Callable[[Array], Array]
 # Klambauer et al., Self-Normalizing Neural Networks (2017): the fixed point of mean 0 and variance 1.
 SELU_ALPHA: Final = 1.6732632423543772
 SELU_SCALE: Final = 1.0507009873554805
-# TensorFlow keeps the slope and gelu's √½ as float32 even where it computes in float64 (1e-8 off). The
-# derivative of gelu passes through 0, where that counts.
+# TensorFlow keeps it as float32 even where it computes in float64 (1e-8 off).
 LEAKY_SLOPE: Final = float(np.float32(0.2))
-ROOT_HALF: Final = float(np.float32(math.sqrt(0.5)))
 SHRINK: Final = 0.5
 
 _erfc = np.vectorize(math.erfc, otypes=[float])
@@ -54,9 +52,18 @@ def _silu(z: Array) -> Array:
     return _sigmoid(z) * (1.0 + z * _sigmoid(-z))
 
 
+def _root_half() -> float:
+    """The √½ of TensorFlow's gelu, kept as float32: where the derivative passes through 0 that counts."""
+    import tensorflow as tf
+
+    # 1.7e-8 too small; up to 2.18, which divides by √2, as much too large (changed by their commit 456e2640).
+    divides = tuple(map(int, tf.__version__.split(".")[:2])) < (2, 19)
+    return 1 / float(np.float32(math.sqrt(2))) if divides else float(np.float32(math.sqrt(0.5)))
+
+
 def _gelu(z: Array) -> Array:
     """½ erfc(−u) + u exp(−u²) / √π with u = z √½, for gelu(z) = z erfc(−u) / 2 (not the tanh one)."""
-    u = z * ROOT_HALF
+    u = z * _root_half()
     return np.asarray(0.5 * _erfc(-u) + u * np.exp(-u * u) / math.sqrt(math.pi))
 
 

@@ -180,13 +180,13 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def test_completing_loads_nothing_heavy_and_is_quick() -> None:
     code = f"""
 import json, sys, time
-started = time.perf_counter()
+started = time.process_time()
 from gradcheck.__main__ import run
 try:
     run()
 except SystemExit:
     pass
-took = time.perf_counter() - started
+took = time.process_time() - started
 print(json.dumps([took, [name for name in {HEAVY!r} if name in sys.modules]]))
 """
     for words in ("dense --activation re", "layer Conv", "function ops.py:my", "explain ki", "dense --x x"):
@@ -201,5 +201,5 @@ print(json.dumps([took, [name for name in {HEAVY!r} if name in sys.modules]]))
         *found, last = done.stdout.splitlines()
         took, heavy = json.loads(last)
         assert found and heavy == [], words
-        # 0.1 to 0.2 s on a machine of its own: other tests run at the same time.
-        assert took < 1.5, words
+        # Of its own work, whatever else the machine does: 0.1 to 0.2 s, TensorFlow takes 3 s to import.
+        assert took < 1, words

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -16,6 +17,10 @@ import pytest
 # Read when TensorFlow is loaded. By default each worker would have pools of as many threads as cores.
 for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# A shell without job control has what it starts with & ignore Ctrl-C, and gradcheck does as it is told.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WORKERS = 2
 """Processes of a whole run: each holds TensorFlow and its caches, up to 2 GiB."""

@@ -38,8 +38,8 @@ A folder imports folders of lower floors only.
 6  report/       what is shown and said: variables, diagnosis, outputs to blame → `Findings`
 7  render/       a module a form: tables, JSON, CSV, JUnit XML, Markdown, annotations, pages, pictures,
                  curves, heat maps; and who tells of progress → text, bytes
-8  procedure.py, checking.py, sweeping.py, variables.py: what is refused, the order of the checks, `check`,
-   `assert_gradients` → `Report`, `Sweep`
+8  procedure.py, checking.py, sweeping.py, variables.py, public.py: what is refused, the order of the checks,
+   `check`, `assert_gradients` → `Report`, `Sweep`; and what `import gradcheck` offers
 8  suite/        a TOML file → checks as command lines → worker processes or a Dask cluster → `CheckResult`;
                  and the evaluations of one check shared out to a cluster, by the port function/sharing.py
 9  cli/          commands and options: parse, build the target, check, write → exit code; its `explain` reads
@@ -67,13 +67,22 @@ Invariants, each held by a test (tests/test_house.py; 7 and TargetSpec where set
 11. A module has at most 300 lines, a class 120, a function 40.
 """
 
-from gradcheck.checking import Report as Report
-from gradcheck.checking import assert_gradients as assert_gradients
-from gradcheck.checking import check as check
-from gradcheck.errors import ExitCode as ExitCode
-from gradcheck.errors import GradcheckError as GradcheckError
-from gradcheck.errors import GradientError as GradientError
-from gradcheck.report.variable import Variable as Variable
-from gradcheck.verdicts.verdict import ElementVerdict as ElementVerdict
-from gradcheck.verdicts.verdict import Verdict as Verdict
+from typing import TYPE_CHECKING, Any
+
 from gradcheck.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from gradcheck.public import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """A public name, imported when it is first asked for: until then a signal ends the command line at
+        once, and not with a traceback from the middle of an import."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        import gradcheck.public as public
+
+        globals().update((key, value) for key, value in vars(public).items() if key[0] != "_")
+        if name in globals():
+            return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -61,7 +61,7 @@ class Weighted:
     def part(self, outputs: slice, shape: tuple[int, ...], covered: tuple[slice, ...]) -> Weighted:
         """The `covered` outputs of one tensor, which lie at `outputs` among all and have a shape."""
         # All outputs of a tensor have the same relative rounding.
-        eps = self.eps[:1] if self.eps.size == 1 else self.eps[outputs][:1]
+        eps = self.eps if self.eps.size == 1 else self.eps[outputs][:1]
         return Weighted(
             self.cotangents[:, outputs].reshape(-1, *shape)[:, *covered],
             self.shown[outputs].reshape(shape)[covered],

@@ -43,7 +43,7 @@ class Slopes:
 
     @staticmethod
     def along(
-        directions: SignedDirections, tape: Array, longest: float, eps: float, enough: float = 0.0
+        directions: SignedDirections, tape: Array, longest: float, eps: float, enough: float
     ) -> Slopes:
         """The slopes of a tape [cotangents, chosen] and of differences with steps up to `longest`,
         known to `enough`."""

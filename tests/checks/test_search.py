@@ -26,7 +26,7 @@ def test_wrong_elements_are_found_in_few_evaluations(count: int, most: int) -> N
     wrong = np.random.default_rng(1).choice(SIZE, count, replace=False)
     tape = true.copy()
     tape[wrong] += 0.5
-    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS)
+    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS, 0.0)
     meter = tested.evaluator._meter
     before = meter.count
 
@@ -41,7 +41,7 @@ def test_wrong_elements_are_found_in_few_evaluations(count: int, most: int) -> N
 def test_a_search_ends_when_its_evaluations_are_spent() -> None:
     true = normal(SIZE)
     tested = directions(lambda x: tf.reduce_sum(true * tf.sin(x)), x=np.zeros(SIZE))
-    slopes = Slopes.along(tested, 1.01 * tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS)
+    slopes = Slopes.along(tested, 1.01 * tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS, 0.0)
     meter = tested.evaluator._meter
     before = meter.count
 
@@ -53,7 +53,7 @@ def test_a_search_ends_when_its_evaluations_are_spent() -> None:
 def test_a_right_tape_has_no_suspects() -> None:
     true = normal(500)
     tested = directions(lambda x: tf.reduce_sum(true * tf.sin(x)), x=np.zeros(500))
-    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS)
+    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS, 0.0)
 
     assert suspects(slopes, 32, tested.evaluator._meter, 10**6).size == 0
 

@@ -215,3 +215,52 @@ def test_the_tensors_are_left_alone() -> None:
 
     assert np.array_equal(tested.point.numpy(), X)
     assert np.array_equal(X, normal(3, 4))
+
+
+def test_only_what_runs_at_once_holds_its_inputs() -> None:
+    """1,001 numbers in and out run at once, 40,001 do not: of those one output is held for each."""
+
+    def total(x: Any) -> Any:
+        return tf.reduce_sum(x)
+
+    assert made(total, normal(1000), memory=10**7).batch == 10**7 // 64 // 1001
+    assert made(total, normal(40_000), memory=10**7).batch == 10**7 // 64
+
+
+def test_each_batch_is_measured_from_its_own_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding may depend on how many points there are: here by far more, in batches of 40, 40 and 20."""
+    sizes = []
+
+    def shifted(function: Function, rows: Any) -> Any:
+        sizes.append(rows)
+        return tf.map_fn(function, rows, fn_output_signature=tf.float64) + 1e-9 * tf.cast(
+            tf.shape(rows[0])[0], tf.float64
+        )
+
+    monkeypatch.setattr(tf, "vectorized_map", shifted)
+    monkeypatch.setattr(evaluator, "AT_ONCE", 40 * 2 * X.size)
+    meter = Meter()
+    tested = made(lambda x: tf.sin(x), meter=meter)
+    steps = np.linspace(0, 1, 100)
+
+    found, base = tested.elements(np.zeros(100, np.int64), steps, plain=False)
+
+    assert len(sizes) == 1, "traced once"
+    assert meter.count == 100 + 3
+    np.testing.assert_allclose(found[:, 0] - base[0], np.sin(X[0, 0] + steps) - np.sin(X[0, 0]), atol=1e-13)
+
+
+def test_many_values_of_a_matrix_are_evaluated_in_a_graph() -> None:
+    calls = []
+
+    def function(x: Any) -> Any:
+        calls.append(x)
+        return tf.sin(x)
+
+    tested = made(function)
+    calls.clear()
+
+    found = tested.values(np.stack([X + n for n in range(200)]), plain=True)
+
+    np.testing.assert_allclose(found[:-1, 5], np.sin(X.reshape(-1)[5] + np.arange(200)), rtol=1e-12)
+    assert len(calls) <= 3

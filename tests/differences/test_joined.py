@@ -155,6 +155,30 @@ def test_each_copy_is_measured_from_its_own_base(monkeypatch: pytest.MonkeyPatch
         np.testing.assert_allclose((found - base)[group], rise.reshape(-1), atol=1e-13)
 
 
+@pytest.mark.parametrize("name", JOINED)
+def test_no_axes_are_tried_twice(name: str) -> None:
+    function, inputs, names, _ = JOINED[name]
+    whole = primal(function, inputs, names)
+
+    tried = list(joinable(whole, 0, colourings(whole)))
+
+    assert tried
+    assert all(one not in tried[:number] for number, one in enumerate(tried))
+
+
+def test_evaluations_in_copies_are_counted() -> None:
+    """Four to see whether copies come out as alone, then both ends of each of 20 groups."""
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"])
+    alone = evaluator(whole)
+    groups, (colouring,) = GroupEvaluator(alone), colourings(whole)
+
+    groups.join(colouring, joinable(whole, 0, [colouring]))
+    groups(colouring, list(range(20)), (X + 1, X - 1))
+
+    assert groups.copies == colouring.groups == 20
+    assert alone._meter.count == 4 + 2 * 20
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_single_copy_needs_no_axis(compiled: bool) -> None:
     """Nor do the outputs have to answer to an axis; those of a graph come from the graph."""

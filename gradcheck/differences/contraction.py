@@ -85,9 +85,7 @@ class Total(Protocol):
         """Σ over the outputs of each element, [U]."""
 
 
-def contract(
-    outputs: Weighted, total: Total, up: Array, down: Array, base: Array, *, gap: bool = False
-) -> Array:
+def contract(outputs: Weighted, total: Total, up: Array, down: Array, base: Array, *, gap: bool) -> Array:
     """The rows of `Sums` for elements whose outputs went `up` and `down`; with `gap` for ladders of steps."""
     with np.errstate(invalid="ignore", over="ignore"):
         rise, fall = up - base, base - down

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gradcheck.differences import evaluator
 from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.function.primal import Meter, Primal
+from gradcheck.function.sharing import Piece, Sharing
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
@@ -21,6 +22,24 @@ from tests.parameters import named
 from tests.saying import normal
 
 X = normal(3, 4)
+
+
+class Others(Sharing):
+    """Two processes besides this one, whose work is done here."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    @property
+    def workers(self) -> int:
+        return 3
+
+    def open(self, primal: Primal, base: Array) -> None:
+        pass
+
+    def results(self, work: Sequence[Piece], own: Callable[[Piece], Any]) -> list[Any]:
+        self.asked.append(len(work))
+        return [own(piece) for piece in work]
 
 
 def primal(function: Function, x: Array = X) -> Primal:
@@ -227,8 +246,11 @@ def test_only_what_runs_at_once_holds_its_inputs() -> None:
     assert made(total, normal(40_000), memory=10**7).batch == 10**7 // 64
 
 
-def test_each_batch_is_measured_from_its_own_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounding may depend on how many points there are: here by far more, in batches of 40, 40 and 20."""
+@pytest.mark.parametrize(("count", "batches"), [(60, 2), (100, 3)])
+def test_each_batch_is_measured_from_its_own_origin(
+    count: int, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding may depend on how many points there are: here by far more, in batches of 40 and 20."""
     sizes = []
 
     def shifted(function: Function, rows: Any) -> Any:
@@ -241,12 +263,13 @@ def test_each_batch_is_measured_from_its_own_origin(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(evaluator, "AT_ONCE", 40 * 2 * X.size)
     meter = Meter()
     tested = made(lambda x: tf.sin(x), meter=meter)
-    steps = np.linspace(0, 1, 100)
+    tested.count(100)
+    steps = np.linspace(0, 1, count)
 
-    found, base = tested.elements(np.zeros(100, np.int64), steps, plain=False)
+    found, base = tested.elements(np.zeros(count, np.int64), steps, plain=False)
 
     assert len(sizes) == 1, "traced once"
-    assert meter.count == 100 + 3
+    assert meter.count == 100 + count + batches
     np.testing.assert_allclose(found[:, 0] - base[0], np.sin(X[0, 0] + steps) - np.sin(X[0, 0]), atol=1e-13)
 
 
@@ -264,3 +287,29 @@ def test_many_values_of_a_matrix_are_evaluated_in_a_graph() -> None:
 
     np.testing.assert_allclose(found[:-1, 5], np.sin(X.reshape(-1)[5] + np.arange(200)), rtol=1e-12)
     assert len(calls) <= 3
+
+
+def test_evaluations_are_shared_out_by_how_much_they_are() -> None:
+    """A piece for each 2²⁰ numbers, two for each of three processes at most."""
+    alone, shared = made(lambda x: x), made(lambda x: x)
+    shared.primal.share(Others(), X.reshape(-1))
+    # An operation of the graph takes as long as 256 numbers, which leave 4,096 here.
+    numbers = 4096 - 256 * shared.primal.operations
+
+    assert [shared.pieces(count, numbers) for count in (1, 255, 511, 512, 769, 1600, 10**6)] == [
+        *(1, 1, 1, 2, 3, 6, 6)
+    ]
+    assert shared.pieces(3, 2**30) == 3
+    assert alone.pieces(10**6, 2**30) == 1
+
+
+@pytest.mark.parametrize(("traceable", "pieces"), [(True, []), (False, [4])])
+def test_eager_calls_are_worth_sharing_out_sooner(traceable: bool, pieces: list[int]) -> None:
+    """Each takes as long as 2¹⁵ numbers: 128 of them are 2²²."""
+    tested, others = made(lambda x: tf.sin(x) if traceable else untraceable(x)), Others()
+    tested.primal.share(others, X.reshape(-1))
+
+    found, _ = tested.elements(np.zeros(127, np.int64), np.linspace(0, 1, 127), plain=True)
+
+    assert others.asked == pieces
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 127)), rtol=1e-12)

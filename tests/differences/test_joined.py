@@ -12,7 +12,7 @@ import gradcheck
 from gradcheck.arrays.large import LARGE, Movable, view
 from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
-from gradcheck.differences.joined import Axes, Joined, joinable
+from gradcheck.differences.joined import Axes, Joined, JoinedGroups, joinable
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.probing import colour
@@ -177,6 +177,7 @@ def test_evaluations_in_copies_are_counted() -> None:
 
     assert groups.copies == colouring.groups == 20
     assert alone._meter.count == 4 + 2 * 20
+    assert alone.traces, "copies that are not asked to be compiled say nothing of that"
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -342,3 +343,22 @@ def test_a_straight_element_among_curved_ones_is_settled_at_once() -> None:
 
     assert report.passed
     assert report.evaluations < 4 * 40 + 80
+
+
+def test_another_process_makes_the_copies_once() -> None:
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"])
+    colouring, kept = Colouring(X.shape, (1, 20), ((None, None),)), dict[Any, Any]()
+
+    def work(column: int, along: Axes) -> JoinedGroups:
+        ends = [np.full((8, 1), 3.0)]
+        return JoinedGroups(0, along, COUNT, False, colouring, (([column], ends),))
+
+    for column in (0, 7):
+        (found,) = work(column, Axes({"x": 0}, (0,))).result(whole, X.size, kept)
+        moved = X.copy()
+        moved[:, column] = 3
+        assert found is not None
+        np.testing.assert_allclose(found, [np.cumsum(moved, 1).reshape(-1)], rtol=1e-12, atol=1e-12)
+    assert len(kept) == 1
+    with pytest.raises(ValueError, match="0"):
+        work(0, Axes({"x": 1}, (1,))).result(whole, X.size, kept)

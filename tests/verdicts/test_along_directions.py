@@ -79,7 +79,7 @@ def test_where_nothing_moves_the_rounding_of_all_outputs_hides_a_slope() -> None
     )
     still, zeros = replace(still, weighted=known), np.zeros((len(known.cotangents), 4))
 
-    nothing, one = (Slopes.along(still, tape, 1 / 3, EPS, 0.0) for tape in (zeros, zeros + [0, 0, 1, 0]))
+    nothing, one = (Slopes.along(still, tape, 1 / 3, EPS, 0.0) for tape in (zeros, zeros + np.eye(4)[2]))
 
     assert not nothing.estimate.bound.any()
     np.testing.assert_allclose(one.estimate.bound, 0.384)

@@ -14,9 +14,11 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
-from gradcheck.verdicts.standing_still import MANY, SAMPLE
+from gradcheck.sparsity.colouring import Colouring, elementwise
+from gradcheck.verdicts.standing_still import MANY, SAMPLE, _sample
 from tests.corpus.case import Array, Broken, Function
 from tests.parameters import among, named
+from tests.posed import posed, variable
 from tests.saying import normal
 
 DEPTH = -40.0
@@ -151,3 +153,18 @@ def test_few_evaluations_for_many_elements() -> None:
         "match": 8 * MANY
     }
     assert large.evaluations - small.evaluations <= 8 * 8
+
+
+def test_a_sample_is_of_the_group_that_has_the_most() -> None:
+    """All of column 7 and the first row of 100 columns stand still: 100 groups are too many to ask all."""
+    candidate = variable(posed(lambda x: 0 * x, x=np.ones((80, 100))))
+    columns = Colouring((80, 100), (1, 100), ((None, None),))
+    numbers = np.arange(8000).reshape(80, 100)
+    still = np.union1d(numbers[0], numbers[:, 7])
+
+    assert _sample(candidate, columns, still).tolist() == numbers[:, 7].tolist()
+    few = np.union1d(numbers[0, :64], numbers[:, 7])
+    assert _sample(candidate, columns, few).tolist() == few.tolist()
+    alone = _sample(candidate, elementwise((80, 100), 1), still)
+    assert len(set(alone)) == 32
+    assert set(alone) <= set(still)

@@ -33,7 +33,9 @@ CHECKER = (
 """What decides: files, or folders, of the package."""
 TESTS = (
     *("verdicts", "differences", "sparsity", "checks", "function", "report", "arrays", "targets"),
-    *("acceptance", "render/test_stages.py", "test_checking.py", "test_assertion.py", "test_recipes.py"),
+    *("acceptance", "test_checking.py", "test_assertion.py", "test_recipes.py"),
+    *("render/test_stages.py", "suite/test_sharing.py"),
+    *(f"cli/test_{name}.py" for name in ("given_gradient", "verbose", "sweep")),
 )
 """Tests that call the checker in process."""
 IGNORED = tuple(f"tests/acceptance/test_{name}.py" for name in ("keras", "keras_functions", "networks"))

@@ -44,7 +44,7 @@ def test_the_worst_come_first() -> None:
 
 
 def test_what_is_faint_and_what_would_have_been_seen() -> None:
-    """Of elements that match: a bound above a share of S; the larger of tolerance and bound as such a share."""
+    """A bound above a share of S; the larger of tolerance and bound as a share of S."""
     one = judged(
         *(MATCH, MATCH, MATCH, MATCH, KINK, MATCH),
         bound=[0.02, 0.05, 0.0, 1.0, 1.0, 0.0],

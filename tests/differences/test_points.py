@@ -9,29 +9,34 @@ import tensorflow as tf
 from gradcheck.arrays.types import Array
 from gradcheck.differences.points import Points, elements, rays, values
 
-HERE = [tf.constant([1.0, 2.0, 3.0], tf.float64), tf.constant([[4.0, 5.0]], tf.float64)]
+FIRST, SECOND = np.array([1.0, 2.0, 3.0]), np.array([[4.0, 5.0]])
 WHICH, STEPS = np.array([2, 0, 1, 2, 0, 1, 1]), np.array([0.5, 1.0, 2.0, -0.5, 4.0, -1.0, 0.25])
 DIRECTIONS = {
     1: (np.array([1]), np.array([[10.0], [20.0], [30.0]])),
     0: (np.array([0, 2]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])),
 }
-POINTS = {
-    "rays": rays(DIRECTIONS, WHICH, STEPS),
-    "elements": elements(0, WHICH, STEPS),
-    "values": values(0, HERE[0], np.outer(STEPS, [1.0, 2.0, 3.0])),
-}
+NAMES = ["rays", "elements", "values"]
+
+
+def points_of(name: str) -> Points:
+    if name == "rays":
+        return rays(DIRECTIONS, WHICH, STEPS)
+    if name == "elements":
+        return elements(0, WHICH, STEPS)
+    return values(0, tf.constant(FIRST), np.outer(STEPS, [1.0, 2.0, 3.0]))
 
 
 def placed(points: Points) -> list[list[float]]:
     """All variables at each point, in one row"""
+    here = [tf.constant(FIRST), tf.constant(SECOND)]
     family, found = points.family, []
-    fixed = family.tensors(HERE, points.fixed)
+    fixed = family.tensors(here, points.fixed)
     for number in range(points.count):
         row = [part[number] for part in points.rows]
-        moved = family.alone(HERE, row, fixed)
-        again = family.place(HERE, [tf.constant(part) for part in row], fixed)
+        moved = family.alone(here, row, fixed)
+        again = family.place(here, [tf.constant(part) for part in row], fixed)
         rows = [
-            np.concatenate([np.ravel(some.get(n, value)) for n, value in enumerate(HERE)])
+            np.concatenate([np.ravel(some.get(n, value)) for n, value in enumerate(here)])
             for some in (moved, again)
         ]
         assert rows[0].tolist() == rows[1].tolist()
@@ -48,12 +53,12 @@ def test_rays_are_where_they_say() -> None:
         row[4] += step * DIRECTIONS[1][1][which, 0]
         truth.append(row.tolist())
 
-    assert placed(POINTS["rays"]) == truth
+    assert placed(points_of("rays")) == truth
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_some_of_the_points_are_what_they_are_in_the_whole(name: str) -> None:
-    points = POINTS[name]
+    points = points_of(name)
     whole = placed(points)
 
     assert whole[-1] == [1, 2, 3, 4, 5]
@@ -73,7 +78,7 @@ def test_some_of_the_points_are_what_they_are_in_the_whole(name: str) -> None:
 
 def test_points_along_a_direction_lie_together() -> None:
     """Then a part needs few of the directions."""
-    (first, one), (_, two) = POINTS["rays"].parts(2)
+    (first, one), (_, two) = points_of("rays").parts(2)
 
     assert [0, *WHICH, 0][1:][first[0]] == 0
     assert [len(part.fixed[1]) for part in (one, two)] == [2, 2]

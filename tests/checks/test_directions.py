@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,17 @@ import tensorflow as tf
 from gradcheck import ElementVerdict, Report, Verdict, check
 from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
-from gradcheck.checks import directions
+from gradcheck.checks import directions, stratum
+from gradcheck.checks.row import Row
 from gradcheck.progress import Forecast, Progress
 from gradcheck.render.plain import to_npz
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
+from gradcheck.verdicts.candidate import Confirmed
 from tests.corpus.case import Broken, Function, distorted, true_gradients
 from tests.parameters import every, named
+from tests.posed import posed
+from tests.posed import variable as candidate_of
 from tests.saying import lines, normal, told
 
 SIZES = (40, 30, 8)
@@ -370,3 +376,135 @@ def test_a_failing_check_costs_at_most_three_times_a_passing_one(wrong: set[int]
     refuted = {n for n, found in enumerate(failing.variables) if found.counts["mismatch"]}
     assert refuted == wrong
     assert failing.evaluations <= 3 * passing.evaluations
+
+
+def test_a_budget_that_makes_fewer_directions_is_said_with_what_they_miss() -> None:
+    function, weights = loss(sizes=SMALL)
+
+    report = check(function, weights, budget=50, method="directions")
+
+    assert report.directions is not None
+    assert report.directions.directions == 5
+    assert "within the budget of 50 evaluations: 5 signed directions instead of 20" in lines(report)
+    assert "with a chance of 1 in 32" in lines(report)
+
+
+def test_what_lies_ahead() -> None:
+    others = Forecast(7, 11, 0.5)
+    one = candidate_of(posed(lambda x: tf.reduce_sum(x), x=np.ones((2, 3))))
+
+    assert directions.ahead(others, []) == others
+    assert directions.ahead(others, [one, one]) == Forecast(7 + 12, 11 + 2000, 0.5)
+
+
+def row_of(function: Function, **inputs: Array) -> Row:
+    problem = posed(function, **inputs)
+    return Row.of(problem, [candidate_of(problem, number) for number in range(len(inputs))])
+
+
+def run(row: Row, count: int = 20) -> tuple[directions._Check, list[Confirmed], Any, Any]:
+    made = directions._Check(row, Progress(), count)
+    return made, *made.run()
+
+
+def scales(wrong: float = 1.0) -> Function:
+    """x (30) and y (40), of which y counts a thousandth as much; the gradient of x is off by a factor"""
+
+    def backward(r: Any, x: Any, y: Any) -> Any:
+        return r * wrong * tf.cos(x), r * 1e-3 * tf.cos(y)
+
+    return Broken(lambda x, y: tf.reduce_sum(tf.sin(x)) + 1e-3 * tf.reduce_sum(tf.sin(y)), backward)
+
+
+def test_searches_may_take_as_much_as_what_passes() -> None:
+    """170 evaluations for each stratum and 600 besides, of which a right tape needs none."""
+    made, found, _, summary = run(row_of(scales(), x=0.1 * np.ones(30), y=0.1 * np.ones(40)))
+
+    assert made.searches == 600 + 2 * 170
+    assert (made.strata, made.named, made.refuted) == (2, 0, False)
+    assert (summary.elements, summary.strata, summary.directions) == (70, 2, 20)
+    assert [(one.judgement.verdicts == ElementVerdict.MATCH).all() for one in found] == [True, True]
+
+
+def test_a_wrong_variable_does_not_hold_up_another_of_its_stratum() -> None:
+    """x and y are in one stratum; what is off in x is said of x, and directions still vouch for y."""
+
+    def backward(r: Any, x: Any, y: Any) -> Any:
+        return r * 1.01 * tf.cos(x), r * tf.cos(y)
+
+    function = Broken(lambda x, y: tf.reduce_sum(tf.sin(x)) + tf.reduce_sum(tf.sin(y)), backward)
+
+    made, (x, y), compared, _ = run(row_of(function, x=0.1 * np.ones(100), y=0.2 * np.ones(100)))
+
+    assert made.refuted
+    assert ElementVerdict.MISMATCH in x.judgement.verdicts
+    assert ElementVerdict.MATCH not in x.judgement.verdicts
+    assert (y.judgement.verdicts == ElementVerdict.MATCH).all()
+    # All but those of the sample, and the two that are least sensitive.
+    assert y.judgement.along.sum() >= 100 - 20 - 2
+    assert compared.verdict is ElementVerdict.MATCH
+    assert made.searches > 0
+
+
+@pytest.mark.parametrize("left", [128, 129])
+def test_what_directions_do_not_resolve_is_moved_one_by_one_as_long_as_it_is_few(
+    left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a thousand elements some are known to none, by no corner."""
+    function = lambda x: tf.reduce_sum(tf.sin(x))  # noqa: E731
+    row = row_of(function, x=np.linspace(0.1, 1, 1000))
+    others = np.setdiff1d(np.arange(1000), directions._sample(row, 40))
+    open_ = np.isin(np.arange(1000), others[:left])
+    monkeypatch.setattr(Row, "resolved", lambda self, bound, moved: ~open_)
+
+    made, *_ = run(row)
+
+    alone = made.singles.checked
+    assert alone[open_].all() == (left == 128)
+    # Besides those a sample of 40, and the two that are least sensitive.
+    assert alone[~open_].sum() <= 42
+
+
+def test_a_tape_that_is_not_finite_for_one_cotangent_is_left_out() -> None:
+    row = row_of(scales(), x=0.1 * np.ones(100), y=0.1 * np.ones(40))
+    place = int(np.setdiff1d(np.arange(100), directions._sample(row, 40))[7])
+    tape = row.tape.copy()
+    tape[-1, place] = np.nan
+
+    _, (x, y), _, _ = run(replace(row, tape=tape))
+
+    assert np.flatnonzero(x.judgement.verdicts != ElementVerdict.MATCH).tolist() == [place]
+    assert x.judgement.verdicts[place] == ElementVerdict.NONFINITE
+    assert (y.judgement.verdicts == ElementVerdict.MATCH).all()
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "noise", "enough"),
+    [(1e-6, 0.0, 0.25 * 1e-6 * 0.5), (1e-6, 1.0, 128.0), (1e-6, 0.03, 0.25 * 1e-6 * 0.5)],
+)
+def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
+    tolerance: float, noise: float, enough: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or to 128 times the noise of L, where no element moves L by more than 30 times that."""
+    row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(30))
+    size = np.where(np.arange(30) == 7, 0.5, 2.0)
+    elements = replace(row.elements, size=size, gradient=np.ones(30))
+    row = replace(row, elements=elements, tolerance=np.full(30, tolerance))
+    monkeypatch.setattr(Row, "noise", noise)
+    asked = []
+
+    def along(*given: Any) -> Any:
+        asked.append(given)
+        return SimpleNamespace(corners=False)
+
+    monkeypatch.setattr(stratum.Slopes, "along", along)
+
+    found = stratum.Places(row, 20).stratum(np.arange(30), (0, 0))
+
+    ((_, tape, longest, _, given),) = asked
+    assert given == pytest.approx(enough)
+    assert longest == pytest.approx(1 / 3)
+    assert tape.shape == row.tape.shape
+    assert found is not None
+    assert found.kinks is None
+    assert not found.apart.any()

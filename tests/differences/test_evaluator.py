@@ -313,3 +313,15 @@ def test_eager_calls_are_worth_sharing_out_sooner(traceable: bool, pieces: list[
 
     assert others.asked == pieces
     np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 127)), rtol=1e-12)
+
+
+def test_a_way_that_a_part_is_not_possible_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "PART", 1)
+    tested, others = made(untraceable), Others()
+    tested.primal.share(others, X.reshape(-1))
+
+    found, _ = tested.elements(np.zeros(99, np.int64), np.linspace(0, 1, 99), plain=True)
+
+    assert others.asked == [6, 6], "in a loop, and one by one"
+    assert not tested.traces
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 99)), rtol=1e-12)

@@ -12,12 +12,13 @@ import gradcheck
 from gradcheck.arrays.large import LARGE, Movable, view
 from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
-from gradcheck.differences.joined import Axes, Joined, JoinedGroups, joinable
+from gradcheck.differences.joined import Axes, Joined, JoinedGroups, evaluated, joinable
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.probing import colour
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
+from tests.differences.test_evaluator import Others
 from tests.saying import normal
 
 COUNT = 3
@@ -362,3 +363,38 @@ def test_another_process_makes_the_copies_once() -> None:
     assert len(kept) == 1
     with pytest.raises(ValueError, match="0"):
         work(0, Axes({"x": 1}, (1,))).result(whole, X.size, kept)
+
+
+@pytest.mark.parametrize(("count", "elsewhere", "asked"), [(2, False, [2]), (1, False, []), (2, True, [])])
+def test_groups_in_copies_are_shared_out_in_pieces(count: int, elsewhere: bool, asked: list[int]) -> None:
+    """All of one point: what lies elsewhere is not known to others."""
+    whole, others = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"]), Others()
+    whole.share(others, whole.at_point().numpy())
+    if elsewhere:
+        whole = whole.at([tf.constant(X)])
+    copies = Joined(whole, 0, Axes({"x": 0}, (0,)), COUNT, compiled=False)
+    assert copies.holds(np.cumsum(X, 1).reshape(-1), evaluator(whole).moved)
+    colouring = Colouring(X.shape, (1, 20), ((None, None),))
+    parts = [([column], [np.full((8, 1), 3.0)]) for column in (0, 5, 19)]
+
+    found = evaluated(copies, colouring, parts, count)
+
+    assert others.asked == asked
+    for rows, column in zip(found, (0, 5, 19), strict=True):
+        moved = X.copy()
+        moved[:, column] = 3
+        assert rows is not None
+        np.testing.assert_allclose(rows, [np.cumsum(moved, 1).reshape(-1)], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("numbers", "copies", "together"), [(10, 1, 1), (799, 4, 9), (10**6, 40, 12_500)])
+def test_memory_bounds_the_copies(numbers: int, copies: int, together: int) -> None:
+    """64 bytes for each number; 80 go in and 80 come out of one copy."""
+    x = normal(2, 40)
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": x}, ["x"])
+    groups = GroupEvaluator(VariableEvaluator(whole, 0, whole.at_point().numpy(), Meter(), 64 * numbers))
+    (colouring,) = colourings(whole)
+
+    groups.join(colouring, joinable(whole, 0, [colouring]))
+
+    assert (groups.copies, groups.together(colouring)) == (copies, together)

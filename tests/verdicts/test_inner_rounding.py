@@ -59,6 +59,7 @@ NO_STAIRS: dict[str, Callable[[Array], Array]] = {
     "a steep piece": lambda t: np.clip(INTERVALS * t - 10, 0, FEWEST),
     "too many steps": lambda t: np.floor((MOST + 3) * t),
     "too few": lambda t: np.floor((FEWEST - 1) * t),
+    "a lower step among others": lambda t: np.floor(5 * t) + 0.3 * (t > 0.51),
     "noise": lambda t: 1e-9 * GENERATOR.standard_normal(t.size),
     "its own rounding": lambda t: 1 + 5e-16 * np.floor(5 * t),
     "not finite": lambda t: np.where(t > 0.5, np.nan, t),

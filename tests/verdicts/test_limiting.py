@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.verdicts.limiting import CLOSEST, Side, agrees, side_of_the_tape, tape_at
+from gradcheck.verdicts.limiting import CLOSEST, SIDES, Side, agrees, side_of_the_tape, tape_at
 from tests.corpus.case import Broken
 from tests.posed import posed
 from tests.saying import normal
@@ -91,3 +91,11 @@ def test_a_tape_may_change_by_a_ten_thousandth_and_by_curvature() -> None:
         assert agrees(problem, one, distance).tolist() == [True, True, True, True, False]
         one[-1, 4] = np.nan
         assert not agrees(problem, one, distance)[4]
+
+
+def test_structured_sides() -> None:
+    """Down, up, falling and rising along the index, in the shape of the variable."""
+    sides = [side(np.zeros((3, 1))) for side in SIDES]
+
+    assert [side.shape for side in sides] == [(3, 1)] * 4
+    assert [side.reshape(-1).tolist() for side in sides] == [[-1] * 3, [1] * 3, [1, 0, -1], [-1, 0, 1]]

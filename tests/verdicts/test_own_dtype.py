@@ -22,7 +22,7 @@ def test_the_coarsest_dtype_is_that_of_any_tensor_or_output() -> None:
     assert coarsest(posed(lambda x: tf.cast(x, tf.bfloat16), x=fine.astype(np.float32)).own) == "bfloat16"
 
 
-@pytest.mark.parametrize(("loss", "counted"), [(3e-6, False), (9e-6, True), (0.1, True)])
+@pytest.mark.parametrize(("loss", "counted"), [(0.0, False), (3e-6, False), (9e-6, True), (0.1, True)])
 def test_what_the_function_loses_counts_from_64_roundings_of_the_coarsest_input(
     loss: float, counted: bool
 ) -> None:

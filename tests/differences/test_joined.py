@@ -398,3 +398,7 @@ def test_memory_bounds_the_copies(numbers: int, copies: int, together: int) -> N
     groups.join(colouring, joinable(whole, 0, [colouring]))
 
     assert (groups.copies, groups.together(colouring)) == (copies, together)
+    (up,), base = groups(colouring, list(range(6)), (x + 1,))
+    # A single copy has one base for all groups.
+    assert (len(up), len(base)) == (6, 1 if copies == 1 else 6)
+    np.testing.assert_allclose(base, [np.cumsum(x, 1).reshape(-1)] * len(base), rtol=1e-12)

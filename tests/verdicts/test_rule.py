@@ -313,3 +313,18 @@ def test_only_a_slope_that_neither_side_tells_from_0_need_be_known_no_better() -
     assert judge(estimate, tape, rule).verdicts.tolist() == [MATCH, OPEN, OPEN, OPEN]
     # With a rounding of its own, the tape may be as far from 0 as that.
     assert judge(estimate, tape, rule, 0.0, 0.1).verdicts.tolist() == [MATCH, MATCH, OPEN, OPEN]
+
+
+@pytest.mark.parametrize(("value", "tape"), [([0.0, 1e-3], [0.0, 0.0]), ([0.0, 0.0], [0.0, 1e-3])])
+def test_an_output_that_only_another_cotangent_sees_moves_something(
+    value: list[float], tape: list[float]
+) -> None:
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=2.0, floor=1e-6, reach=0.0)
+    column, none = np.array(value)[:, None], np.zeros(1)
+    bound = np.full((2, 1), 1.9e-3)
+    estimate = Estimate(column, bound, 0 * bound, none, none, none, none > 0, none)
+
+    judged = judge(estimate, np.array(tape)[:, None], rule)
+
+    assert judged.verdicts.tolist() == [OPEN]
+    assert unsettled(estimate, judged, np.array(tape)[:, None], rule).tolist() == [0]

@@ -398,7 +398,7 @@ def test_what_lies_ahead() -> None:
 
 
 def row_of(function: Function, **inputs: Array) -> Row:
-    problem = posed(function, **inputs)
+    problem = posed(function, None, **inputs)
     return Row.of(problem, [candidate_of(problem, number) for number in range(len(inputs))])
 
 
@@ -497,7 +497,7 @@ def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
         asked.append(given)
         return SimpleNamespace(corners=False)
 
-    monkeypatch.setattr(stratum.Slopes, "along", along)
+    monkeypatch.setattr("gradcheck.checks.stratum.Slopes.along", along)
 
     found = stratum.Places(row, 20).stratum(np.arange(30), (0, 0))
 

@@ -325,3 +325,20 @@ def test_a_way_that_a_part_is_not_possible_in_is_given_up(monkeypatch: pytest.Mo
     assert others.asked == [6, 6], "in a loop, and one by one"
     assert not tested.traces
     np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 99)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("count", "traceable"), [(60, True), (200, False)])
+def test_few_evaluations_and_those_of_what_must_not_trace_are_eager(count: int, traceable: bool) -> None:
+    eager = []
+
+    def function(x: Any) -> Any:
+        eager.append(tf.executing_eagerly())
+        return tf.sin(x)
+
+    whole = Primal(Target("f", function, {"x": X}, traceable=traceable), ["x"], "float64")
+    tested = VariableEvaluator(whole, 0, whole.at_point().numpy(), Meter())
+
+    tested.elements(np.zeros(count, np.int64), np.ones(count), plain=False)
+
+    assert all(eager)
+    assert len(eager) >= count + 1

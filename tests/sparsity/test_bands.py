@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradcheck.sparsity.bands import EMPTY, Band, _strides, _unmet, explained, foreseen
+from gradcheck.sparsity.bands import EMPTY, Band, _fit, _strides, _unmet, explained, foreseen
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def test_strides_are_within_a_factor_of_two_of_the_ratio_of_lengths(
         (4, [7, 16, 57, 58], 3),
         (4, [8, 17, 26, 55], 0),
         (4, [0, 1, 2, 3, 60], 3),
+        (3, [16, 56], 2),
+        (3, [16, 55], 2),
+        (3, [16, 17], 1),
         (4, [], 3),
         (0, [16, 17], 0),
     ],
@@ -63,3 +66,28 @@ def test_an_output_that_stands_still_has_no_band_beside_one_that_moves() -> None
     assert not foreseen(bands, teeth, [moved, ~still])
     assert not foreseen(bands, teeth[:3], [moved, still])
     assert explained(50, [(teeth, [moved & False, still])]) == ()
+
+
+@pytest.mark.parametrize(
+    ("teeth", "hit", "closest", "band"),
+    [
+        # Four inputs of which only the first was met may reach three to either side.
+        ([16, 32, 48], [4, 8, 12], 16, (-3, 3)),
+        ([16, 33, 50], [4, 8, 12], 17, (-1, 3)),
+        ([16, 32, 48], [3, 4, 7, 8, 11, 12], 21, (-3, 7)),
+        ([16, 32, 48], [3, 4, 8, 12, 13], 29, (-7, 7)),
+        # 2 (high − low) has to be less than the distance of two teeth.
+        ([16, 32, 48], [4, 8, 12], 13, (-3, 3)),
+        ([16, 32, 48], [4, 8, 12], 12, None),
+        # Before the first tooth and after the last there is one.
+        ([16], [1, 4, 7], 100, (-15, 15)),
+    ],
+)
+def test_a_band_holds_a_moved_input_for_every_changed_output(
+    teeth: list[int], hit: list[int], closest: int, band: tuple[int, int] | None
+) -> None:
+    every = np.array(teeth)
+
+    found = _fit(0, 64, Fraction(4), [(every, np.array(hit))], every, closest)
+
+    assert found == (None if band is None else Band(0, Fraction(4), Fraction(band[0]), Fraction(band[1])))

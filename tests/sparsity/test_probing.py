@@ -390,3 +390,17 @@ def test_an_axis_is_asked_nothing_where_the_answers_could_not_be_held_against_th
 
     assert bool(axis.bands()) is found
     assert (len(asked), axis.left) == ((6, 0) if found else (0, left))
+
+
+@pytest.mark.parametrize("place", [0, 1, 50, 98, 99])
+def test_every_index_is_held_against_the_bands_close_to_the_point(place: int) -> None:
+    """What moves all outputs by a small step alone is seen, wherever it is."""
+
+    def far(axis: int, indices: Array) -> Array:
+        return np.isin(np.arange(100), indices)
+
+    def near(axis: int, indices: Array) -> Array:
+        return far(axis, indices) | (place in indices)
+
+    assert _Axis(0, (100,), (output(100),), far, far, 24).bands()
+    assert not _Axis(0, (100,), (output(100),), far, near, 24).bands()

@@ -144,8 +144,8 @@ class Stages(Progress):
     def __init__(self) -> None:
         self.seen: list[tuple[Stage, dict[str, int]]] = []
 
-    def stage(self, stage: Stage, evaluations: int, what: str = "", **counts: int) -> None:
-        self.seen.append((stage, counts))
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        self.seen.append((done, counts))
 
 
 def test_every_stage_is_told_with_what_it_was_about() -> None:

@@ -18,7 +18,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.checks import directions, stratum
 from gradcheck.checks.row import Row
-from gradcheck.progress import Forecast, Progress
+from gradcheck.progress import Forecast, Progress, Stage
 from gradcheck.render.plain import to_npz
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
@@ -444,6 +444,7 @@ def test_a_wrong_variable_does_not_hold_up_another_of_its_stratum() -> None:
     assert y.judgement.along.sum() >= 100 - 20 - 2
     assert compared.verdict is ElementVerdict.MATCH
     assert made.searches > 0
+    assert made.named == 0, "where most of a variable is wrong no search would end"
 
 
 @pytest.mark.parametrize("left", [128, 129])
@@ -508,3 +509,47 @@ def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
     assert found is not None
     assert found.kinks is None
     assert not found.apart.any()
+
+
+class Told(Progress):
+    def __init__(self) -> None:
+        self.stages: list[tuple[Stage, dict[str, int]]] = []
+
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        self.stages.append((done, counts))
+
+
+def test_each_stage_is_told() -> None:
+    """|x| has a corner at 0, and its tape of 0 there is the limit of no gradient."""
+    x = np.where(np.arange(200) % 4 == 0, 0.0, 0.1)
+    told = Told()
+    row = row_of(lambda x: tf.reduce_sum(tf.abs(x)) + tf.reduce_sum(x), x=x)
+
+    directions._Check(row, told, 20).run()
+
+    assert (Stage.DIRECTIONS, {"elements": 200, "directions": 20}) in told.stages
+    found = [counts["elements"] for stage, counts in told.stages if stage is Stage.SEARCH]
+    # Corners of opposite signs in one part may hide each other, until others are taken out.
+    assert found
+    assert 40 <= sum(found) <= 50
+    assert told.stages[0] == (Stage.ALONE, {"elements": 40})
+
+
+def test_one_direction_that_is_off_refutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error e moves a direction by ½ e to e: of ¾ e, which tolerances explain, about half are beyond."""
+    monkeypatch.setattr(directions, "BESIDES", 0)
+    monkeypatch.setattr(directions, "STRATUM", 0)
+    place = int(
+        np.setdiff1d(np.arange(100), directions._sample(row_of(tf.reduce_sum, x=np.ones(100)), 40))[7]
+    )
+
+    def backward(r: Any, x: Any) -> Any:
+        return r * (1 + 1e-3 * tf.one_hot(place, 100, dtype=x.dtype))
+
+    row = row_of(Broken(lambda x: tf.reduce_sum(x), backward), x=np.ones(100))
+
+    for share, refuted in ((0.75, True), (1.5, False)):
+        # Six times the root of a hundred squares.
+        tolerance = np.full(100, share * 1e-3 / 60) * np.abs(row.tape).max() / 1.001
+        made, *_ = run(replace(row, tolerance=tolerance))
+        assert made.refuted is refuted

@@ -246,6 +246,7 @@ def test_stairs_are_looked_for_where_third_differences_stop_to_shrink() -> None:
     one = inner_rounding._Failing(failing([1.0, 9.0, 2.0]))
 
     assert (one.ratio, one.elements.tolist()) == (9.0, [1, 2, 0])
+    assert one.reached(1).tolist() == [0, 1, 2]
     assert one.lengths.tolist() == [4.0, 1.0, 1 / 4, 1 / 16, 1 / 64]
     heights = [tall for _, tall in inner_rounding._stairs(one, 1)]
     np.testing.assert_allclose(heights, [0.125], rtol=1e-6)

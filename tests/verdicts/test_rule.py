@@ -279,17 +279,17 @@ def test_the_rule_of_a_precision() -> None:
 def test_where_nothing_moves_only_what_a_rounded_output_can_hide_is_unknown() -> None:
     """Up to the limit of the typical S where the tape is 0 as well, and up to the floor of it elsewhere."""
     rule = Rule(rtol=1e-6, asked=1e-6, atol=1e-9, limit=1e-3, scale=2.0, floor=1e-6, reach=0.0)
-    bound = np.array([[1.9e-3, 2.1e-3, 1.9e-6, 2.1e-6, 1.9e-3, 1.9e-3]])
-    tape = np.array([[0.0, 0.0, 1e-12, 1e-12, 1e-12, 0.0]])
-    size = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e-12])
-    none = np.zeros(6)
+    bound = np.array([[1.9e-3, 2.1e-3, 1.9e-6, 2.1e-6, 1.9e-3, 1.9e-3, 5e-4]])
+    tape = np.array([[0.0, 0.0, 1e-12, 1e-12, 1e-12, 0.0, 0.0]])
+    size = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e-12, 1.0])
+    none = np.zeros(7)
     estimate = Estimate(0 * bound, bound, 0 * bound, size, none, none, none > 0, none)
 
     judged = judge(estimate, tape, rule)
 
-    assert judged.verdicts.tolist() == [MATCH, OPEN, MATCH, OPEN, OPEN, OPEN]
+    assert judged.verdicts.tolist() == [MATCH, OPEN, MATCH, OPEN, OPEN, OPEN, MATCH]
     # Those are all that a ladder of steps is not asked for, though their bounds are beyond atol + rtol·S.
-    assert unsettled(estimate, judged, tape, rule).tolist() == [1, 2, 3, 4, 5]
+    assert unsettled(estimate, judged, tape, rule).tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_corner_for_any_cotangent_is_one() -> None:

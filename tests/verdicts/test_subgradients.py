@@ -100,8 +100,11 @@ def test_slopes_around_a_corner_reach_what_both_sides_do_not(share: float, last:
     r = problem.cotangents[0, 0]
 
     assert confirmed.judgement.verdicts.tolist() == [MISMATCH, KINK, MATCH]
+    before = problem.meter.count
     (found,) = from_neighbours(problem, confirmed)
 
+    # Each of 24 neighbours, and the element moved to both sides of it.
+    assert problem.meter.count - before == 24 * (1 + 3)
     assert (found.where.tolist(), found.verdict) == ([0], KINK)
     assert found.tolerance is not None and found.interval is not None
     np.testing.assert_allclose(found.tolerance, abs(share - 0.5) * abs(r), rtol=1e-5)

@@ -31,6 +31,7 @@ def placed(points: Points) -> list[list[float]]:
     here = [tf.constant(FIRST), tf.constant(SECOND)]
     family, found = points.family, []
     fixed = family.tensors(here, points.fixed)
+    assert {len(row) for row in points.rows} == {points.count}
     for number in range(points.count):
         row = [part[number] for part in points.rows]
         moved = family.alone(here, row, fixed)

@@ -138,4 +138,5 @@ def test_no_more_than_two_directions_are_halved(monkeypatch: pytest.MonkeyPatch)
     report = within(doubled_at(17, 23))
 
     assert len(asked) == 2
+    assert any("all of them along 8 random directions" in warning for warning in report.warnings)
     assert report.verdict is Verdict.FAIL

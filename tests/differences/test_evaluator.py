@@ -342,3 +342,17 @@ def test_few_evaluations_and_those_of_what_must_not_trace_are_eager(count: int, 
 
     assert all(eager)
     assert len(eager) >= count + 1
+
+
+def test_where_one_point_of_many_is_refused_each_is_evaluated_by_itself() -> None:
+    """The inverse of a diagonal matrix whose second number becomes 0 in one of a hundred points."""
+    matrix, steps = np.array([[2.0, 0.0], [0.0, 1.0]]), np.linspace(-0.9, 1, 100)
+    steps[70] = -1.0
+    tested = made(tf.linalg.inv, matrix)
+
+    found, base = tested.elements(np.full(100, 3), steps, plain=False)
+
+    assert np.isnan(found[70]).all()
+    others = np.delete(np.arange(100), 70)
+    np.testing.assert_allclose(found[others, 3], 1 / (1 + steps[others]), rtol=1e-12)
+    assert base.tolist() == [0.5, 0, 0, 1]

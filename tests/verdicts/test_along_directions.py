@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,23 @@ def test_where_nothing_moves_the_rounding_of_all_outputs_hides_a_slope() -> None
     assert not nothing.estimate.bound.any()
     np.testing.assert_allclose(one.estimate.bound, 0.384)
     assert not one.refuted(np.zeros(4)).any()
+
+
+def test_only_what_neither_moved_nor_is_in_doubt_is_hidden_by_rounding() -> None:
+    """2 · 3 for a step of 4 · 2 · 3 / 4; the bound of anything else is its own."""
+    ones, none = np.ones((1, 4)), np.zeros(4)
+    sizes, bound = np.array([0.0, 0.0, 1.0, 1.0]), np.array([[0.0, 0.5, 0.0, 0.5]])
+    estimate = Estimate(ones, bound, 0 * ones, sizes, none, none, none > 0, none)
+    known: Any = SimpleNamespace(
+        settled=lambda *given: (estimate, 1.0, 1.0),
+        weighted=SimpleNamespace(shown=np.array([2.0]), noise=np.array([3.0])),
+        slopes_of=lambda tape, count: 3 * ones,
+    )
+
+    found = Slopes.along(known, ones, 4.0, EPS, 0.0)
+
+    assert found.estimate.bound.tolist() == [[6.0, 0.5, 0.0, 0.5]]
+    assert found.signed.tolist() == [[2.0] * 4]
 
 
 @dataclass

@@ -152,3 +152,16 @@ def test_the_direction_that_is_off_by_most_of_its_bounds_is_searched(monkeypatch
     suspects(replace(right, signed=off, estimate=estimate), 3, tested.evaluator._meter, 0)
 
     assert asked == [[7]]
+
+
+def test_a_search_without_evaluations_left_makes_none() -> None:
+    """Of corners the whole is measured first: both sides and the point."""
+    tested = directions(lambda x: tf.reduce_sum(tf.abs(x)), x=np.zeros(64))
+    meter = tested.evaluator._meter
+    slopes = Slopes.along(tested, np.ones((len(tested.weighted.cotangents), 64)), 1 / 3, EPS, 0.0)
+
+    before = meter.count
+    assert suspects(slopes, 3, meter, before).size == 0
+    assert meter.count == before
+    assert corners(tested, 3, meter, before + 3).size == 0
+    assert meter.count == before + 3

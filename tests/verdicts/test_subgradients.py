@@ -162,3 +162,18 @@ def test_where_no_output_is_smooth_nothing_is_contradicted() -> None:
     problem = posed(lambda x: tf.abs(x), x=np.zeros(2))
 
     assert _contradiction(problem, [np.ones(2)]) == 0.0
+
+
+@pytest.mark.parametrize(("apart", "smooth"), [(0.9, True), (1.1, False)])
+def test_sides_may_differ_by_a_ten_thousandth_and_two_roundings(
+    apart: float, smooth: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tape of 2 for a slope of 1 is wrong where that is one slope."""
+    fall = 1 - apart * (1e-4 + 2 * 1e-3)
+    sides = np.ones(1), np.full(1, fall), np.full(1, 1e-3)
+    monkeypatch.setattr("gradcheck.verdicts.subgradients.along_ties", lambda problem, directions: sides)
+
+    off = _contradiction(posed(lambda x: 2 * x, x=np.ones(1)), [np.ones(1)])
+
+    assert (off > 100) is smooth
+    assert smooth or off == 0.0

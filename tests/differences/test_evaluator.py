@@ -350,8 +350,11 @@ def test_where_one_point_of_many_is_refused_each_is_evaluated_by_itself() -> Non
     steps[70] = -1.0
     tested = made(tf.linalg.inv, matrix)
 
+    batch = tested.batch
+
     found, base = tested.elements(np.full(100, 3), steps, plain=False)
 
+    assert tested.batch == batch, "the way is not to blame"
     assert np.isnan(found[70]).all()
     others = np.delete(np.arange(100), 70)
     np.testing.assert_allclose(found[others, 3], 1 / (1 + steps[others]), rtol=1e-12)

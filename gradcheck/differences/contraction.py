@@ -61,7 +61,7 @@ class Weighted:
     def part(self, outputs: slice, shape: tuple[int, ...], covered: tuple[slice, ...]) -> Weighted:
         """The `covered` outputs of one tensor, which lie at `outputs` among all and have a shape."""
         # All outputs of a tensor have the same relative rounding.
-        eps = self.eps[:1] if self.eps.size == 1 else self.eps[outputs][:1]
+        eps = self.eps if self.eps.size == 1 else self.eps[outputs][:1]
         return Weighted(
             self.cotangents[:, outputs].reshape(-1, *shape)[:, *covered],
             self.shown[outputs].reshape(shape)[covered],
@@ -85,9 +85,7 @@ class Total(Protocol):
         """Σ over the outputs of each element, [U]."""
 
 
-def contract(
-    outputs: Weighted, total: Total, up: Array, down: Array, base: Array, *, gap: bool = False
-) -> Array:
+def contract(outputs: Weighted, total: Total, up: Array, down: Array, base: Array, *, gap: bool) -> Array:
     """The rows of `Sums` for elements whose outputs went `up` and `down`; with `gap` for ladders of steps."""
     with np.errstate(invalid="ignore", over="ignore"):
         rise, fall = up - base, base - down

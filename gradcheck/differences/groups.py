@@ -151,7 +151,7 @@ class MovedGroups:
             covered = owners.covered
             sides = (v.reshape(-1, *owners.shape)[:, *covered] for v in self.sides.part(groups, outputs))
             weighted = self.weighted.part(outputs, owners.shape, covered)
-            total = total + contract(weighted, OwnedOutputs(owners), *sides)
+            total = total + contract(weighted, OwnedOutputs(owners), *sides, gap=False)
         if isinstance(total, float):
             members = self.colouring.members * len(self.groups[groups])
             return np.zeros((2 * len(self.weighted.cotangents) + 3, members))

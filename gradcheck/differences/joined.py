@@ -108,7 +108,8 @@ class Joined:
         if compiled and primal.target.compiles:
             # Not rewritten by AutoGraph: the same Python as runs eagerly.
             self._call = traced(self._outputs, autograph=False)
-        self.base = np.zeros(0)
+        self.base: Array
+        """f of all copies at the point, [count, outputs], from when they are seen to hold."""
 
     @property
     def compiled(self) -> bool:

@@ -130,7 +130,7 @@ def _fit(
     for teeth, hit in probes:
         # In units of 1 / denominator everything is a whole number.
         scaled, marks = hit * stride.numerator, teeth * stride.denominator
-        right = np.clip(np.searchsorted(marks, scaled), 1, max(len(marks) - 1, 1))
+        right = np.maximum(np.searchsorted(marks, scaled), 1)
         candidates = np.stack([marks[right - 1], marks[np.minimum(right, len(marks) - 1)]]) - scaled
         offsets = np.where(np.abs(candidates[0]) <= np.abs(candidates[1]), candidates[0], candidates[1])
         ends += [int(offsets.min()), int(offsets.max())]

@@ -42,9 +42,7 @@ class Slopes:
     """Σ_j g_j u_j − D(u) for that tape, [cotangents, K]."""
 
     @staticmethod
-    def along(
-        directions: SignedDirections, tape: Array, longest: float, eps: float, enough: float = 0.0
-    ) -> Slopes:
+    def along(directions: SignedDirections, tape: Array, longest: float, eps: float, enough: float) -> Slopes:
         """The slopes of a tape [cotangents, chosen] and of differences with steps up to `longest`,
         known to `enough`."""
         estimate, step, moved = directions.settled(longest, eps, enough)

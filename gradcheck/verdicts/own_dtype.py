@@ -80,7 +80,7 @@ def compare(problem: Problem, number: int, size: Array, natural: Array) -> Loss:
     slack = share * (scale + natural) + np.finfo(np.float32).tiny
     off = np.flatnonzero(np.isfinite(error) & (error > slack))
     if off.size == 0:
-        return Loss(off, np.zeros(0), nonfinite, off, 0.0, dtype)
+        return Loss(off, error[off], nonfinite, off, 0.0, dtype)
     moved = _conditioning(problem, number, dtype)[off]
     lost = _forward_loss(problem) * scale[off]
     tolerance = CONDITIONING * moved + slack[off] + lost

@@ -177,8 +177,6 @@ def _resolved(estimate: Estimate, tape: Array, rule: Rule, rounding: Array, nois
 def unsettled(estimate: Estimate, judged: Judgement, tape: Array, rule: Rule) -> Array:
     """Indices of the elements whose slope is not known as well as the tolerance asks for."""
     left = np.flatnonzero(~estimate.resolved(rule.rtol, rule.atol))
-    if not left.size:
-        return left
     few, own = estimate.take(left), tape[:, left]
     # Nothing moved, and the tape says so too.
     still = (few.value == 0).all(axis=0) & (few.size == 0) & (own == 0).all(axis=0)

@@ -135,12 +135,13 @@ def _contradiction(problem: Problem, directions: list[Array]) -> float:
         return 0.0
     masked = problem.cotangents * smooth
     gradients = record(problem.exact, masked).gradients
-    allowed = np.where(smooth, rounding + (SMOOTH + problem.settings.rtol) * size, 0.0)
+    allowed = rounding + (SMOOTH + problem.settings.rtol) * size
     worst = 0.0
     for k, cotangent in enumerate(masked):
         slope = sum(float((g[k] * d).sum()) for g, d in zip(gradients, directions, strict=True))
-        central = float((cotangent * np.where(smooth, (rise + fall) / 2, 0.0)).sum())
-        error, tolerance = abs(slope - central), float((np.abs(cotangent) * allowed).sum())
+        mine = cotangent[smooth]
+        error = abs(slope - float(mine @ (rise + fall)[smooth]) / 2)
+        tolerance = float(np.abs(mine) @ allowed[smooth])
         if not error <= tolerance:
             worst = max(worst, float(error_ratio(np.asarray(error), np.asarray(tolerance))))
     return worst

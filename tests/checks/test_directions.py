@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,17 @@ import tensorflow as tf
 from gradcheck import ElementVerdict, Report, Verdict, check
 from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
-from gradcheck.checks import directions
-from gradcheck.progress import Forecast, Progress
+from gradcheck.checks import directions, stratum
+from gradcheck.checks.row import Row
+from gradcheck.progress import Forecast, Progress, Stage
 from gradcheck.render.plain import to_npz
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
+from gradcheck.verdicts.candidate import Confirmed
 from tests.corpus.case import Broken, Function, distorted, true_gradients
 from tests.parameters import every, named
+from tests.posed import posed
+from tests.posed import variable as candidate_of
 from tests.saying import lines, normal, told
 
 SIZES = (40, 30, 8)
@@ -370,3 +376,180 @@ def test_a_failing_check_costs_at_most_three_times_a_passing_one(wrong: set[int]
     refuted = {n for n, found in enumerate(failing.variables) if found.counts["mismatch"]}
     assert refuted == wrong
     assert failing.evaluations <= 3 * passing.evaluations
+
+
+def test_a_budget_that_makes_fewer_directions_is_said_with_what_they_miss() -> None:
+    function, weights = loss(sizes=SMALL)
+
+    report = check(function, weights, budget=50, method="directions")
+
+    assert report.directions is not None
+    assert report.directions.directions == 5
+    assert "within the budget of 50 evaluations: 5 signed directions instead of 20" in lines(report)
+    assert "with a chance of 1 in 32" in lines(report)
+
+
+def test_what_lies_ahead() -> None:
+    others = Forecast(7, 11, 0.5)
+    one = candidate_of(posed(lambda x: tf.reduce_sum(x), x=np.ones((2, 3))))
+
+    assert directions.ahead(others, []) == others
+    assert directions.ahead(others, [one, one]) == Forecast(7 + 12, 11 + 2000, 0.5)
+
+
+def row_of(function: Function, **inputs: Array) -> Row:
+    problem = posed(function, None, **inputs)
+    return Row.of(problem, [candidate_of(problem, number) for number in range(len(inputs))])
+
+
+def run(row: Row, count: int = 20) -> tuple[directions._Check, list[Confirmed], Any, Any]:
+    made = directions._Check(row, Progress(), count)
+    return made, *made.run()
+
+
+def scales(wrong: float = 1.0) -> Function:
+    """x (30) and y (40), of which y counts a thousandth as much; the gradient of x is off by a factor"""
+
+    def backward(r: Any, x: Any, y: Any) -> Any:
+        return r * wrong * tf.cos(x), r * 1e-3 * tf.cos(y)
+
+    return Broken(lambda x, y: tf.reduce_sum(tf.sin(x)) + 1e-3 * tf.reduce_sum(tf.sin(y)), backward)
+
+
+def test_searches_may_take_as_much_as_what_passes() -> None:
+    """170 evaluations for each stratum and 600 besides, of which a right tape needs none."""
+    made, found, _, summary = run(row_of(scales(), x=0.1 * np.ones(30), y=0.1 * np.ones(40)))
+
+    assert made.searches == 600 + 2 * 170
+    assert (made.strata, made.named, made.refuted) == (2, 0, False)
+    assert (summary.elements, summary.strata, summary.directions) == (70, 2, 20)
+    assert [(one.judgement.verdicts == ElementVerdict.MATCH).all() for one in found] == [True, True]
+
+
+def test_a_wrong_variable_does_not_hold_up_another_of_its_stratum() -> None:
+    """x and y are in one stratum; what is off in x is said of x, and directions still vouch for y."""
+
+    def backward(r: Any, x: Any, y: Any) -> Any:
+        return r * 1.01 * tf.cos(x), r * tf.cos(y)
+
+    function = Broken(lambda x, y: tf.reduce_sum(tf.sin(x)) + tf.reduce_sum(tf.sin(y)), backward)
+
+    made, (x, y), compared, _ = run(row_of(function, x=0.1 * np.ones(100), y=0.2 * np.ones(100)))
+
+    assert made.refuted
+    assert ElementVerdict.MISMATCH in x.judgement.verdicts
+    assert ElementVerdict.MATCH not in x.judgement.verdicts
+    assert (y.judgement.verdicts == ElementVerdict.MATCH).all()
+    # All but those of the sample, and the two that are least sensitive.
+    assert y.judgement.along.sum() >= 100 - 20 - 2
+    assert compared.verdict is ElementVerdict.MATCH
+    assert made.searches > 0
+    assert made.named == 0, "where most of a variable is wrong no search would end"
+
+
+@pytest.mark.parametrize("left", [128, 129])
+def test_what_directions_do_not_resolve_is_moved_one_by_one_as_long_as_it_is_few(
+    left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a thousand elements some are known to none, by no corner."""
+    function = lambda x: tf.reduce_sum(tf.sin(x))  # noqa: E731
+    row = row_of(function, x=np.linspace(0.1, 1, 1000))
+    others = np.setdiff1d(np.arange(1000), directions._sample(row, 40))
+    open_ = np.isin(np.arange(1000), others[:left])
+    monkeypatch.setattr(Row, "resolved", lambda self, bound, moved: ~open_)
+
+    made, *_ = run(row)
+
+    alone = made.singles.checked
+    assert alone[open_].all() == (left == 128)
+    # Besides those a sample of 40, and the two that are least sensitive.
+    assert alone[~open_].sum() <= 42
+
+
+def test_a_tape_that_is_not_finite_for_one_cotangent_is_left_out() -> None:
+    row = row_of(scales(), x=0.1 * np.ones(100), y=0.1 * np.ones(40))
+    place = int(np.setdiff1d(np.arange(100), directions._sample(row, 40))[7])
+    tape = row.tape.copy()
+    tape[-1, place] = np.nan
+
+    _, (x, y), _, _ = run(replace(row, tape=tape))
+
+    assert np.flatnonzero(x.judgement.verdicts != ElementVerdict.MATCH).tolist() == [place]
+    assert x.judgement.verdicts[place] == ElementVerdict.NONFINITE
+    assert (y.judgement.verdicts == ElementVerdict.MATCH).all()
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "noise", "enough"),
+    [(1e-6, 0.0, 0.25 * 1e-6 * 0.5), (1e-6, 1.0, 128.0), (1e-6, 0.03, 0.25 * 1e-6 * 0.5)],
+)
+def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
+    tolerance: float, noise: float, enough: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or to 128 times the noise of L, where no element moves L by more than 30 times that."""
+    row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(30))
+    size = np.where(np.arange(30) == 7, 0.5, 2.0)
+    elements = replace(row.elements, size=size, gradient=np.ones(30))
+    row = replace(row, elements=elements, tolerance=np.full(30, tolerance))
+    monkeypatch.setattr(Row, "noise", noise)
+    asked = []
+
+    def along(*given: Any) -> Any:
+        asked.append(given)
+        return SimpleNamespace(corners=False)
+
+    monkeypatch.setattr("gradcheck.checks.stratum.Slopes.along", along)
+
+    found = stratum.Places(row, 20).stratum(np.arange(30), (0, 0))
+
+    ((_, tape, longest, _, given),) = asked
+    assert given == pytest.approx(enough)
+    assert longest == pytest.approx(1 / 3)
+    assert tape.shape == row.tape.shape
+    assert found is not None
+    assert found.kinks is None
+    assert not found.apart.any()
+
+
+class Told(Progress):
+    def __init__(self) -> None:
+        self.stages: list[tuple[Stage, dict[str, int]]] = []
+
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        self.stages.append((done, counts))
+
+
+def test_each_stage_is_told() -> None:
+    """|x| has a corner at 0, and its tape of 0 there is the limit of no gradient."""
+    x = np.where(np.arange(200) % 4 == 0, 0.0, 0.1)
+    told = Told()
+    row = row_of(lambda x: tf.reduce_sum(tf.abs(x)) + tf.reduce_sum(x), x=x)
+
+    directions._Check(row, told, 20).run()
+
+    assert (Stage.DIRECTIONS, {"elements": 200, "directions": 20}) in told.stages
+    found = [counts["elements"] for stage, counts in told.stages if stage is Stage.SEARCH]
+    # Corners of opposite signs in one part may hide each other, until others are taken out.
+    assert found
+    assert 40 <= sum(found) <= 50
+    assert told.stages[0] == (Stage.ALONE, {"elements": 40})
+
+
+def test_one_direction_that_is_off_refutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error e moves a direction by ½ e to e: of ¾ e, which tolerances explain, about half are beyond."""
+    monkeypatch.setattr(directions, "BESIDES", 0)
+    monkeypatch.setattr(directions, "STRATUM", 0)
+    place = int(
+        np.setdiff1d(np.arange(100), directions._sample(row_of(tf.reduce_sum, x=np.ones(100)), 40))[7]
+    )
+
+    def backward(r: Any, x: Any) -> Any:
+        return r * (1 + 1e-3 * tf.one_hot(place, 100, dtype=x.dtype))
+
+    row = row_of(Broken(lambda x: tf.reduce_sum(x), backward), x=np.ones(100))
+
+    for share, refuted in ((0.75, True), (1.5, False)):
+        # Six times the root of a hundred squares.
+        tolerance = np.full(100, share * 1e-3 / 60) * np.abs(row.tape).max() / 1.001
+        made, *_ = run(replace(row, tolerance=tolerance))
+        assert made.refuted is refuted

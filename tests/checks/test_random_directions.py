@@ -10,7 +10,11 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
+from gradcheck.checks.random_directions import _Directions
+from gradcheck.verdicts.rule import Rule
+from tests.corpus.case import Broken
 from tests.parameters import among, named
+from tests.posed import posed
 from tests.saying import normal
 
 SHAPE = 30, 40
@@ -77,3 +81,62 @@ def test_an_error_in_every_element_is_seen_however_small_the_sample() -> None:
     report = check(softplus, {"x": normal(30, 30)}, budget=2)
     assert report.verdict is Verdict.FAIL
     assert report.comparisons[0].verdict is ElementVerdict.MISMATCH
+
+
+def searched(shares: list[float]) -> _Directions:
+    """Directions over x (3) and y (2, 2), whose gradients are off by these shares of 1"""
+    off = np.array(shares)
+
+    def backward(r: Any, x: Any, y: Any) -> Any:
+        return r * (2 + tf.constant(off[:3])), r * (5 + tf.constant(off[3:].reshape(2, 2)))
+
+    function = Broken(lambda x, y: 2 * tf.reduce_sum(x) + 5 * tf.reduce_sum(y), backward)
+    problem = posed(function, x=np.ones(3), y=np.ones((2, 2)))
+    return _Directions(problem, Rule.of(1e-6, 0.0, problem.noise.coarsest))
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_the_half_that_is_off_by_more_is_halved_again(place: int) -> None:
+    """Down to one element, whose variable and index in it are told; log₂ 7 times two halves."""
+    tested = searched([0.1 * (number == place) + 1e-3 * (number == 6 - place) for number in range(7)])
+    direction = [np.full(3, 0.5), np.full((2, 2), -0.5)]
+    before = tested.problem.meter.count
+
+    assert tested.blame(direction) == ((0, place) if place < 3 else (1, place - 3))
+    assert tested.problem.meter.count - before in (2 * 2 * 2, 3 * 2 * 2)
+
+
+def test_how_far_a_part_of_a_direction_is_off() -> None:
+    """|Σ e u| of the elements from start to stop, for the loudest cotangent."""
+    tested = searched([0.0, 0.1, 0.0, 0.0, 0.0, -0.3, 0.0])
+    direction = [np.full(3, 0.5), np.full((2, 2), -0.5)]
+    loudest = np.abs(tested.problem.cotangents).max()
+
+    for start, stop, off in (
+        (0, 7, 0.2),
+        (0, 3, 0.05),
+        (3, 7, 0.15),
+        (1, 2, 0.05),
+        (5, 6, 0.15),
+        (2, 5, 0.0),
+    ):
+        found = tested._off(direction, start, stop)
+        np.testing.assert_allclose(found, off * loudest, rtol=1e-4, atol=1e-7 * loudest)
+
+
+def test_no_more_than_two_directions_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one wrong element does to one direction it does to all eight."""
+    asked = []
+    blame = _Directions.blame
+
+    def counted(self: _Directions, direction: Any) -> tuple[int, int]:
+        asked.append(direction)
+        return blame(self, direction)
+
+    monkeypatch.setattr(_Directions, "blame", counted)
+
+    report = within(doubled_at(17, 23))
+
+    assert len(asked) == 2
+    assert any("all of them along 8 random directions" in warning for warning in report.warnings)
+    assert report.verdict is Verdict.FAIL

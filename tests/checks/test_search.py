@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def test_wrong_elements_are_found_in_few_evaluations(count: int, most: int) -> N
     wrong = np.random.default_rng(1).choice(SIZE, count, replace=False)
     tape = true.copy()
     tape[wrong] += 0.5
-    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS)
+    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS, 0.0)
     meter = tested.evaluator._meter
     before = meter.count
 
@@ -41,7 +42,7 @@ def test_wrong_elements_are_found_in_few_evaluations(count: int, most: int) -> N
 def test_a_search_ends_when_its_evaluations_are_spent() -> None:
     true = normal(SIZE)
     tested = directions(lambda x: tf.reduce_sum(true * tf.sin(x)), x=np.zeros(SIZE))
-    slopes = Slopes.along(tested, 1.01 * tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS)
+    slopes = Slopes.along(tested, 1.01 * tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS, 0.0)
     meter = tested.evaluator._meter
     before = meter.count
 
@@ -53,7 +54,7 @@ def test_a_search_ends_when_its_evaluations_are_spent() -> None:
 def test_a_right_tape_has_no_suspects() -> None:
     true = normal(500)
     tested = directions(lambda x: tf.reduce_sum(true * tf.sin(x)), x=np.zeros(500))
-    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS)
+    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * true, 1 / 3, EPS, 0.0)
 
     assert suspects(slopes, 32, tested.evaluator._meter, 10**6).size == 0
 
@@ -129,3 +130,38 @@ def test_corners_along_a_direction_are_found() -> None:
     assert corners(tested, 2, meter, 10_000).size == 2
     assert corners(tested, 100, meter, 0).size == 0
     assert corners(directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(50)), 9, meter, 9999).size == 0
+
+
+def test_the_direction_that_is_off_by_most_of_its_bounds_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    tested = directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(64))
+    tape = tested.weighted.cotangents[:, :1] * np.ones(64)
+    right = Slopes.along(tested, tape, 1 / 3, EPS, 0.0)
+    off, bound = np.zeros(right.signed.shape), np.ones(right.signed.shape)
+    # 9 / 3, 8 / 1 and 1 / 0.2; what is not known, and 0 / 0, tell nothing.
+    off[1, 4], off[0, 7], off[1, 9], off[0, 11] = 9, -8, 1, np.nan
+    bound[1, 4], bound[1, 9], bound[0, 2] = 3, 0.2, 0
+    asked = []
+
+    def moves(self: Any, which: Array) -> Array:
+        asked.append(which.tolist())
+        return np.ones((which.size, 64))
+
+    monkeypatch.setattr(type(tested), "moves", moves)
+    estimate = replace(right.estimate, bound=bound)
+
+    suspects(replace(right, signed=off, estimate=estimate), 3, tested.evaluator._meter, 0)
+
+    assert asked == [[7]]
+
+
+def test_a_search_without_evaluations_left_makes_none() -> None:
+    """Of corners the whole is measured first: both sides and the point."""
+    tested = directions(lambda x: tf.reduce_sum(tf.abs(x)), x=np.zeros(64))
+    meter = tested.evaluator._meter
+    slopes = Slopes.along(tested, np.ones((len(tested.weighted.cotangents), 64)), 1 / 3, EPS, 0.0)
+
+    before = meter.count
+    assert suspects(slopes, 3, meter, before).size == 0
+    assert meter.count == before
+    assert corners(tested, 3, meter, before + 3).size == 0
+    assert meter.count == before + 3

@@ -72,6 +72,7 @@ def test_slopes_are_those_of_the_closed_form(chosen: Array | None) -> None:
 
     expected = cotangents @ np.ones((1, 1)) * (tested.moves(np.arange(COUNT)) @ gradient(X, Y)[which])
     assert estimate.value.shape == expected.shape == (len(cotangents), COUNT)
+    assert estimate.output_noise.shape == estimate.size.shape == (COUNT,)
     assert (np.abs(estimate.value - expected) <= estimate.bound).all()
     assert (estimate.bound <= 1e-9 * np.abs(cotangents) * 20).all()
     assert 1e-9 < step <= 2 / 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gradcheck.differences import evaluator
 from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.function.primal import Meter, Primal
+from gradcheck.function.sharing import Piece, Sharing
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
@@ -21,6 +22,24 @@ from tests.parameters import named
 from tests.saying import normal
 
 X = normal(3, 4)
+
+
+class Others(Sharing):
+    """Two processes besides this one, whose work is done here."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    @property
+    def workers(self) -> int:
+        return 3
+
+    def open(self, primal: Primal, base: Array) -> None:
+        pass
+
+    def results(self, work: Sequence[Piece], own: Callable[[Piece], Any]) -> list[Any]:
+        self.asked.append(len(work))
+        return [own(piece) for piece in work]
 
 
 def primal(function: Function, x: Array = X) -> Primal:
@@ -215,3 +234,128 @@ def test_the_tensors_are_left_alone() -> None:
 
     assert np.array_equal(tested.point.numpy(), X)
     assert np.array_equal(X, normal(3, 4))
+
+
+def test_only_what_runs_at_once_holds_its_inputs() -> None:
+    """1,001 numbers in and out run at once, 40,001 do not: of those one output is held for each."""
+
+    def total(x: Any) -> Any:
+        return tf.reduce_sum(x)
+
+    assert made(total, normal(1000), memory=10**7).batch == 10**7 // 64 // 1001
+    assert made(total, normal(40_000), memory=10**7).batch == 10**7 // 64
+
+
+@pytest.mark.parametrize(("count", "batches"), [(60, 2), (100, 3)])
+def test_each_batch_is_measured_from_its_own_origin(
+    count: int, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding may depend on how many points there are: here by far more, in batches of 40 and 20."""
+    sizes = []
+
+    def shifted(function: Function, rows: Any) -> Any:
+        sizes.append(rows)
+        return tf.map_fn(function, rows, fn_output_signature=tf.float64) + 1e-9 * tf.cast(
+            tf.shape(rows[0])[0], tf.float64
+        )
+
+    monkeypatch.setattr(tf, "vectorized_map", shifted)
+    monkeypatch.setattr(evaluator, "AT_ONCE", 40 * 2 * X.size)
+    meter = Meter()
+    tested = made(lambda x: tf.sin(x), meter=meter)
+    tested.count(100)
+    steps = np.linspace(0, 1, count)
+
+    found, base = tested.elements(np.zeros(count, np.int64), steps, plain=False)
+
+    assert len(sizes) == 1, "traced once"
+    assert meter.count == 100 + count + batches
+    np.testing.assert_allclose(found[:, 0] - base[0], np.sin(X[0, 0] + steps) - np.sin(X[0, 0]), atol=1e-13)
+
+
+def test_many_values_of_a_matrix_are_evaluated_in_a_graph() -> None:
+    calls = []
+
+    def function(x: Any) -> Any:
+        calls.append(x)
+        return tf.sin(x)
+
+    tested = made(function)
+    calls.clear()
+
+    found = tested.values(np.stack([X + n for n in range(200)]), plain=True)
+
+    np.testing.assert_allclose(found[:-1, 5], np.sin(X.reshape(-1)[5] + np.arange(200)), rtol=1e-12)
+    assert len(calls) <= 3
+
+
+def test_evaluations_are_shared_out_by_how_much_they_are() -> None:
+    """A piece for each 2²⁰ numbers, two for each of three processes at most."""
+    alone, shared = made(lambda x: x), made(lambda x: x)
+    shared.primal.share(Others(), X.reshape(-1))
+    # An operation of the graph takes as long as 256 numbers, which leave 4,096 here.
+    numbers = 4096 - 256 * shared.primal.operations
+
+    assert [shared.pieces(count, numbers) for count in (1, 255, 511, 512, 769, 1600, 10**6)] == [
+        *(1, 1, 1, 2, 3, 6, 6)
+    ]
+    assert shared.pieces(3, 2**30) == 3
+    assert alone.pieces(10**6, 2**30) == 1
+
+
+@pytest.mark.parametrize(("traceable", "pieces"), [(True, []), (False, [4])])
+def test_eager_calls_are_worth_sharing_out_sooner(traceable: bool, pieces: list[int]) -> None:
+    """Each takes as long as 2¹⁵ numbers: 128 of them are 2²²."""
+    tested, others = made(lambda x: tf.sin(x) if traceable else untraceable(x)), Others()
+    tested.primal.share(others, X.reshape(-1))
+
+    found, _ = tested.elements(np.zeros(127, np.int64), np.linspace(0, 1, 127), plain=True)
+
+    assert others.asked == pieces
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 127)), rtol=1e-12)
+
+
+def test_a_way_that_a_part_is_not_possible_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "PART", 1)
+    tested, others = made(untraceable), Others()
+    tested.primal.share(others, X.reshape(-1))
+
+    found, _ = tested.elements(np.zeros(99, np.int64), np.linspace(0, 1, 99), plain=True)
+
+    assert others.asked == [6, 6], "in a loop, and one by one"
+    assert not tested.traces
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 99)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("count", "traceable"), [(60, True), (200, False)])
+def test_few_evaluations_and_those_of_what_must_not_trace_are_eager(count: int, traceable: bool) -> None:
+    eager = []
+
+    def function(x: Any) -> Any:
+        eager.append(tf.executing_eagerly())
+        return tf.sin(x)
+
+    whole = Primal(Target("f", function, {"x": X}, traceable=traceable), ["x"], "float64")
+    tested = VariableEvaluator(whole, 0, whole.at_point().numpy(), Meter())
+
+    tested.elements(np.zeros(count, np.int64), np.ones(count), plain=False)
+
+    assert all(eager)
+    assert len(eager) >= count + 1
+
+
+def test_where_one_point_of_many_is_refused_each_is_evaluated_by_itself() -> None:
+    """The inverse of a diagonal matrix whose second number becomes 0 in one of a hundred points."""
+    matrix, steps = np.array([[2.0, 0.0], [0.0, 1.0]]), np.linspace(-0.9, 1, 100)
+    steps[70] = -1.0
+    tested = made(tf.linalg.inv, matrix)
+
+    batch = tested.batch
+
+    found, base = tested.elements(np.full(100, 3), steps, plain=False)
+
+    assert tested.batch == batch, "the way is not to blame"
+    assert np.isnan(found[70]).all()
+    others = np.delete(np.arange(100), 70)
+    np.testing.assert_allclose(found[others, 3], 1 / (1 + steps[others]), rtol=1e-12)
+    assert base.tolist() == [0.5, 0, 0, 1]

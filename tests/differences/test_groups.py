@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
-from gradcheck.differences.contraction import Sums, Weighted
+from gradcheck.differences.contraction import AllOutputs, Sums, Weighted, contract
 from gradcheck.differences.groups import PIECE, MovedGroups, Sides
 from gradcheck.function.output import Output
 from gradcheck.sparsity.colouring import Colouring, alike, flat_indices
 from tests.differences.by_loops import assert_same, by_loops, weighted
-from tests.sparsity.by_definition import CASES, elements, owned
+from tests.sparsity.by_definition import CASES, ROW, elements, output, owned
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -111,3 +111,57 @@ def test_nan_leaks() -> None:
     moved[1] = np.nan
 
     assert leak(colouring, 0, outputs, known, moved, base)
+
+
+def test_a_group_has_its_own_base_where_there_are_several() -> None:
+    up, down, base = np.arange(24.0).reshape(3, 2, 4)
+    shared = Sides(up, down, base[:1])
+    own = Sides(up, down, base)
+
+    for number in (0, 1):
+        for sides, wanted in ((own, base[number]), (shared, base[0])):
+            one = sides.of(number)
+            assert [one.up.tolist(), one.down.tolist(), one.base.tolist()] == [
+                [up[number].tolist()],
+                [down[number].tolist()],
+                [wanted.tolist()],
+            ]
+            part = [*sides.part(slice(number, number + 1), slice(1, 3))]
+            assert [rows[0].tolist() for rows in part] == [
+                row[1:3].tolist() for row in (up[number], down[number], wanted)
+            ]
+
+
+@pytest.mark.parametrize(
+    ("piece", "parts", "pieces"), [(PIECE, 1, 1), (64, 1, 2), (48, 1, 2), (47, 3, 1), (16, 6, 1)]
+)
+def test_large_groups_come_in_parts_and_small_ones_at_once(
+    piece: int, parts: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 rows of 8 outputs each, 12 members: judged at once up to a quarter of a piece."""
+    monkeypatch.setattr("gradcheck.differences.groups.PIECE", piece)
+    colouring, outputs = Colouring((12, 2), (1, 2), ((ROW, None),)), (output(12, 8),)
+    known, side = weighted(96, np.random.default_rng(0)), np.ones((1, 96))
+
+    found = list(MovedGroups(colouring, [0], outputs, known, Sides(side, side, 0 * side)).parts())
+
+    assert [len(part.pieces) for part in found] == [pieces] * parts
+    rows = np.concatenate([part.rows() for part in found], axis=1)
+    np.testing.assert_allclose(rows[:3], known.cotangents.reshape(3, 12, 8).sum(axis=2), rtol=1e-12)
+
+
+def test_each_output_has_its_own_rounding() -> None:
+    """Σ w ε (|Δ⁺| + |Δ⁻|) / 2 of two elements that move two outputs of different dtypes."""
+    known = Weighted(
+        np.array([[2.0, -3.0]]), np.array([2.0, 3.0]), np.array([0.1, 0.2]), np.array([0.01, 0.5])
+    )
+    base, up, down = np.zeros(2), np.array([[1.0, 2.0], [4.0, 0.0]]), np.array([[-3.0, 0.0], [0.0, 0.0]])
+
+    sums = Sums.of(contract(known, AllOutputs(), up, down, base, gap=True), 1)
+
+    assert sums.up.tolist() == [[-4, 8]]
+    assert sums.down.tolist() == [[6, 0]]
+    assert sums.size.tolist() == [2 * 2 + 3 * 1, 2 * 2]
+    np.testing.assert_allclose(sums.noise, [2 * 0.1 + 3 * 0.2, 2 * 0.1])
+    np.testing.assert_allclose(sums.coarse, [0.01 * 4 + 0.5 * 3, 0.01 * 4])
+    assert sums.gap.tolist() == [[2 * 2 + 3 * 2, 8]]

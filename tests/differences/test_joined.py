@@ -12,12 +12,13 @@ import gradcheck
 from gradcheck.arrays.large import LARGE, Movable, view
 from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
-from gradcheck.differences.joined import Axes, Joined, joinable
+from gradcheck.differences.joined import Axes, Joined, JoinedGroups, evaluated, joinable
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.probing import colour
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
+from tests.differences.test_evaluator import Others
 from tests.saying import normal
 
 COUNT = 3
@@ -153,6 +154,31 @@ def test_each_copy_is_measured_from_its_own_base(monkeypatch: pytest.MonkeyPatch
         moved[colouring.slices(group)] += 1
         rise = np.cumsum(moved, 1) - np.cumsum(X, 1)
         np.testing.assert_allclose((found - base)[group], rise.reshape(-1), atol=1e-13)
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_no_axes_are_tried_twice(name: str) -> None:
+    function, inputs, names, _ = JOINED[name]
+    whole = primal(function, inputs, names)
+
+    tried = list(joinable(whole, 0, colourings(whole)))
+
+    assert tried
+    assert all(one not in tried[:number] for number, one in enumerate(tried))
+
+
+def test_evaluations_in_copies_are_counted() -> None:
+    """Four to see whether copies come out as alone, then both ends of each of 20 groups."""
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"])
+    alone = evaluator(whole)
+    groups, (colouring,) = GroupEvaluator(alone), colourings(whole)
+
+    groups.join(colouring, joinable(whole, 0, [colouring]))
+    groups(colouring, list(range(20)), (X + 1, X - 1))
+
+    assert groups.copies == colouring.groups == 20
+    assert alone._meter.count == 4 + 2 * 20
+    assert alone.traces, "copies that are not asked to be compiled say nothing of that"
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -318,3 +344,61 @@ def test_a_straight_element_among_curved_ones_is_settled_at_once() -> None:
 
     assert report.passed
     assert report.evaluations < 4 * 40 + 80
+
+
+def test_another_process_makes_the_copies_once() -> None:
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"])
+    colouring, kept = Colouring(X.shape, (1, 20), ((None, None),)), dict[Any, Any]()
+
+    def work(column: int, along: Axes) -> JoinedGroups:
+        ends = [np.full((8, 1), 3.0)]
+        return JoinedGroups(0, along, COUNT, False, colouring, (([column], ends),))
+
+    for column in (0, 7):
+        (found,) = work(column, Axes({"x": 0}, (0,))).result(whole, X.size, kept)
+        moved = X.copy()
+        moved[:, column] = 3
+        assert found is not None
+        np.testing.assert_allclose(found, [np.cumsum(moved, 1).reshape(-1)], rtol=1e-12, atol=1e-12)
+    assert len(kept) == 1
+    with pytest.raises(ValueError, match="0"):
+        work(0, Axes({"x": 1}, (1,))).result(whole, X.size, kept)
+
+
+@pytest.mark.parametrize(("count", "elsewhere", "asked"), [(2, False, [2]), (1, False, []), (2, True, [])])
+def test_groups_in_copies_are_shared_out_in_pieces(count: int, elsewhere: bool, asked: list[int]) -> None:
+    """All of one point: what lies elsewhere is not known to others."""
+    whole, others = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"]), Others()
+    whole.share(others, whole.at_point().numpy())
+    if elsewhere:
+        whole = whole.at([tf.constant(X)])
+    copies = Joined(whole, 0, Axes({"x": 0}, (0,)), COUNT, compiled=False)
+    assert copies.holds(np.cumsum(X, 1).reshape(-1), evaluator(whole).moved)
+    colouring = Colouring(X.shape, (1, 20), ((None, None),))
+    parts = [([column], [np.full((8, 1), 3.0)]) for column in (0, 5, 19)]
+
+    found = evaluated(copies, colouring, parts, count)
+
+    assert others.asked == asked
+    for rows, column in zip(found, (0, 5, 19), strict=True):
+        moved = X.copy()
+        moved[:, column] = 3
+        assert rows is not None
+        np.testing.assert_allclose(rows, [np.cumsum(moved, 1).reshape(-1)], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("numbers", "copies", "together"), [(10, 1, 1), (799, 4, 9), (10**6, 40, 12_500)])
+def test_memory_bounds_the_copies(numbers: int, copies: int, together: int) -> None:
+    """64 bytes for each number; 80 go in and 80 come out of one copy."""
+    x = normal(2, 40)
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": x}, ["x"])
+    groups = GroupEvaluator(VariableEvaluator(whole, 0, whole.at_point().numpy(), Meter(), 64 * numbers))
+    (colouring,) = colourings(whole)
+
+    groups.join(colouring, joinable(whole, 0, [colouring]))
+
+    assert (groups.copies, groups.together(colouring)) == (copies, together)
+    (up,), base = groups(colouring, list(range(6)), (x + 1,))
+    # A single copy has one base for all groups.
+    assert (len(up), len(base)) == (6, 1 if copies == 1 else 6)
+    np.testing.assert_allclose(base, [np.cumsum(x, 1).reshape(-1)] * len(base), rtol=1e-12)

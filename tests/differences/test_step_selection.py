@@ -101,6 +101,26 @@ def test_one_side_only() -> None:
     assert abs(slopes.value[0, 0] - 4.0) <= slopes.bound[0, 0] <= 1e-4
 
 
+@pytest.mark.parametrize("hill", [40.0, 100.0, 1000.0])
+@pytest.mark.parametrize("points", [[1e-5], [1e-8], [1e-6, 1e-7, 1e-6]], ids=str)
+def test_steps_that_a_rounding_inside_the_function_swallows_say_nothing(
+    hill: float, points: list[float]
+) -> None:
+    """(a + sin 3x) − (a − 1) stands still at fine steps, for a has coarser digits than what comes out."""
+    slopes = settled(lambda x: (hill + np.sin(3 * x)) - (hill - 1), *points)
+
+    truth = 3 * np.cos(3 * np.array(points))
+    assert (np.abs(slopes.value[0] - truth) <= slopes.bound[0]).all()
+    assert (slopes.bound[0] <= 3e-3).all()
+    np.testing.assert_allclose(slopes.size, 3, rtol=1e-3)
+
+
+def test_a_corner_stays_one_where_fine_steps_are_swallowed() -> None:
+    slopes = settled(lambda x: (40 + np.abs(x)) - 39, 0.0, 1e-6)
+
+    np.testing.assert_allclose([slopes.value[0, 0], slopes.half[0, 0]], [0, 1], atol=1e-3)
+
+
 def test_nothing_finite_is_nothing_known() -> None:
     slopes = settled(lambda x: np.where(x == 2.0, x, np.nan), 2.0)
 

@@ -161,3 +161,16 @@ def test_a_curve_goes_down_by_roots_of_two() -> None:
     assert curve[-1] == pytest.approx(3e-12, rel=1e-3)
     np.testing.assert_allclose(curve[:-1] / curve[1:], 1e12 ** (1 / 80), rtol=1e-3)
     assert len(few) == 160
+
+
+def test_far_probes_move_by_a_quarter_to_a_half() -> None:
+    """Of the element itself, or of the typical size of the tensor where it is 0, up or down."""
+    point = np.where(np.arange(4000) % 2 == 0, 0.0, np.linspace(-2, 2, 4000))
+    size = np.where(point == 0, np.sqrt(np.mean(point**2)), np.abs(point))
+
+    moved = (steps(point).far() - point) / size
+
+    assert ((np.abs(moved) > 0.2499) & (np.abs(moved) < 0.5001)).all()
+    assert np.abs(moved).min() < 0.251
+    assert np.abs(moved).max() > 0.499
+    assert 0.45 < (moved > 0).mean() < 0.55

@@ -49,6 +49,11 @@ def test_a_row_knows_its_variables() -> None:
     assert (~mine == others).all()
 
 
+def test_parts_are_the_elements_of_each_variable() -> None:
+    assert [part.tolist() for part in ROW.parts(np.array([1, 5, 6, 9]))] == [[1, 5], [6, 9]]
+    assert [part.tolist() for part in ROW.parts(np.array([7, 8]))] == [[7, 8]]
+
+
 def test_small_strata_are_set_apart() -> None:
     large, small = set_apart([np.array([4, 5, 6]), np.array([9]), np.array([1, 2])], 3)
     assert [stratum.tolist() for stratum in large] == [[4, 5, 6]]

@@ -31,8 +31,15 @@ CHECKER = (
     *("checks/random_directions.py", "checks/search.py", "checks/stratum.py"),
 )
 """What decides: files, or folders, of the package."""
-TESTS = ("verdicts", "differences", "sparsity", "checks", "function")
-"""Folders of tests whose collection runs no operation of TensorFlow, but for test_keras.py."""
+TESTS = (
+    *("verdicts", "differences", "sparsity", "checks", "function", "report", "arrays", "targets"),
+    *("acceptance", "test_checking.py", "test_assertion.py", "test_recipes.py"),
+    *("render/test_stages.py", "suite/test_sharing.py"),
+    *(f"cli/test_{name}.py" for name in ("given_gradient", "verbose", "sweep")),
+)
+"""Tests that call the checker in process."""
+IGNORED = tuple(f"tests/acceptance/test_{name}.py" for name in ("keras", "keras_functions", "networks"))
+"""Those of them whose collection runs operations of TensorFlow."""
 PATIENCE = 30.0, 6.0
 """Seconds that a mutant may take, and seconds for each that its tests took when they were measured."""
 
@@ -139,8 +146,8 @@ def main() -> int:
         total.update(try_all(options, items))
 
     folders = [str(ROOT / "tests" / name) for name in TESTS]
-    ignored = f"--ignore={ROOT / 'tests/acceptance/test_keras.py'}"
-    pytest.main([*folders, ignored, *PLAINLY], plugins=[Loop(work)])
+    ignored = [f"--ignore={ROOT / name}" for name in IGNORED]
+    pytest.main([*folders, *ignored, *PLAINLY], plugins=[Loop(work)])
     tried = sum(total.values())
     print(f"{total['killed']} of {tried} killed ({total['killed'] / max(tried, 1):.1%}); {dict(total)}")
     return int(total["killed"] < tried)

@@ -2,7 +2,7 @@
 
 The changes are those of mutmut and cosmic-ray, and minimum for maximum: they are made in the syntax tree, so
 that lines and file names stay. Left alone are strings (words are for tests of the reports), annotations,
-imports, decorators, and what only mypy reads.
+imports, decorators, assertions, and what only mypy reads.
 """
 
 from __future__ import annotations
@@ -124,7 +124,20 @@ def own_lines(statement: ast.stmt) -> range:
 
 def sites(tree: ast.Module) -> Iterator[Site]:
     """Every node that may be changed, a parent before its children."""
-    yield from _below(tree, tree.body[0], "", None)
+    without_effect = {id(node) for call in ast.walk(tree) for node in _any_length(call)}
+    for site in _below(tree, tree.body[0], "", None):
+        if id(site.node) not in without_effect:
+            yield site
+
+
+def _any_length(call: ast.AST) -> Iterator[ast.AST]:
+    """The 1 of each −1 in a reshape: NumPy takes any negative length for it."""
+    match call:
+        case ast.Call(ast.Attribute(value, "reshape")) if getattr(value, "id", None) != "tf":
+            for given in call.args:
+                for length in given.elts if isinstance(given, ast.Tuple | ast.List) else [given]:
+                    if isinstance(length, ast.UnaryOp):
+                        yield length.operand
 
 
 def _below(parent: Any, statement: ast.stmt, prefix: str, function: str | None) -> Iterator[Site]:
@@ -148,9 +161,11 @@ def _below(parent: Any, statement: ast.stmt, prefix: str, function: str | None) 
 
 
 def unchanged(node: ast.AST) -> bool:
-    """Whether a node is a docstring, an import, or for mypy alone."""
+    """Whether a node is a docstring, an import, an assertion or `strict` of a zip, or for mypy alone."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Assert):
         return True
+    if isinstance(node, ast.keyword):
+        return node.arg == "strict"
     if isinstance(node, ast.If):
         return getattr(node.test, "id", None) == "TYPE_CHECKING"
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -183,7 +198,8 @@ def ways(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.Name(id=name) if name in NAMED:
             changed.id = NAMED[name]
             yield "name", changed
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr() as value) if getattr(value, "value", None) is not False:
+            # None for False is no change for whoever asks whether it is true; True is made of it above.
             yield "return", ast.Return(ast.Constant(None))
         case ast.If() | ast.While() | ast.IfExp():
             changed.test = ast.UnaryOp(ast.Not(), node.test)

@@ -30,10 +30,15 @@ class Reach:
 
     def tests(self, mutant: Mutant, known: Iterable[str]) -> list[str]:
         """Those of the known tests that reach a mutant: quick ones first, those of its module and its
-        folder. Tests of its module that were written since the run are taken to reach it."""
+        folder. Tests of its module are taken to reach it that were written since the run, or read a value
+        that is made at the import."""
         folder, name = f"tests/{mutant.path.parent.name}/", f"/test_{mutant.path.stem}.py::"
         reaching = self._reaching(mutant)
-        found = [test for test in known if test in reaching or (name in test and test not in self.seconds)]
+        found = [
+            test
+            for test in known
+            if test in reaching or (name in test and (mutant.function is None or test not in self.seconds))
+        ]
 
         def order(test: str) -> float:
             near = 1 if name in test else 2 if test.startswith(folder) else 4

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from gradcheck.arrays.types import Array
 from gradcheck.function.output import Output
 from gradcheck.sparsity.colouring import Colouring, Rows, elementwise, flat_indices
-from gradcheck.sparsity.probing import COMBS, PHASES, PROBES, SMALL, _combs, _half, _irregular, colour
+from gradcheck.sparsity.probing import COMBS, PHASES, PROBES, SMALL, _Axis, _combs, _half, _irregular, colour
 from tests.corpus.case import Function
 from tests.parameters import named
 from tests.saying import normal
@@ -373,3 +373,34 @@ def test_an_axis_is_asked_no_more_than_it_takes(size: int, name: str, asked: int
     rules = DENSE | {"itself": lambda o, j: o == j}
 
     assert Pattern(along(size, size, rules[name]), (size,), (output(size),)).asked == asked
+
+
+@pytest.mark.parametrize(("left", "found"), [(6, True), (5, False), (2, False)])
+def test_an_axis_is_asked_nothing_where_the_answers_could_not_be_held_against_the_function(
+    left: int, found: bool
+) -> None:
+    """Three combs and three checks, or none."""
+    asked = []
+
+    def changed(axis: int, indices: Array) -> Array:
+        asked.append(indices)
+        return np.isin(np.arange(100), indices)
+
+    axis = _Axis(0, (100,), (output(100),), changed, changed, left)
+
+    assert bool(axis.bands()) is found
+    assert (len(asked), axis.left) == ((6, 0) if found else (0, left))
+
+
+@pytest.mark.parametrize("place", [0, 1, 50, 98, 99])
+def test_every_index_is_held_against_the_bands_close_to_the_point(place: int) -> None:
+    """What moves all outputs by a small step alone is seen, wherever it is."""
+
+    def far(axis: int, indices: Array) -> Array:
+        return np.isin(np.arange(100), indices)
+
+    def near(axis: int, indices: Array) -> Array:
+        return far(axis, indices) | (place in indices)
+
+    assert _Axis(0, (100,), (output(100),), far, far, 24).bands()
+    assert not _Axis(0, (100,), (output(100),), far, near, 24).bands()

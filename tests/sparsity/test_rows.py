@@ -39,3 +39,12 @@ def test_rounds_give_everyone_a_turn_and_share_no_output(name: str, all_groups: 
         entries = entries[entries >= 0]
         assert len(set(entries.tolist())) == entries.size
     assert len(rounds) <= colouring.groups
+
+
+def test_few_elements_of_different_groups_that_share_no_output_are_moved_together() -> None:
+    """0, 4 and 8 of a band of three; 5 shares outputs with 4. Of one group all are moved at once."""
+    touched = Rows(*CASES["padded"])
+
+    assert [places.tolist() for places in touched.rounds(np.array([0, 4, 8]))] == [[0, 1, 2]]
+    assert sorted(map(len, touched.rounds(np.array([0, 4, 5, 8])))) == [1, 3]
+    assert [places.tolist() for places in touched.rounds(np.array([0, 3, 6, 9]))] == [[0, 1, 2, 3]]

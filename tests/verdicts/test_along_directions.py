@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.differences.contraction import Weighted
 from gradcheck.differences.stencils import Estimate
 from gradcheck.verdicts.along_directions import Slopes
 from tests.differences.test_directions import EPS, directions
@@ -22,7 +24,7 @@ TRUE = normal(SIZE)
 
 def slopes(tape: Array, seed: int = 0) -> Slopes:
     tested = directions(lambda x: tf.reduce_sum(TRUE * tf.sin(x)), seed=seed, x=np.zeros(SIZE))
-    return Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS)
+    return Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS, 0.0)
 
 
 @pytest.mark.parametrize("seed", named(range(20), str, every(5)))
@@ -65,9 +67,41 @@ def test_known_errors_are_taken_out() -> None:
 
 def test_what_is_not_finite_bounds_nothing() -> None:
     tested = directions(lambda x: tf.reduce_sum(tf.math.log(x - 1)), x=1 + 1e-15 * np.arange(1, 9))
-    found = Slopes.along(tested, np.zeros((len(tested.weighted.cotangents), 8)), 1 / 3, EPS)
+    found = Slopes.along(tested, np.zeros((len(tested.weighted.cotangents), 8)), 1 / 3, EPS, 0.0)
     assert found.reach() == np.inf
     assert not found.refuted(np.zeros(8)).any()
+
+
+def test_where_nothing_moves_the_rounding_of_all_outputs_hides_a_slope() -> None:
+    """4 Σ w σ / h = 4 (2 · 1e-3 + 3 · 1e-2) · 3 for a tape that is not 0."""
+    still = directions(lambda x: 0 * tf.reduce_sum(x) + tf.constant([5.0, 7.0], x.dtype), x=np.ones(4))
+    known = Weighted(
+        still.weighted.cotangents, np.array([2.0, 3.0]), np.array([1e-3, 1e-2]), still.weighted.eps
+    )
+    still, zeros = replace(still, weighted=known), np.zeros((len(known.cotangents), 4))
+
+    nothing, one = (Slopes.along(still, tape, 1 / 3, EPS, 0.0) for tape in (zeros, zeros + np.eye(4)[2]))
+
+    assert not nothing.estimate.bound.any()
+    np.testing.assert_allclose(one.estimate.bound, 0.384)
+    assert not one.refuted(np.zeros(4)).any()
+
+
+def test_only_what_neither_moved_nor_is_in_doubt_is_hidden_by_rounding() -> None:
+    """2 · 3 for a step of 4 · 2 · 3 / 4; the bound of anything else is its own."""
+    ones, none = np.ones((1, 4)), np.zeros(4)
+    sizes, bound = np.array([0.0, 0.0, 1.0, 1.0]), np.array([[0.0, 0.5, 0.0, 0.5]])
+    estimate = Estimate(ones, bound, 0 * ones, sizes, none, none, none > 0, none)
+    known: Any = SimpleNamespace(
+        settled=lambda *given: (estimate, 1.0, 1.0),
+        weighted=SimpleNamespace(shown=np.array([2.0]), noise=np.array([3.0])),
+        slopes_of=lambda tape, count: 3 * ones,
+    )
+
+    found = Slopes.along(known, ones, 4.0, EPS, 0.0)
+
+    assert found.estimate.bound.tolist() == [[6.0, 0.5, 0.0, 0.5]]
+    assert found.signed.tolist() == [[2.0] * 4]
 
 
 @dataclass

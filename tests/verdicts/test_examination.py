@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
-from gradcheck.progress import Progress
+from gradcheck.progress import Progress, Stage
 from gradcheck.sparsity.bands import Band
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.verdicts.candidate import Confirmed
@@ -120,6 +120,8 @@ def test_only_so_many_mismatches_are_confirmed_alone() -> None:
     wrong = distorted(lambda x: tf.sin(x), scaled(1.01))
 
     spent = {}
+    # Those of the first pass, and of whether the colouring stands.
+    assert looked_at(wrong, colouring, None, 0)[1] <= 12
     for most in (0, 4, 8, 64):
         found, spent[most] = looked_at(wrong, colouring, None, most)
         assert (found.judgement.verdicts == MISMATCH).all()
@@ -127,3 +129,34 @@ def test_only_so_many_mismatches_are_confirmed_alone() -> None:
     assert spent[0] < spent[4] < spent[8] < spent[64]
     assert spent[4] - spent[0] <= 4 * 90
     assert spent[64] - spent[8] <= 56 * 66
+
+
+def test_mismatches_that_do_not_stay_are_all_looked_at_thoroughly() -> None:
+    """1 + x² at x = 1e-9 moves at no ordinary step: eight get a thorough look, and as they fall the rest."""
+    problem = posed(lambda x: 1 + x**2, x=np.full(12, 1e-9))
+
+    found = examine(variable(problem), elementwise((12,), 1), None, Progress(), problem.meter)
+
+    assert (found.judgement.verdicts == MATCH).all()
+
+
+class Stages(Progress):
+    def __init__(self) -> None:
+        self.seen: list[tuple[Stage, dict[str, int]]] = []
+
+    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
+        self.seen.append((done, counts))
+
+
+def test_every_stage_is_told_with_what_it_was_about() -> None:
+    problem, stages = posed(distorted(mixing_columns, scaled(1.01)), x=normal(*SHAPE)), Stages()
+
+    examine(variable(problem), FALLING["leaks"][2], None, stages, problem.meter)
+
+    assert stages.seen == [
+        (Stage.DISCARDED, {"groups": 2}),
+        (Stage.DIFFERENCES, {"elements": 30}),
+        (Stage.SETTLING, {"elements": 0}),
+        (Stage.CONFIRMING, {"mismatches": 30}),
+        (Stage.STANDING_STILL, {"elements": 0}),
+    ]

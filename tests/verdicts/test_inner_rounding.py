@@ -12,8 +12,11 @@ import tensorflow as tf
 
 import gradcheck
 from gradcheck import ElementVerdict, Verdict
+from gradcheck.amounts import Budget
 from gradcheck.arrays.types import Array
+from gradcheck.settings import Settings
 from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts import inner_rounding
 from gradcheck.verdicts.candidate import Confirmed, Examined
 from gradcheck.verdicts.inner_rounding import FEWEST, INTERVALS, MOST, height, reconciled
 from gradcheck.verdicts.judgement import Judgement
@@ -56,6 +59,7 @@ NO_STAIRS: dict[str, Callable[[Array], Array]] = {
     "a steep piece": lambda t: np.clip(INTERVALS * t - 10, 0, FEWEST),
     "too many steps": lambda t: np.floor((MOST + 3) * t),
     "too few": lambda t: np.floor((FEWEST - 1) * t),
+    "a lower step among others": lambda t: np.floor(5 * t) + 0.3 * (t > 0.51),
     "noise": lambda t: 1e-9 * GENERATOR.standard_normal(t.size),
     "its own rounding": lambda t: 1 + 5e-16 * np.floor(5 * t),
     "not finite": lambda t: np.where(t > 0.5, np.nan, t),
@@ -191,3 +195,78 @@ def test_the_report_says_what_rounds() -> None:
     report = gradcheck.check(rounded("cosine", "float32"), {"x": np.array([0.1, 0.7, -0.4])})
 
     assert report.precision == "tape and differences in float64 (rounded to float32 inside)"
+
+
+def failing(ratios: list[float], name: str = "x") -> Examined:
+    """A variable of mismatches with these ratios of error and tolerance"""
+    count = len(ratios)
+    judged = replace(
+        Judgement.none(count),
+        verdicts=np.array([MISMATCH if ratio else MATCH for ratio in ratios], np.uint8),
+        error_ratio=np.array(ratios),
+    )
+    one = variable(posed(quantised, x=np.linspace(0.9, 1.1, count)))
+    return Examined(Confirmed(one, elementwise((count,), 1), judged))
+
+
+@pytest.mark.parametrize(
+    ("ratios", "budget", "asked"),
+    [
+        ([[2.0, 9.0, 0.0, 5.0, 4.0]], None, [(9.0, [1, 3, 4])]),
+        ([[2.0, 9.0, 0.0, 5.0, 4.0]], 1000, [(9.0, [1])]),
+        # Of the two variables whose worst element is the worst, one element each.
+        ([[2.0, 0.0], [0.0, 8.0], [0.0, 0.0], [7.0, 7.0]], None, [(8.0, [1]), (7.0, [0])]),
+        ([[2.0, 0.0], [0.0, 8.0]], 1000, [(8.0, [1]), (2.0, [0])]),
+        ([[0.0]], None, []),
+    ],
+)
+def test_the_worst_elements_of_the_worst_variables_are_looked_into(
+    ratios: list[list[float]],
+    budget: int | None,
+    asked: list[tuple[float, list[int]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[float, list[int]] = {}
+
+    def stairs(one: Any, flat: int) -> list[tuple[int, float]]:
+        seen.setdefault(one.ratio, []).append(flat)
+        return []
+
+    monkeypatch.setattr(inner_rounding, "_stairs", stairs)
+    settings = Settings() if budget is None else Settings(budget=Budget.of(budget))
+
+    found = inner_rounding.shares(posed(quantised, settings, x=np.ones(3)), [failing(one) for one in ratios])
+
+    assert found is None
+    assert list(seen.items()) == asked
+
+
+def test_stairs_are_looked_for_where_third_differences_stop_to_shrink() -> None:
+    """To eighths at 1 there is a jump within 4, 1, 1/4 and 1/16: those, and two finer than the last pair."""
+    one = inner_rounding._Failing(failing([1.0, 9.0, 2.0]))
+
+    assert (one.ratio, one.elements.tolist()) == (9.0, [1, 2, 0])
+    assert one.reached(1).tolist() == [0, 1, 2]
+    assert one.lengths.tolist() == [4.0, 1.0, 1 / 4, 1 / 16, 1 / 64]
+    heights = [tall for _, tall in inner_rounding._stairs(one, 1)]
+    np.testing.assert_allclose(heights, [0.125], rtol=1e-6)
+
+
+def test_the_height_of_stairs_is_a_share_of_the_output_or_of_its_typical_size() -> None:
+    """Stairs of 1e-3, no taller than a rounding of bfloat16, on outputs of about 1 and of 0."""
+
+    def function(x: Any) -> Any:
+        stairs = 1e-3 * tf.round(8 * x[0])
+        return tf.stack([stairs + 1.0, stairs + 0 * x[1]]), 5 + x[1]
+
+    problem = posed(function, x=np.array([0.01, 1.0]))
+    judged = replace(
+        Judgement.none(2), verdicts=np.array([MISMATCH, MATCH], np.uint8), error_ratio=np.array([9.0, 0.0])
+    )
+    examined = Examined(Confirmed(variable(problem), elementwise((2,), 2), judged))
+
+    shares = inner_rounding.shares(problem, [examined])
+
+    assert shares is not None
+    # Typical of 1 and 0 is √½, which is more than what the second output is.
+    np.testing.assert_allclose(shares, [1e-3 * 2**0.5, 0.0], rtol=1e-6)

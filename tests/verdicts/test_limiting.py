@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gradcheck.verdicts.limiting import CLOSEST, agrees, side_of_the_tape, tape_at
+from gradcheck.verdicts.limiting import CLOSEST, SIDES, Side, agrees, side_of_the_tape, tape_at
 from tests.corpus.case import Broken
 from tests.posed import posed
 from tests.saying import normal
 
 IMAGES = np.where(np.arange(8)[None, :, None, None] < 4, 0.0, normal(3, 8, 8, 2, seed=1))
+X, Y = np.array([2.0, -0.5, 0.0]), np.array([0.01, 0.003])
 KERNEL = normal(3, 3, 2, 4, seed=2) / 3
 
 
@@ -62,3 +63,39 @@ def test_a_smooth_function_has_no_side() -> None:
     )
     assert not any(move.any() for move in side.moves)
     assert not side.kinks.any()
+
+
+def test_a_side_is_one_that_moves_any_element() -> None:
+    nothing, some = np.zeros(3), np.array([-1.0, 0.0, 1.0])
+
+    assert Side((nothing, some), np.zeros(6, bool)).moves_any
+    assert Side((some, nothing), np.zeros(6, bool)).moves_any
+    assert not Side((nothing, nothing), np.zeros(6, bool)).moves_any
+
+
+def test_a_tape_may_change_by_a_ten_thousandth_and_by_curvature() -> None:
+    """|Δ| ≤ 1e-4 max |T| + 10 ε · the largest gradient of the variable, for every cotangent."""
+    problem = posed(lambda x, y: tf.reduce_sum(X * x) + tf.reduce_sum(Y * y), x=X, y=Y)
+    tape = np.concatenate(
+        [gradient.reshape(len(gradient), -1) for gradient in problem.exact_tape.gradients], 1
+    )
+    largest = np.repeat([np.abs(tape[:, :3]).max(), np.abs(tape[:, 3:]).max()], [3, 2])
+
+    for distance in (1e-7, 1e-2):
+        slack = 1e-4 * np.abs(tape) + 10 * distance * largest
+        assert agrees(problem, tape - 0.99 * slack, distance).all()
+        assert agrees(problem, tape * (1 + 1e-4), distance).all()
+        assert not agrees(problem, tape - 1.01 * slack, distance).any()
+        one = tape.copy()
+        one[-1, 4] -= 1.01 * slack[-1, 4]
+        assert agrees(problem, one, distance).tolist() == [True, True, True, True, False]
+        one[-1, 4] = np.nan
+        assert not agrees(problem, one, distance)[4]
+
+
+def test_structured_sides() -> None:
+    """Down, up, falling and rising along the index, in the shape of the variable."""
+    sides = [side(np.zeros((3, 1))) for side in SIDES]
+
+    assert [side.shape for side in sides] == [(3, 1)] * 4
+    assert [side.reshape(-1).tolist() for side in sides] == [[-1] * 3, [1] * 3, [1, 0, -1], [-1, 0, 1]]

@@ -10,7 +10,7 @@ import pytest
 from gradcheck.arrays.types import Array
 from gradcheck.differences.stencils import Estimate
 from gradcheck.verdicts.judgement import Judgement
-from gradcheck.verdicts.rule import Rule, judge, judge_most, tolerance_of
+from gradcheck.verdicts.rule import Rule, judge, judge_most, tolerance_of, unsettled
 from gradcheck.verdicts.verdict import ElementVerdict
 from gradcheck.verdicts.widening import Widening
 
@@ -163,7 +163,7 @@ def test_the_short_way_is_the_same_way() -> None:
         np.ones(count),
     )
     tape = np.where(generator.random((3, count)) < 0.9, value, value + scattered(-12, (0.0, NAN), (3, count)))
-    for rule in (RULE, Rule.of(1e-6, 1e-3, 1e-16), Rule.of(1e-4, 0.0, 1e-7)):
+    for rule in (RULE, Rule.of(1e-6, 1e-3, 1e-16), Rule.of(1e-4, 0.0, 1e-7), Rule.of(1e-6, 0.0, 1e-16, 1e-3)):
         found, short = judge(estimate, tape, rule), judge_most(estimate, tape, rule)
 
         for name in FIELDS:
@@ -274,3 +274,57 @@ def test_the_rule_of_a_precision() -> None:
     assert [fine.limit, fine.floor, fine.reach] == pytest.approx([1e-3, 1e-6, 3e6])
     assert [coarse.limit, coarse.floor, coarse.reach] == pytest.approx([0.1, 3e-3, 3e3])
     assert (own.rtol, own.asked, own.limit, own.floor) == (0.25, 1e-6, 0.25, 0.25)
+
+
+def test_where_nothing_moves_only_what_a_rounded_output_can_hide_is_unknown() -> None:
+    """Up to the limit of the typical S where the tape is 0 as well, and up to the floor of it elsewhere."""
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=1e-9, limit=1e-3, scale=2.0, floor=1e-6, reach=0.0)
+    bound = np.array([[1.9e-3, 2.1e-3, 1.9e-6, 2.1e-6, 1.9e-3, 1.9e-3, 5e-4]])
+    tape = np.array([[0.0, 0.0, 1e-12, 1e-12, 1e-12, 0.0, 0.0]])
+    size = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e-12, 1.0])
+    none = np.zeros(7)
+    estimate = Estimate(0 * bound, bound, 0 * bound, size, none, none, none > 0, none)
+
+    judged = judge(estimate, tape, rule)
+
+    assert judged.verdicts.tolist() == [MATCH, OPEN, MATCH, OPEN, OPEN, OPEN, MATCH]
+    # Those are all that a ladder of steps is not asked for, though their bounds are beyond atol + rtol·S.
+    assert unsettled(estimate, judged, tape, rule).tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_corner_for_any_cotangent_is_one() -> None:
+    value, zeros = np.array([[0.5], [2.0]]), np.zeros((2, 1))
+    half = np.array([[0.5], [0.0]])
+    estimate = Estimate(value, zeros, half, np.ones(1), zeros[0], zeros[0], zeros[0] > 0, zeros[0])
+
+    judged = judge(estimate, np.array([[0.1], [2.0]]), RULE)
+
+    assert judged.verdicts.tolist() == [KINK]
+    assert judged.corner.tolist() == [True]
+
+
+def test_only_a_slope_that_neither_side_tells_from_0_need_be_known_no_better() -> None:
+    """Both |tape| and |difference| up to four bounds, where a bound is the rounding of the outputs."""
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=0.0, floor=1e-6, reach=30.0)
+    value, tape = np.array([[3.9, 3.9, 4.5, 4.5]]), np.array([[3.9, 4.5, 3.9, 4.5]])
+    full = np.ones(4)
+    estimate = Estimate(value, np.ones((1, 4)), 0 * value, 5 * full, 0 * full, full, full < 0, full)
+
+    assert judge(estimate, tape, rule).verdicts.tolist() == [MATCH, OPEN, OPEN, OPEN]
+    # With a rounding of its own, the tape may be as far from 0 as that.
+    assert judge(estimate, tape, rule, 0.0, 0.1).verdicts.tolist() == [MATCH, MATCH, OPEN, OPEN]
+
+
+@pytest.mark.parametrize(("value", "tape"), [([0.0, 1e-3], [0.0, 0.0]), ([0.0, 0.0], [0.0, 1e-3])])
+def test_an_output_that_only_another_cotangent_sees_moves_something(
+    value: list[float], tape: list[float]
+) -> None:
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=2.0, floor=1e-6, reach=0.0)
+    column, none = np.array(value)[:, None], np.zeros(1)
+    bound = np.full((2, 1), 1.9e-3)
+    estimate = Estimate(column, bound, 0 * bound, none, none, none, none > 0, none)
+
+    judged = judge(estimate, np.array(tape)[:, None], rule)
+
+    assert judged.verdicts.tolist() == [OPEN]
+    assert unsettled(estimate, judged, np.array(tape)[:, None], rule).tolist() == [0]

@@ -7,6 +7,8 @@ that a tape of 0 is off by its whole size and yet agrees with every difference.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,13 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
-from gradcheck.verdicts.standing_still import MANY, SAMPLE
+from gradcheck.sparsity.bands import Band
+from gradcheck.sparsity.colouring import Colouring, elementwise
+from gradcheck.verdicts.judgement import Judgement, Record
+from gradcheck.verdicts.standing_still import MANY, SAMPLE, _sample, bound_saturated
 from tests.corpus.case import Array, Broken, Function
 from tests.parameters import among, named
+from tests.posed import posed, variable
 from tests.saying import normal
 
 DEPTH = -40.0
@@ -151,3 +157,33 @@ def test_few_evaluations_for_many_elements() -> None:
         "match": 8 * MANY
     }
     assert large.evaluations - small.evaluations <= 8 * 8
+
+
+def test_a_sample_is_of_the_group_that_has_the_most() -> None:
+    """All of column 7 and the first row of 100 columns stand still: 100 groups are too many to ask all."""
+    candidate = variable(posed(lambda x: 0 * x, x=np.ones((80, 100))))
+    columns = Colouring((80, 100), (1, 100), ((None, None),))
+    numbers = np.arange(8000).reshape(80, 100)
+    still = np.union1d(numbers[0], numbers[:, 7])
+
+    assert _sample(candidate, columns, still).tolist() == numbers[:, 7].tolist()
+    few = np.union1d(numbers[0, :64], numbers[:, 7])
+    assert _sample(candidate, columns, few).tolist() == few.tolist()
+    alone = _sample(candidate, elementwise((80, 100), 1), still)
+    assert len(set(alone)) == 32
+    assert set(alone) <= set(still)
+
+
+@pytest.mark.parametrize("shape", [(5,), (9000,)])
+def test_how_many_stand_still(shape: tuple[int, ...]) -> None:
+    """All that match, move nothing and are known to: none of them has saturated."""
+    record = Record(shape)
+    matching = np.full(shape, ElementVerdict.MATCH, np.uint8)
+    matching[1] = ElementVerdict.KINK
+    record.write(np.arange(shape[0]), replace(Judgement.none(shape[0]), verdicts=matching))
+    record.so_far.size[2] = record.so_far.bound[3] = 1.0
+    candidate = variable(posed(lambda x: 0 * x, x=np.ones(shape)))
+    together = Colouring(shape, (1,), ((Band(0, Fraction(1), Fraction(0), Fraction(0)),),))
+
+    assert bound_saturated(candidate, together, record) == shape[0] - 3
+    assert np.flatnonzero(record.so_far.bound).tolist() == [3]

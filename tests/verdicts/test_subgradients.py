@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from gradcheck.verdicts.subgradients import TIES, along_ties, between, slack
-from tests.posed import posed
+from gradcheck.function.problem import Problem
+from gradcheck.progress import Progress
+from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.candidate import Confirmed
+from gradcheck.verdicts.examination import examine
+from gradcheck.verdicts.subgradients import (
+    SMOOTH,
+    TIES,
+    _contradiction,
+    along_ties,
+    between,
+    from_neighbours,
+    slack,
+)
+from gradcheck.verdicts.verdict import ElementVerdict
+from tests.corpus.case import Broken
+from tests.posed import posed, variable
+
+MATCH, KINK, MISMATCH = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.MISMATCH
 
 
 def test_between_two_slopes_or_a_thousandth_beyond() -> None:
@@ -50,6 +69,111 @@ def test_slopes_along_a_tie() -> None:
     np.testing.assert_allclose(fall, [1, -1, 3], atol=1e-6)
     np.testing.assert_allclose(across, [1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(other, [-1, 0, 0], atol=1e-6)
-    # Two units in the last place of f, twice, over a step of 1.5e-8 times the scale.
-    assert (rounding[[0, 2]] > 1e-9).all()
-    assert (rounding < 1e-6).all()
+    # Two units in the last place of f, twice, over sqrt(eps) times the smaller typical size of x and y.
+    step = problem.noise.coarsest**0.5 * (8 / 3) ** 0.5
+    np.testing.assert_allclose(rounding, 4 * problem.noise.noise / step, rtol=1e-6)
+    *_, farther = along_ties(problem, {0: np.array([0.0, 0.0, 4.0])})
+    np.testing.assert_allclose(farther, 4 * rounding, rtol=1e-6)
+
+
+SCALE = 50.0
+
+
+def several_corners(x: Any) -> Any:
+    """2 relu(x₀) − relu(x₀ + x₁): along x₀ the slopes are 0 and 1 at 0, and −1 … 2 around."""
+    return 2 * tf.nn.relu(x[0]) - tf.nn.relu(x[0] + x[1]) + x[2]
+
+
+def looked_at(share: float, last: float | None = None) -> tuple[Problem, Confirmed]:
+    """The function above at 0 with a tape that is a `share` of the cotangents, for the last one another"""
+    problem = posed(several_corners, x=np.array([0.0, 0.0, SCALE]))
+    tape = problem.cotangents @ np.array([[share, 0.0, 1.0]])
+    if last is not None:
+        tape[-1, 0] = problem.cotangents[-1, 0] * last
+    candidate = replace(variable(problem), tape=tape)
+    return problem, examine(candidate, elementwise((3,), 1), None, Progress(), problem.meter)
+
+
+@pytest.mark.parametrize(("share", "last"), [(-1.0, None), (2.0, -1.0)])
+def test_slopes_around_a_corner_reach_what_both_sides_do_not(share: float, last: float | None) -> None:
+    problem, confirmed = looked_at(share, last)
+    r = problem.cotangents[0, 0]
+
+    assert confirmed.judgement.verdicts.tolist() == [MISMATCH, KINK, MATCH]
+    before = problem.meter.count
+    (found,) = from_neighbours(problem, confirmed)
+
+    # Each of 24 neighbours, and the element moved to both sides of it.
+    assert problem.meter.count - before == 24 * (1 + 3)
+    assert (found.where.tolist(), found.verdict) == ([0], KINK)
+    assert found.tolerance is not None and found.interval is not None
+    np.testing.assert_allclose(found.tolerance, abs(share - 0.5) * abs(r), rtol=1e-5)
+    low, high, beyond = found.interval
+    np.testing.assert_allclose([low[0], high[0]], sorted([-r, 2 * r]), rtol=1e-5)
+    np.testing.assert_allclose(beyond, 1e-3 * (confirmed.judgement.size[0] + 3 * abs(r)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("share", "last"), [(2.1, None), (2.0, 2.1)])
+def test_what_no_neighbour_has_stays_wrong(share: float, last: float | None) -> None:
+    problem, confirmed = looked_at(share, last)
+
+    assert not any(one.where.size for one in from_neighbours(problem, confirmed))
+
+
+def test_where_all_neighbours_have_one_slope_there_is_no_corner() -> None:
+    """A corner by itself tells of no other: the tape has to lie in an interval that is one."""
+    problem = posed(lambda x: 3 * x, x=np.array([SCALE]))
+    confirmed = examine(variable(problem), elementwise((1,), 1), None, Progress(), problem.meter)
+    wrong = replace(confirmed.judgement, verdicts=np.array([MISMATCH], np.uint8), corner=np.array([True]))
+
+    assert not from_neighbours(problem, replace(confirmed, judgement=wrong))[0].where.size
+    assert from_neighbours(problem, confirmed) == []
+
+
+@pytest.mark.parametrize(
+    ("tape", "wrong"),
+    [([0.5, 0.5], False), ([1.0, 0.0], False), ([1.0, 1.0], True), ([0.0, 0.0], True), ([0.49, 0.5], True)],
+)
+def test_a_tie_counts_once_in_all(tape: list[float], wrong: bool) -> None:
+    """max(x₀, x₁) at a tie, beside an output that no tie moves, of which the tape says what it likes."""
+
+    def forward(x: Any) -> Any:
+        return tf.stack([3 * tf.maximum(x[0], x[1]), 0 * x[0] + 5.0, tf.abs(x[0] - x[1])])
+
+    def backward(r: Any, x: Any) -> Any:
+        return 3 * r[0] * tf.constant(tape, x.dtype) + r[1] * tf.constant([7.0, 0.0], x.dtype)
+
+    problem = posed(Broken(forward, backward), x=np.array([2.0, 2.0]))
+    ones = np.ones(2)
+
+    off = _contradiction(problem, [ones])
+
+    if not wrong:
+        assert off == 0.0
+        return
+    rise, fall, rounding = along_ties(problem, {0: ones})
+    np.testing.assert_allclose([rise[0], fall[0]], 3, rtol=1e-6)
+    # 3 |T₀ + T₁ − 1| over 1e-4 + rtol of 3 and what rounding does; the weight of the cotangent cancels.
+    allowed = rounding[0] + (SMOOTH + 1e-6) * 3
+    np.testing.assert_allclose(off, 3 * abs(sum(tape) - 1) / allowed, rtol=1e-3)
+
+
+def test_where_no_output_is_smooth_nothing_is_contradicted() -> None:
+    problem = posed(lambda x: tf.abs(x), x=np.zeros(2))
+
+    assert _contradiction(problem, [np.ones(2)]) == 0.0
+
+
+@pytest.mark.parametrize(("apart", "smooth"), [(0.9, True), (1.1, False)])
+def test_sides_may_differ_by_a_ten_thousandth_and_two_roundings(
+    apart: float, smooth: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tape of 2 for a slope of 1 is wrong where that is one slope."""
+    fall = 1 - apart * (1e-4 + 2 * 1e-3)
+    sides = np.ones(1), np.full(1, fall), np.full(1, 1e-3)
+    monkeypatch.setattr("gradcheck.verdicts.subgradients.along_ties", lambda problem, directions: sides)
+
+    off = _contradiction(posed(lambda x: 2 * x, x=np.ones(1)), [np.ones(1)])
+
+    assert (off > 100) is smooth
+    assert smooth or off == 0.0

@@ -1,0 +1,93 @@
+"""Strides that are tried for a band, and how far a band may reach where no index was moved."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from gradcheck.sparsity.bands import EMPTY, Band, _fit, _strides, _unmet, explained, foreseen
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "strides"),
+    [
+        (10, 10, [1, 2]),
+        (100, 50, [1, 2, 3, 4]),
+        (50, 100, [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), 1]),
+        (7, 2, [1, 2, 3, 4, 5, 6, 7]),
+        (160, 10, range(8, 33)),
+        # Above 16 only the ratio itself.
+        (161, 10, [16, 17]),
+        (10, 165, [Fraction(1, 17), Fraction(1, 16)]),
+        (300, 10, [30]),
+        (300, 1, [300]),
+    ],
+)
+def test_strides_are_within_a_factor_of_two_of_the_ratio_of_lengths(
+    inputs: int, outputs: int, strides: list[Fraction]
+) -> None:
+    assert _strides(inputs, outputs) == list(strides)
+
+
+@pytest.mark.parametrize(
+    ("step", "teeth", "longest"),
+    [
+        (4, [16, 20, 24], 3),
+        (4, [16, 21], 2),
+        (4, [16, 18], 1),
+        (4, [16, 17, 18, 19], 0),
+        (4, [17, 19], 1),
+        (1, [16, 40], 0),
+        # In the first and the last eighth of 64 indices outputs may end.
+        (4, [7, 16, 57, 58], 3),
+        (4, [8, 17, 26, 55], 0),
+        (4, [0, 1, 2, 3, 60], 3),
+        (3, [16, 56], 2),
+        (3, [16, 55], 2),
+        (3, [16, 17], 1),
+        (4, [], 3),
+        (0, [16, 17], 0),
+    ],
+)
+def test_the_longest_run_of_phases_that_no_tooth_met(step: int, teeth: list[int], longest: int) -> None:
+    assert _unmet(step, np.array(teeth, np.int64), 64) == longest
+
+
+def test_an_output_that_stands_still_has_no_band_beside_one_that_moves() -> None:
+    teeth = np.array([3, 15, 27, 39])
+    moved, still = np.isin(np.arange(50), teeth), np.zeros(4, bool)
+
+    bands = explained(50, [(teeth, [moved, still])])
+
+    assert bands == (Band(0, Fraction(1), Fraction(0), Fraction(0)), EMPTY)
+    assert foreseen(bands, teeth, [moved, still])
+    assert not foreseen(bands, teeth, [moved, ~still])
+    assert not foreseen(bands, teeth[:3], [moved, still])
+    assert explained(50, [(teeth, [moved & False, still])]) == ()
+
+
+@pytest.mark.parametrize(
+    ("teeth", "hit", "closest", "band"),
+    [
+        # Four inputs of which only the first was met may reach three to either side.
+        ([16, 32, 48], [4, 8, 12], 16, (-3, 3)),
+        ([16, 33, 50], [4, 8, 12], 17, (-1, 3)),
+        ([16, 32, 48], [3, 4, 7, 8, 11, 12], 21, (-3, 7)),
+        ([16, 32, 48], [3, 4, 8, 12, 13], 29, (-7, 7)),
+        # 2 (high − low) has to be less than the distance of two teeth.
+        ([16, 32, 48], [4, 8, 12], 13, (-3, 3)),
+        ([16, 32, 48], [4, 8, 12], 12, None),
+        # Before the first tooth and after the last there is one.
+        ([16], [1, 4, 7], 100, (-15, 15)),
+    ],
+)
+def test_a_band_holds_a_moved_input_for_every_changed_output(
+    teeth: list[int], hit: list[int], closest: int, band: tuple[int, int] | None
+) -> None:
+    every = np.array(teeth)
+
+    found = _fit(0, 64, Fraction(4), [(every, np.array(hit))], every, closest)
+
+    assert found == (None if band is None else Band(0, Fraction(4), Fraction(band[0]), Fraction(band[1])))

@@ -1,0 +1,74 @@
+"""The tape at the tensors' own dtype against that at float64, by numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gradcheck.verdicts.own_dtype import _forward_loss, coarsest, compare
+from tests.posed import posed
+
+ONE = np.ones(3)
+
+
+def test_the_coarsest_dtype_is_that_of_any_tensor_or_output() -> None:
+    fine, half = np.ones(2), np.ones(2, np.float16)
+
+    assert coarsest(posed(lambda x: x, x=fine).own) == "float64"
+    assert coarsest(posed(lambda x, y: x + tf.cast(y, x.dtype), x=fine, y=half).own) == "float16"
+    assert coarsest(posed(lambda x: tf.cast(x, tf.bfloat16), x=fine.astype(np.float32)).own) == "bfloat16"
+
+
+@pytest.mark.parametrize(("loss", "counted"), [(0.0, False), (3e-6, False), (9e-6, True), (0.1, True)])
+def test_what_the_function_loses_counts_from_64_roundings_of_the_coarsest_input(
+    loss: float, counted: bool
+) -> None:
+    """64 · 2⁻²³ is 7.6e-6; ten times the loss then, where one input is float32 and the other float64."""
+
+    def function(x: Any, y: Any) -> Any:
+        # Only in float32 is x a little less.
+        return tf.cast(x, tf.float64) * (1 - loss * (x.dtype == tf.float32)) + 0 * tf.cast(y, tf.float64)
+
+    problem = posed(function, x=np.ones(3, np.float32), y=np.ones(3))
+
+    found = _forward_loss(problem)
+
+    assert found == (pytest.approx(found) if counted else 0.0)
+    assert (found > 0) is counted
+    assert found == 0.0 or 5 * loss < found < 20 * loss
+
+
+def wrong_in_float32(share: float, infinite: bool = False) -> Any:
+    """Three times x, whose gradient in float32 is off by a share in one element"""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def function(x: Any) -> tuple[Any, Any]:
+        def backward(r: Any) -> Any:
+            off = (
+                np.array([share, 0.0, np.inf if infinite else 0.0]) if x.dtype == tf.float32 else np.zeros(3)
+            )
+            return r * 3 * tf.constant(1 + off, x.dtype)
+
+        return 3 * x, backward
+
+    return function
+
+
+@pytest.mark.parametrize(("share", "off"), [(1e-6, False), (1e-3, True), (-1e-3, True)])
+def test_an_error_beyond_what_the_dtype_may_cost_is_wrong(share: float, off: bool) -> None:
+    """64 roundings of float32 are 7.6e-6 of S and of Σ w |f| / |x|, which are equal here."""
+    problem = posed(wrong_in_float32(share, infinite=True), x=np.ones(3, np.float32))
+    size = np.abs(3 * problem.cotangents[0])
+
+    loss = compare(problem, 0, size, size)
+
+    assert loss.dtype == "float32"
+    assert loss.wrong.tolist() == ([0] if off else [])
+    assert loss.nonfinite.tolist() == [2]
+    assert loss.conditioned.tolist() == []
+    assert loss.worst == pytest.approx(1e-3 if off else 0.0, rel=1e-3)
+    assert loss.ratio.shape == loss.wrong.shape
+    assert (loss.ratio > 1).all()

@@ -389,6 +389,36 @@ def test_a_budget_that_makes_fewer_directions_is_said_with_what_they_miss() -> N
     assert "with a chance of 1 in 32" in lines(report)
 
 
+@pytest.mark.parametrize(
+    ("budget", "share", "count", "chance"),
+    [
+        (None, 1.0, 20, None),
+        ("9e", 1.0, 20, None),
+        ("9e", 0.99, 19, "524288"),
+        ("9e", 0.5, 10, "1024"),
+        # No fewer than a quarter of the directions.
+        ("9e", 0.1, 5, "32"),
+        (None, 0.5, 10, None),
+    ],
+)
+def test_fewer_directions_are_told_with_the_budget_that_made_them(
+    budget: str | None, share: float, count: int, chance: str | None
+) -> None:
+    problem = posed(lambda x: tf.reduce_sum(tf.sin(x)), Settings(budget=budget), x=normal(6))
+
+    _, _, summary, notes = directions.check(problem, [candidate_of(problem)], Progress(), share)
+
+    assert summary.directions == count
+    assert [note.text for note in notes] == (
+        []
+        if chance is None
+        else [
+            f"Within the budget of 9 evaluations: {count} signed directions instead of 20, so that an error in "
+            f"an element is missed with a chance of 1 in {chance}."
+        ]
+    )
+
+
 def test_what_lies_ahead() -> None:
     others = Forecast(7, 11, 0.5)
     one = candidate_of(posed(lambda x: tf.reduce_sum(x), x=np.ones((2, 3))))

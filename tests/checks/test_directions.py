@@ -413,8 +413,8 @@ def test_fewer_directions_are_told_with_the_budget_that_made_them(
         []
         if chance is None
         else [
-            f"Within the budget of 9 evaluations: {count} signed directions instead of 20, so that an error in "
-            f"an element is missed with a chance of 1 in {chance}."
+            f"Within the budget of 9 evaluations: {count} signed directions instead of 20, so that an error "
+            f"in an element is missed with a chance of 1 in {chance}."
         ]
     )
 

@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
+from gradcheck.amounts import Budget
 from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.checks import directions, stratum
@@ -393,18 +394,19 @@ def test_a_budget_that_makes_fewer_directions_is_said_with_what_they_miss() -> N
     ("budget", "share", "count", "chance"),
     [
         (None, 1.0, 20, None),
-        ("9e", 1.0, 20, None),
-        ("9e", 0.99, 19, "524288"),
-        ("9e", 0.5, 10, "1024"),
+        (9, 1.0, 20, None),
+        (9, 0.99, 19, 524288),
+        (9, 0.5, 10, 1024),
         # No fewer than a quarter of the directions.
-        ("9e", 0.1, 5, "32"),
+        (9, 0.1, 5, 32),
         (None, 0.5, 10, None),
     ],
 )
 def test_fewer_directions_are_told_with_the_budget_that_made_them(
-    budget: str | None, share: float, count: int, chance: str | None
+    budget: int | None, share: float, count: int, chance: int | None
 ) -> None:
-    problem = posed(lambda x: tf.reduce_sum(tf.sin(x)), Settings(budget=budget), x=normal(6))
+    settings = Settings(budget=None if budget is None else Budget.of(budget))
+    problem = posed(lambda x: tf.reduce_sum(tf.sin(x)), settings, x=normal(6))
 
     _, _, summary, notes = directions.check(problem, [candidate_of(problem)], Progress(), share)
 

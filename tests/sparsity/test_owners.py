@@ -71,7 +71,7 @@ def test_each_output_in_a_run_is_its_members_or_a_stranger(stride: str) -> None:
             runs = Runs.of(band, step, residue, 3)
             # In sixths everything is whole.
             offset = 6 * (residue + members * step) - int(6 * band.stride) * outputs
-            mine = (offset >= 6 * band.low) & (offset <= 6 * band.high)
+            mine = (offset >= int(6 * band.low)) & (offset <= int(6 * band.high))
             in_runs = (outputs - runs.first) // runs.count == members
             assert runs == Runs(0, int(step / band.stride), runs.first, 3, runs.strangers)
             assert not (mine & ~in_runs).any()

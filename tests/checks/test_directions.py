@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck import ElementVerdict, Report, Verdict, check
+from gradcheck.amounts import Budget
 from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.checks import directions, stratum
@@ -387,6 +388,37 @@ def test_a_budget_that_makes_fewer_directions_is_said_with_what_they_miss() -> N
     assert report.directions.directions == 5
     assert "within the budget of 50 evaluations: 5 signed directions instead of 20" in lines(report)
     assert "with a chance of 1 in 32" in lines(report)
+
+
+@pytest.mark.parametrize(
+    ("budget", "share", "count", "chance"),
+    [
+        (None, 1.0, 20, None),
+        (9, 1.0, 20, None),
+        (9, 0.99, 19, 524288),
+        (9, 0.5, 10, 1024),
+        # No fewer than a quarter of the directions.
+        (9, 0.1, 5, 32),
+        (None, 0.5, 10, None),
+    ],
+)
+def test_fewer_directions_are_told_with_the_budget_that_made_them(
+    budget: int | None, share: float, count: int, chance: int | None
+) -> None:
+    settings = Settings(budget=None if budget is None else Budget.of(budget))
+    problem = posed(lambda x: tf.reduce_sum(tf.sin(x)), settings, x=normal(6))
+
+    _, _, summary, notes = directions.check(problem, [candidate_of(problem)], Progress(), share)
+
+    assert summary.directions == count
+    assert [note.text for note in notes] == (
+        []
+        if chance is None
+        else [
+            f"Within the budget of 9 evaluations: {count} signed directions instead of 20, so that an error "
+            f"in an element is missed with a chance of 1 in {chance}."
+        ]
+    )
 
 
 def test_what_lies_ahead() -> None:

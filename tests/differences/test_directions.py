@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gradcheck.arrays.types import Array
+from gradcheck.differences import directions as module
 from gradcheck.differences.contraction import Weighted
 from gradcheck.differences.directions import COUNT, SignedDirections
 from gradcheck.differences.evaluator import Evaluator
@@ -115,3 +116,42 @@ def test_at_most_half_of_the_directions_miss_an_error(others: Any) -> None:
     sums = np.abs(tested.moves(np.arange(4000)) @ errors)
 
     assert (sums < 1.5).mean() <= 0.5 + 5 * 0.5 / np.sqrt(4000)
+
+
+@pytest.mark.parametrize(("batch", "calls"), [(1, 12), (2, 12), (5, 6), (24, 1), (100, 1)])
+def test_levels_are_taken_with_as_many_pairs_as_a_batch_has_room_for(batch: int, calls: int) -> None:
+    """Six directions at two steps are 12 pairs; of a batch half are steps up, and each has a base."""
+    tested = directions(loss, x=X, y=Y)
+    evaluator = tested.evaluator
+    # 64 bytes for each number that is held.
+    evaluator.memory = 64 * batch * (evaluator.numbers if evaluator._at_once else evaluator.base.size)
+    assert evaluator.batch == batch
+    moves = tested.moves(np.arange(6))
+
+    high, low = tested.levels(moves, (1e-3, 1e-4))
+
+    assert evaluator._meter.count == 2 * 12 + calls
+    for level, step in ((high, 1e-3), (low, 1e-4)):
+        assert (level.step_up == step).all()
+        assert (level.step_down == step).all()
+        slopes = tested.weighted.cotangents @ np.ones((1, 1)) * (moves @ gradient(X, Y))
+        np.testing.assert_allclose((level.up + level.down) / 2, slopes, rtol=1e-3)
+    known = tested.levels(moves, (1e-3,), 1e9)[0].sums.noise
+    assert (known == 1e9).all()
+    assert (high.sums.noise < 1).all()
+
+
+@pytest.mark.parametrize("together", [1, 53, 3 * 53, 2**22])
+def test_directions_are_the_same_however_many_are_held_at_once(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = directions(loss, x=X, y=Y)
+    gradients = np.stack([gradient(X, Y), np.ones(53)])
+    monkeypatch.setattr(module, "TOGETHER", together)
+
+    found = tested.slopes_of(gradients, 7)
+
+    np.testing.assert_allclose(found, gradients @ tested.moves(np.arange(7)).T, rtol=1e-12, atol=1e-12)
+    assert [len(some) for some in tested._batches(2, 7)] == {1: [1] * 5, 53: [1] * 5, 159: [3, 2]}.get(
+        together, [5]
+    )

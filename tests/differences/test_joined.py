@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -402,3 +404,28 @@ def test_memory_bounds_the_copies(numbers: int, copies: int, together: int) -> N
     # A single copy has one base for all groups.
     assert (len(up), len(base)) == (6, 1 if copies == 1 else 6)
     np.testing.assert_allclose(base, [np.cumsum(x, 1).reshape(-1)] * len(base), rtol=1e-12)
+
+
+def test_what_only_groups_need_is_given_back_and_made_again() -> None:
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"])
+    alone = evaluator(whole)
+    groups, (colouring,) = GroupEvaluator(alone), colourings(whole)
+    groups.join(colouring, joinable(whole, 0, [colouring]))
+    asked = colouring, list(range(3)), (X + 1, X - 1)
+    before, _ = groups(*asked)
+    movable = groups.movable
+    copies = weakref.ref(groups._copies(colouring))
+    assert groups.movable is movable
+    assert groups.copies > 1
+    assert copies() is not None
+
+    groups.forget()
+
+    assert groups.copies == 1
+    assert groups.together(colouring) == alone.batch
+    assert groups.movable is not movable
+    gc.collect()
+    assert copies() is None
+    sides, base = groups(*asked)
+    assert len(base) == 1
+    np.testing.assert_allclose(sides, before, rtol=1e-12, atol=1e-12)

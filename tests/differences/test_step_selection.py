@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -119,6 +119,55 @@ def test_a_corner_stays_one_where_fine_steps_are_swallowed() -> None:
     slopes = settled(lambda x: (40 + np.abs(x)) - 39, 0.0, 1e-6)
 
     np.testing.assert_allclose([slopes.value[0, 0], slopes.half[0, 0]], [0, 1], atol=1e-3)
+
+
+def swallowed(centre: Callable[[float], Sequence[float]], gap: Sequence[float]) -> Estimate:
+    """One element by steps from 1 to 1e-8, which from 1e-3 on are lost in a rounding of 5e-4; D⁺ and D⁻ of
+    two cotangents lie half a gap to either side of the centre, and S is 40"""
+    made = []
+    for step in np.geomspace(1, 1e-8, 24):
+        seen = np.array([float(step > 1e-3)])
+        c, g, h = np.array(centre(step))[:, None] * seen, np.array(gap)[:, None] * seen, np.array([step])
+        sums = Sums((c + g / 2) * h, (c - g / 2) * h, g * h, 40 * seen * h, 5e-4 * seen, 0 * seen)
+        made.append(Level(sums, h, h))
+    return settle(made, np.ones(1))
+
+
+def test_what_is_left_without_lost_steps_has_to_be_known_for_all_cotangents() -> None:
+    """Known to a thousandth of 40, or as much for one as for the other: neither is believed by itself."""
+    known = swallowed(lambda h: [39, 20], [0, 0])
+    np.testing.assert_allclose(known.value[:, 0], [39, 20], rtol=1e-9)
+    assert (known.bound <= 0.04).all()
+
+    # The bound is 0.032 where only noise counts, and 0.056 where a bend does.
+    both = swallowed(lambda h: [39 + h**2 / 2, 39 + h**2 / 2], [0, 0])
+    first = swallowed(lambda h: [39 + h**2 / 2, 39], [0, 0])
+    second = swallowed(lambda h: [39, 39 + h**2 / 2], [0, 0])
+    assert first.size == second.size == both.size != 40
+    np.testing.assert_array_equal(first.bound, both.bound)
+    np.testing.assert_array_equal(second.bound, both.bound)
+
+
+def test_what_is_left_without_lost_steps_may_have_no_corner_for_any_cotangent() -> None:
+    """Neither is it believed where only one of them has one."""
+    both, first, second = (swallowed(lambda h: [25, 12], gap) for gap in ([30, 30], [30, 0], [0, 30]))
+
+    assert first.size == second.size == both.size != 40
+    assert (first.bound == both.bound).all()
+    assert (second.bound == both.bound).all()
+
+
+def test_a_small_corner_that_is_seen_with_lost_steps_stays_one() -> None:
+    """Without the lost steps the noise of the others, 0.002 over the step, hides a gap of 1."""
+    slopes = swallowed(lambda h: [39 + jitter(h), 19 + jitter(h)], [1, 0.5])
+
+    np.testing.assert_allclose(slopes.half[:, 0], [0.5, 0.25])
+    np.testing.assert_allclose(slopes.value[:, 0], [39, 19], atol=0.002)
+
+
+def jitter(step: float) -> float:
+    """Of one sign at every other of `swallowed`'s steps"""
+    return 0.001 / step * (-1.0 if round(-np.log10(step) * 23 / 8) % 2 else 1.0)
 
 
 def test_nothing_finite_is_nothing_known() -> None:

@@ -91,3 +91,23 @@ def test_a_band_holds_a_moved_input_for_every_changed_output(
     found = _fit(0, 64, Fraction(4), [(every, np.array(hit))], every, closest)
 
     assert found == (None if band is None else Band(0, Fraction(4), Fraction(band[0]), Fraction(band[1])))
+
+
+@pytest.mark.parametrize(("size", "first", "last"), [(63, 7, 55), (60, 7, 52), (64, 8, 55), (7, 0, 6)])
+def test_only_teeth_in_the_outer_eighths_are_left_out(size: int, first: int, last: int) -> None:
+    """Whole eighths: of 63 indices the first 7 and the last 7 do not count; of 7 indices all do."""
+    for tooth in range(size):
+        # One phase of five was met, or none.
+        longest = _unmet(6, np.array([tooth, tooth]), size)
+        beside = _unmet(6, np.array([tooth, size // 2, size // 2 + 1]), size)
+        counts = first <= tooth <= last
+        met = {size // 2 % 6, (size // 2 + 1) % 6} | ({tooth % 6} if counts else set())
+        assert longest == 5
+        assert beside == longest_gap(met, 6)
+
+
+def longest_gap(met: set[int], step: int) -> int:
+    """Phases in a row, round the circle, that are not among those met"""
+    return max(
+        run for run in range(step) for at in range(step) if not met & {(at + i) % step for i in range(run)}
+    )

@@ -13,8 +13,10 @@ from gradcheck.arrays.types import Array
 from gradcheck.progress import Progress, Stage
 from gradcheck.sparsity.bands import Band
 from gradcheck.sparsity.colouring import Colouring, elementwise
-from gradcheck.verdicts.candidate import Confirmed
-from gradcheck.verdicts.examination import examine
+from gradcheck.verdicts.candidate import Confirmed, Settled
+from gradcheck.verdicts.examination import confirm, examine
+from gradcheck.verdicts.judgement import Record
+from gradcheck.verdicts.ladders import look
 from gradcheck.verdicts.verdict import ElementVerdict
 from tests.corpus.case import Function, distorted, scaled
 from tests.posed import posed, variable
@@ -158,5 +160,31 @@ def test_every_stage_is_told_with_what_it_was_about() -> None:
         (Stage.DIFFERENCES, {"elements": 30}),
         (Stage.SETTLING, {"elements": 0}),
         (Stage.CONFIRMING, {"mismatches": 30}),
+        (Stage.STANDING_STILL, {"elements": 0}),
+    ]
+
+
+def beside_moved(x: Any) -> Any:
+    """x, half as much again where the neighbour is away from 1 by more than roundings"""
+    return x + 0.5 * tf.where(tf.abs(tf.roll(x, 1, 0) - 1) > 1e-14, x - 1, tf.zeros_like(x))
+
+
+@pytest.mark.parametrize("most", [0, 2, 10, 64])
+def test_mismatches_of_a_group_that_falls_apart_are_all_taken_back(most: int) -> None:
+    """Moved together all have a slope of 1.5, at a thorough look as well; alone each has the tape's, of 1."""
+    problem, stages = posed(beside_moved, x=np.ones(12)), Stages()
+    candidate, record = variable(problem), Record((12,))
+    groups, every = Colouring((12,), (1,), ((ROWS,),)), np.arange(12)
+    record.write(every, look(candidate, groups, every))
+    assert (record.so_far.verdicts == MISMATCH).all()
+    np.testing.assert_allclose(record.so_far.difference, 1.5 * candidate.tape[0], rtol=1e-6)
+
+    found = confirm(Settled(candidate, groups, record), stages, problem.meter, most)
+
+    assert (found.judgement.verdicts == (MATCH if most else MISMATCH)).all()
+    if most:
+        np.testing.assert_allclose(found.judgement.difference, candidate.tape[0], rtol=1e-6)
+    assert stages.seen == [
+        (Stage.CONFIRMING, {"mismatches": 12}),
         (Stage.STANDING_STILL, {"elements": 0}),
     ]

@@ -72,3 +72,32 @@ def test_an_error_beyond_what_the_dtype_may_cost_is_wrong(share: float, off: boo
     assert loss.worst == pytest.approx(1e-3 if off else 0.0, rel=1e-3)
     assert loss.ratio.shape == loss.wrong.shape
     assert (loss.ratio > 1).all()
+
+
+def off_in_float32(*shares: float) -> Any:
+    """Three times x, whose gradient in float32 is off by a share in each element"""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def function(x: Any) -> tuple[Any, Any]:
+        return 3 * x, lambda r: r * 3 * (1 + tf.constant(shares, x.dtype) * int(x.dtype == tf.float32))
+
+    return function
+
+
+def test_the_worst_error_and_how_far_each_is_beyond_its_tolerance() -> None:
+    """64 · 2⁻²³ of S, or of the tape where S is less, and of Σ w |f| / |x|: a line has no conditioning."""
+    shares = np.array([1e-3, 0.0, -1e-2, 4e-5, 4e-5, 2e-5, 2e-5])
+    problem = posed(off_in_float32(*shares), x=np.ones(7, np.float32))
+    tape = np.abs(3 * problem.cotangents).max(axis=0)
+    # 4e-5 is within the tolerance of an S or of a Σ that is 8 times the tape; 2e-5 of neither at 1.
+    size, natural = tape * [1, 1, 0, 8, 1, 1, 0], tape * [1, 1, 0, 0, 8, 0, 1]
+
+    loss = compare(problem, 0, size, natural)
+
+    tolerance = 64 * 2.0**-23 * (np.maximum(size, tape) + natural)
+    error = np.abs(shares) * tape
+    assert loss.wrong.tolist() == [0, 2, 5, 6]
+    assert (error > tolerance).nonzero()[0].tolist() == [0, 2, 5, 6]
+    np.testing.assert_allclose(loss.ratio, (error / tolerance)[[0, 2, 5, 6]], rtol=0.02)
+    assert loss.worst == pytest.approx(1e-2, rel=1e-3)
+    assert loss.conditioned.size == loss.nonfinite.size == 0

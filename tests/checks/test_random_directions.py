@@ -124,6 +124,20 @@ def test_how_far_a_part_of_a_direction_is_off() -> None:
         np.testing.assert_allclose(found, off * loudest, rtol=1e-4, atol=1e-7 * loudest)
 
 
+@pytest.mark.parametrize("off", [0.0, 0.1])
+def test_how_far_a_direction_is_off(off: float) -> None:
+    """f rises by r Σ d = r (½ (2 + 2 + 2) − ½ (5 + 5 + 5 + 5)) = −7 r along it."""
+    tested = searched([0.0, off, 0.0, 0.0, 0.0, 0.0, 0.0])
+    direction = [np.full(3, 0.5), np.full((2, 2), -0.5)]
+
+    error, tolerance, verdict = tested.judge(direction)
+
+    cotangents = np.abs(tested.problem.cotangents).reshape(-1)
+    assert min(abs(error - off / 2 * cotangents)) <= 1e-6
+    assert 0 < tolerance <= 1e-3
+    assert verdict == (ElementVerdict.MISMATCH if off else ElementVerdict.MATCH)
+
+
 def test_no_more_than_two_directions_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one wrong element does to one direction it does to all eight."""
     asked = []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gradcheck import check
 from gradcheck.function.problem import Problem
 from gradcheck.progress import Progress
 from gradcheck.sparsity.colouring import elementwise
@@ -177,3 +178,15 @@ def test_sides_may_differ_by_a_ten_thousandth_and_two_roundings(
 
     assert (off > 100) is smooth
     assert smooth or off == 0.0
+
+
+def test_a_tie_of_one_variable_is_looked_at_where_another_has_none() -> None:
+    """Along (1, 1) the maximum of two equal elements rises by 1; a gradient of (1, 1) says 2."""
+    function = Broken(
+        lambda x, y: tf.reduce_max(x) + tf.reduce_sum(tf.sin(y)),
+        lambda r, x, y: (r * tf.ones_like(x), r * tf.cos(y)),
+    )
+
+    report = check(function, {"x": np.ones(2), "y": np.arange(3.0)})
+
+    assert [[*one.verdicts.reshape(-1)] for one in report.variables] == [[MISMATCH] * 2, [MATCH] * 3]

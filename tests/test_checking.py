@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -432,3 +435,18 @@ def test_sparse_and_ragged_outputs_are_checked_by_their_values(function: Any) ->
     report = check(function, {"x": x})
     assert report.passed, str(report)
     np.testing.assert_allclose(report.variables[0].difference, 2 * x, rtol=1e-6)
+
+
+def test_what_the_package_offers() -> None:
+    """Taken when it is asked for: by name, by a star, to be listed; and what was put in its place stays."""
+    script = """
+from gradcheck import *
+import gradcheck
+assert {"Report", "check", "assert_gradients", "Verdict"} <= {*dir(gradcheck)} & {*gradcheck.__all__}
+assert check is gradcheck.check is gradcheck.checking.check
+gradcheck.check = None
+assert gradcheck.Report is Report and gradcheck.check is None
+assert not hasattr(gradcheck, "anything_else")
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, timeout=120)

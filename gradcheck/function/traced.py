@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 BRANCHING = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
 
@@ -21,10 +22,12 @@ def traced(function: Callable[..., Any], **settings: Any) -> Any:
 
     @functools.wraps(function)
     def noting(*arguments: Any) -> Any:
+        known = {*ops.gradient_registry.list()}
         try:
             return function(*arguments)
         finally:
-            names.update(_custom_gradients(tf.compat.v1.get_default_graph()))
+            # Others are the user's, and a user's graph may have been put into this one.
+            names.update({*_custom_gradients(tf.compat.v1.get_default_graph())} - known)
 
     call = tf.function(noting, **settings)
     weakref.finalize(call, _forget, names)
@@ -37,16 +40,16 @@ def _custom_gradients(graph: Any) -> Iterator[str]:
         if operation.type not in BRANCHING and operation.type != "IdentityN":
             continue
         attributes = operation.node_def.attr
-        if "_gradient_op_type" in attributes:
-            yield attributes["_gradient_op_type"].s.decode()
+        name = attributes["_gradient_op_type"].s.decode()
+        if name.startswith("CustomGradient-"):
+            yield name
         for attribute in attributes.values():
             for body in (attribute.func, *attribute.list.func):
-                if body.name:
-                    yield from _custom_gradients(graph._get_function(body.name).graph)
+                inner: Any = graph._get_function(body.name) if body.name else None
+                if getattr(inner, "graph", None) is not None:  # an imported graph has none
+                    yield from _custom_gradients(inner.graph)
 
 
 def _forget(names: set[str]) -> None:
-    from tensorflow.python.framework import ops
-
     for name in names:
         ops.gradient_registry._registry.pop(name, None)

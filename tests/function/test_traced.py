@@ -55,3 +55,21 @@ def test_the_graph_of_the_user_keeps_its_gradients() -> None:
         found = function(x)
 
     np.testing.assert_array_equal(tape.gradient(found, x), X)
+
+
+def test_a_graph_of_the_user_that_is_put_into_another_keeps_its_gradients() -> None:
+    own = tf.function(wrong_square).get_concrete_function(tf.TensorSpec(X.shape, tf.float64))
+    definition, given, found = own.graph.as_graph_def(), own.inputs[0].name, own.outputs[0].name
+
+    def imported(x: Any) -> Any:
+        x = in_a_long_function(x)
+        if tf.executing_eagerly():
+            return wrong_square(x)
+        return tf.graph_util.import_graph_def(definition, {given: x}, [found])[0]
+
+    registered = set(ops.gradient_registry.list())
+    check(imported, {"x": X}, execution=("eager", "graph"))
+    gc.collect()
+
+    assert own.graph.get_operations()[-2].get_attr("_gradient_op_type").decode() in registered
+    assert registered <= set(ops.gradient_registry.list())

@@ -78,15 +78,13 @@ else:
     def __getattr__(name: str) -> Any:
         """A public name, imported when one is first asked for: until then a signal ends the command line at
         once, and not with a traceback from the middle of an import."""
-        if name.startswith("__") and name != "__all__":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import gradcheck.public as public
+        if name == "__all__" or not name.startswith("__"):
+            import gradcheck.public as public
 
-        offered = {key: value for key, value in vars(public).items() if key[0] != "_"}
-        if name == "__all__":
-            return [*offered]
-        if name in offered or name in globals():  # a module of ours that came with them
-            return offered.get(name, globals().get(name))
+            offered = {key: value for key, value in vars(public).items() if key[0] != "_"}
+            found = {**globals(), **offered, "__all__": [*offered]}  # modules of ours came with them
+            if name in found:
+                return found[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 For each version of Python an environment with exactly the lower bounds of pyproject.toml, of the extras too,
 or the oldest release beyond them that has a wheel for that Python, and one with the newest releases. Each is
 made in a temporary folder, runs the demo and the tests of FOLDERS, and gets one line. The exit code is 1 if
-one of them failed. It needs the package `uv`, and the interpreters on PATH; ten minutes each on two cores.
+one of them failed. It needs the package `uv`, and the interpreters on PATH; some five minutes each.
 """
 
 from __future__ import annotations

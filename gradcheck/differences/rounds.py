@@ -26,7 +26,7 @@ def of_rounds(
         yield from (_in_place(evaluator, movable, *each) for each in rounds)
         return
     point = view(evaluator.point)
-    batch = BATCH // (2 * evaluator.numbers)
+    batch = BATCH // (2 * evaluator.numbers)  # 64 at least: THIN is 2^15, BATCH 2^22
     for start in range(0, len(rounds), batch):
         some = rounds[start : start + batch]
         moved = np.repeat(point.reshape(1, -1), 2 * len(some), axis=0)

@@ -26,7 +26,7 @@ from gradcheck.targets.function import Target
 from gradcheck.verdicts.candidate import Confirmed
 from tests.corpus.case import Broken, Function, distorted, true_gradients
 from tests.parameters import every, named
-from tests.posed import posed
+from tests.posed import Told, posed
 from tests.posed import variable as candidate_of
 from tests.saying import lines, normal, told
 
@@ -541,14 +541,6 @@ def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
     assert found is not None
     assert found.kinks is None
     assert not found.apart.any()
-
-
-class Told(Progress):
-    def __init__(self) -> None:
-        self.stages: list[tuple[Stage, dict[str, int]]] = []
-
-    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
-        self.stages.append((done, counts))
 
 
 def test_each_stage_is_told() -> None:

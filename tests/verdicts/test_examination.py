@@ -19,7 +19,7 @@ from gradcheck.verdicts.judgement import Record
 from gradcheck.verdicts.ladders import look
 from gradcheck.verdicts.verdict import ElementVerdict
 from tests.corpus.case import Function, distorted, scaled
-from tests.posed import posed, variable
+from tests.posed import Told, posed, variable
 from tests.saying import normal
 
 MATCH, MISMATCH, UNCHECKED = ElementVerdict.MATCH, ElementVerdict.MISMATCH, ElementVerdict.UNCHECKED
@@ -142,20 +142,12 @@ def test_mismatches_that_do_not_stay_are_all_looked_at_thoroughly() -> None:
     assert (found.judgement.verdicts == MATCH).all()
 
 
-class Stages(Progress):
-    def __init__(self) -> None:
-        self.seen: list[tuple[Stage, dict[str, int]]] = []
-
-    def stage(self, done: Stage, evaluations: int = 0, of: str = "", **counts: int) -> None:
-        self.seen.append((done, counts))
-
-
 def test_every_stage_is_told_with_what_it_was_about() -> None:
-    problem, stages = posed(distorted(mixing_columns, scaled(1.01)), x=normal(*SHAPE)), Stages()
+    problem, told = posed(distorted(mixing_columns, scaled(1.01)), x=normal(*SHAPE)), Told()
 
-    examine(variable(problem), FALLING["leaks"][2], None, stages, problem.meter)
+    examine(variable(problem), FALLING["leaks"][2], None, told, problem.meter)
 
-    assert stages.seen == [
+    assert told.stages == [
         (Stage.DISCARDED, {"groups": 2}),
         (Stage.DIFFERENCES, {"elements": 30}),
         (Stage.SETTLING, {"elements": 0}),
@@ -172,19 +164,19 @@ def beside_moved(x: Any) -> Any:
 @pytest.mark.parametrize("most", [0, 2, 10, 64])
 def test_mismatches_of_a_group_that_falls_apart_are_all_taken_back(most: int) -> None:
     """Moved together all have a slope of 1.5, at a thorough look as well; alone each has the tape's, of 1."""
-    problem, stages = posed(beside_moved, x=np.ones(12)), Stages()
+    problem, told = posed(beside_moved, x=np.ones(12)), Told()
     candidate, record = variable(problem), Record((12,))
     groups, every = Colouring((12,), (1,), ((ROWS,),)), np.arange(12)
     record.write(every, look(candidate, groups, every))
     assert (record.so_far.verdicts == MISMATCH).all()
     np.testing.assert_allclose(record.so_far.difference, 1.5 * candidate.tape[0], rtol=1e-6)
 
-    found = confirm(Settled(candidate, groups, record), stages, problem.meter, most)
+    found = confirm(Settled(candidate, groups, record), told, problem.meter, most)
 
     assert (found.judgement.verdicts == (MATCH if most else MISMATCH)).all()
     if most:
         np.testing.assert_allclose(found.judgement.difference, candidate.tape[0], rtol=1e-6)
-    assert stages.seen == [
+    assert told.stages == [
         (Stage.CONFIRMING, {"mismatches": 12}),
         (Stage.STANDING_STILL, {"elements": 0}),
     ]

@@ -198,7 +198,7 @@ def ways(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.Name(id=name) if name in NAMED:
             changed.id = NAMED[name]
             yield "name", changed
-        case ast.Return(value=ast.expr() as value) if getattr(value, "value", None) is not False:
+        case ast.Return(value=ast.expr() as value) if not _false(value):
             # None for False is no change for whoever asks whether it is true; True is made of it above.
             yield "return", ast.Return(ast.Constant(None))
         case ast.If() | ast.While() | ast.IfExp():
@@ -208,6 +208,10 @@ def ways(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "removed", ast.Continue()
     if removable(node):
         yield "removed", ast.Pass()
+
+
+def _false(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and (value.value is None or value.value is False)
 
 
 def removable(node: ast.AST) -> bool:

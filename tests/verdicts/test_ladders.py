@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,18 @@ def test_a_thorough_look_begins_far_beyond_the_scale() -> None:
     assert problem.meter.count - before == 2 * (LEVELS + BEYOND) + 1
     assert judged.verdicts.tolist() == [MATCH]
     np.testing.assert_allclose(judged.difference, problem.cotangents[0, 1] * 2e-9, atol=judged.bound[0])
+
+
+def test_a_thorough_look_allows_the_rounding_of_outputs_that_never_move() -> None:
+    """The sum of a softmax is 1 whatever the logits are; its tape is the rounding of 1 · 1 − Σ p."""
+    problem = posed(lambda x: tf.reduce_sum(tf.nn.softmax(x)), x=np.array([0.3, -0.2, 0.7]))
+    candidate = variable(problem)
+    tape = candidate.tape + 1e-17
+    assert (np.abs(tape) > 0).all()
+
+    judged = look_thoroughly(replace(candidate, tape=tape), elementwise((3,), 1), np.arange(3))
+
+    assert (judged.verdicts == MATCH).all()
 
 
 def test_from_afar_counts_what_agrees_with_what_is_known_from_near() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck.verdicts.own_dtype import _forward_loss, coarsest, compare
+from gradcheck.settings import Settings
+from gradcheck.verdicts.own_dtype import _conditioning, _forward_loss, coarsest, compare, repeats
+from gradcheck.verdicts.rule import ROUNDED
 from tests.posed import posed
 
 ONE = np.ones(3)
@@ -101,3 +104,40 @@ def test_the_worst_error_and_how_far_each_is_beyond_its_tolerance() -> None:
     np.testing.assert_allclose(loss.ratio, (error / tolerance)[[0, 2, 5, 6]], rtol=0.02)
     assert loss.worst == pytest.approx(1e-2, rel=1e-3)
     assert loss.conditioned.size == loss.nonfinite.size == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_rounding_of_the_inputs_moves_the_tapes_as_the_second_derivative_says(dtype: str) -> None:
+    """Both tapes move by |f″| |x| · 2⁻²³ in each element of sin x at most, and by half of it at least."""
+    x = np.array([0.3, -20.0, 1000.0])
+    problem = posed(tf.sin, x=x.astype(dtype))
+
+    moved = _conditioning(problem, 0, "float32")
+
+    most = 2 * np.abs(problem.cotangents[0] * np.sin(x) * x) * 2.0**-23
+    # In float32 the tape at the tensors' own dtype is rounded besides.
+    slack = 4 * 2.0**-23 * np.abs(problem.cotangents[0]) if dtype == "float32" else 0.0
+    assert moved.shape == (3,)
+    assert (moved <= most * 1.01 + slack).all()
+    assert (moved >= most / 2 - slack).all()
+
+
+@pytest.mark.parametrize(("beyond", "wrong"), [(0.98, []), (1.02, [1])])
+@pytest.mark.parametrize(
+    ("atol", "size", "natural"), [(1e-3, 0.0, 0.0), (0.0, 7.0, 0.0), (0.0, 0.0, 1e5), (1e-3, 7.0, 1e5)]
+)
+def test_two_gradients_may_be_as_far_apart_as_rounding_puts_them(
+    beyond: float, wrong: list[int], atol: float, size: float, natural: float
+) -> None:
+    """atol + 64 · 2⁻²³ S + 16 · 2⁻²³ Σ w |f| / |x|, in float32"""
+    problem = posed(tf.sin, Settings(atol=atol), x=np.ones(3, np.float32))
+    allowed = atol + 64 * 2.0**-23 * size + ROUNDED * 2.0**-23 * natural
+    apart = allowed * np.array([0.5, beyond, 0.0])
+    problem = replace(problem, again=(apart,))
+
+    opinions, notes = repeats(problem, 0, np.full(3, size), np.full(3, natural))
+
+    assert [one.where.tolist() for one in opinions] == ([wrong] if wrong else [])
+    assert len(notes) == (0 if wrong else 1)
+    for one in opinions:
+        assert one.ratio == pytest.approx([beyond], rel=1e-3)

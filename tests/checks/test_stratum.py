@@ -53,7 +53,7 @@ def test_slopes_are_taken_where_nine_tenths_of_the_tape_are_nearly_that_at_the_p
     tight: int, expected: float, asked: Any
 ) -> None:
     """A quarter of 0.01 is above 1e-3 by far, and a quarter of 2e-4 is above 1e-5, not above 1e-4."""
-    known = np.where(CHOSEN >= N - tight, 2e-4, 1e-2)
+    known = np.repeat([1e-2, 2e-4], [N - tight, tight])
 
     found = Places(row(known=known), 20).stratum(CHOSEN, (0, 0))
 

@@ -8,6 +8,7 @@ of TensorFlow may run before, for a process with its threads cannot be forked.
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.abc
 import importlib.util
 import os
@@ -185,3 +186,5 @@ def _import_anew(mutant: Mutant) -> None:
     ]:
         del sys.modules[name]
     sys.meta_path.insert(0, Changed(mutant))
+    # Before pytest puts a finder of its own in front, which finds the modules of an installed plugin.
+    importlib.import_module(mutant.module)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from tests.mutation.mutants import mutants_of
+from tests.syntax import ROOT
 
 SOURCE = '''"""A module of 1 line."""
 
@@ -69,3 +72,29 @@ def test_the_code_of_a_mutant_has_its_change_alone(tmp_path: Path) -> None:
     assert results["max  →  min"] == -5
     assert results["return max(x + 1, -x)  →  return None"] is None
     assert results["7  →  8"] == results["2  →  3"] == 6
+
+
+ANEW = """
+import sys
+from importlib.machinery import PathFinder
+
+import gradcheck.amounts
+from tests.mutation.mutants import mutants_of
+from tests.mutation.running import _import_anew
+from tests.syntax import MODULES
+
+name = "gradcheck.amounts"
+_import_anew(next(one for one in mutants_of(name, MODULES[name]) if one.text.startswith("2 ** 20")))
+# As pytest does, to see to the assertions of an installed plugin.
+sys.meta_path.insert(0, PathFinder)
+
+from gradcheck.amounts import _BYTES
+
+print(_BYTES["K"], _BYTES["M"])
+"""
+
+
+def test_a_module_that_is_imported_anew_is_the_changed_one() -> None:
+    ended = subprocess.run([sys.executable, "-c", ANEW], cwd=ROOT, capture_output=True, text=True)
+
+    assert ended.stdout == "1024 40\n", ended.stderr

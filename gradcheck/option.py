@@ -71,18 +71,19 @@ class Number(Kind):
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """A whole number from `least` on."""
+    """A whole number from `least` on, up to `most` if there is one."""
 
     least: int
     remedy: str
     why: str = ""
     """What is wrong with another value, after it in the sentence."""
+    most: int | None = None
     metavar = "N"
 
     def read(self, name: str, value: Any) -> int:
         """The number as int."""
         number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else self.least - 1
-        if number >= self.least:
+        if self.least <= number <= (number if self.most is None else self.most):
             return number
         raise SettingError(f"`{name}` is {value!r}{self.why}.", self.remedy)
 

@@ -168,7 +168,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 def options(command: click.Command) -> set[str]:
     """The long options of a command, and of the commands in it."""
     inner = command.commands.values() if isinstance(command, click.Group) else ()
-    with click.Context(command) as context:
+    with click.Context(command, click.Context(main, **main.context_settings)) as context:
         own = {name for option in command.get_params(context) for name in option.opts if name[:2] == "--"}
     return own.union(*map(options, inner))
 

@@ -142,7 +142,7 @@ def test_the_command_of_a_recipe_exists(name: str) -> None:
     )
     assert len(commands) == 1, recipes()[name]
     program, command, *words = shlex.split(commands[0])
-    with click.Context(main, info_name=program) as context:
+    with click.Context(main, info_name=program, **main.context_settings) as context:
         given = main.commands[command].make_context(command, words, parent=context).params
     assert given["file"] is None
     assert given["output"] == (() if name == HOOKS else (f"junit={REPORT}",))

@@ -152,7 +152,7 @@ def _type(kind: Kind) -> dict[str, Any]:
         case Flag():
             return {"is_flag": True}
         case Whole():
-            return {"type": click.IntRange(kind.least)}
+            return {"type": click.IntRange(kind.least, kind.most)}
         case Word():
             return {"type": click.Choice(kind.choices), "multiple": isinstance(kind, Words)}
         case Names():

@@ -119,10 +119,11 @@ def _names(variables: Sequence[Variable]) -> str:
 
 
 def _orders(variables: Sequence[Variable]) -> str:
-    """The orders, where there are several and each is that of all variables; else nothing."""
+    """The orders, from 1 on, where there are several and each is that of all variables; else nothing."""
     orders = sorted({v.order for v in variables})
-    whole = len(orders) * len({v.name for v in variables}) == len(variables)
-    return _listed([str(order) for order in orders], "orders") if whole and len(orders) > 1 else ""
+    if len(orders) == 1 or len(orders) * len({v.name for v in variables}) != len(variables):
+        return ""
+    return f"{orders[0]} {'and' if len(orders) == 2 else 'to'} {orders[-1]}"
 
 
 def _listed(names: Sequence[str], kind: str) -> str:

@@ -104,8 +104,8 @@ def seen_by(problem: Problem, cotangents: list[list[float]]) -> Problem:
 def test_a_bend_of_a_tiny_element_is_no_corner_though_one_cotangent_alone_sees_it(
     off: float, verdict: ElementVerdict
 ) -> None:
-    """√(x² + 1e-20) looks like |x| at steps of 1e-9 and is smooth at 1e-11; an error lies in −1 … 1."""
-    bend = posed(lambda x: tf.stack([tf.sqrt(x[0] ** 2 + 1e-20), x[1]]), x=np.array([1e-11, 1.0]))
+    """√(x² + 1e-32) looks like |x| at steps of 1e-9 and is smooth at 1e-17; an error lies in −1 … 1."""
+    bend = posed(lambda x: tf.stack([tf.sqrt(x[0] ** 2 + 1e-32), x[1]]), x=np.array([1e-17, 1.0]))
     one = variable(seen_by(bend, [[1.0, 0.0], [0.0, 1.0]])).at_scale(1.0)
     np.testing.assert_allclose(one.tape[0, 0], 0.1 / 1.01**0.5)
 

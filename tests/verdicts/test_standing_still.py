@@ -211,7 +211,7 @@ def test_what_fades_is_known_to_the_rounding_of_the_output_over_the_scale(size: 
     at = 40.0
 
     def function(x: Any) -> Any:
-        far = tf.nn.relu(tf.abs(x[1] - at) - 0.2 * at)
+        far = 1 + tf.nn.relu(tf.abs(x[1] - at) - 0.2 * at)
         return size * tf.stack([tf.nn.elu(x[0]), far, tf.nn.elu(x[2])])
 
     problem = posed(function, x=np.array([-at, at, -at]))

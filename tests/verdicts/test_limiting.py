@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from gradcheck.verdicts.limiting import (
@@ -52,13 +53,14 @@ def test_random_points_do_not_find_it() -> None:
     assert not agrees(problem, tape_at(problem, moved), CLOSEST).all()
 
 
-def test_a_tape_that_is_no_limit_agrees_on_no_side() -> None:
+@pytest.mark.parametrize("count", [1, 6])
+def test_a_tape_that_is_no_limit_agrees_on_no_side(count: int) -> None:
     """relu′(0) = ½ is between the slopes, and no gradient nearby has it."""
 
     def half(upstream: Any, x: Any) -> Any:
         return upstream * tf.where(x == 0, 0.5, tf.cast(x > 0, x.dtype))
 
-    problem = posed(Broken(lambda x: tf.reduce_sum(tf.nn.relu(x)), half), x=np.zeros(6))
+    problem = posed(Broken(lambda x: tf.reduce_sum(tf.nn.relu(x)), half), x=np.zeros(count))
 
     side = side_of_the_tape(problem)
 
@@ -144,3 +146,20 @@ def test_the_simplest_side_is_taken_of_those_that_agree() -> None:
 
     np.testing.assert_allclose(side.moves[0], [-(2.0**0.5), -2.0])
     assert side.kinks.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("order", ["xyz", "yxz", "zyx"])
+def test_a_side_is_that_of_one_variable_wherever_it_comes(order: str) -> None:
+    """relu(x) at 0 beside others that nothing is decided by: x falls, and they stay."""
+    values = {"x": np.zeros(2), "y": np.ones(3), "z": np.ones(4)}
+
+    def function(*tensors: Any) -> Any:
+        named = dict(zip(order, tensors, strict=True))
+        return tf.reduce_sum(tf.nn.relu(named["x"])) + tf.reduce_sum(named["y"]) * tf.reduce_sum(named["z"])
+
+    side = side_of_the_tape(posed(function, None, **{name: values[name] for name in order}))
+
+    moves = dict(zip(order, side.moves, strict=True))
+    assert (moves["x"] < 0).all()
+    assert not moves["y"].any()
+    assert not moves["z"].any()

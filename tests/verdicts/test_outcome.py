@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from gradcheck.progress import Progress
+from gradcheck.sparsity.colouring import elementwise
+from gradcheck.verdicts.candidate import Examined
+from gradcheck.verdicts.examination import examine
 from gradcheck.verdicts.judgement import Judgement, Opinion, Source
-from gradcheck.verdicts.outcome import Outcome, VariableOutcome
+from gradcheck.verdicts.outcome import Outcome, VariableOutcome, conclude
 from gradcheck.verdicts.verdict import Comparison, ElementVerdict
-from tests.posed import posed
+from tests.corpus.case import Broken
+from tests.posed import posed, variable
 
 MATCH, KINK, OPEN = ElementVerdict.MATCH, ElementVerdict.KINK, ElementVerdict.INCONCLUSIVE
 MISMATCH = ElementVerdict.MISMATCH
@@ -75,6 +81,9 @@ def test_further_opinions_overrule() -> None:
     assert revised.reason == "given"
     assert revised.ratio is not None
     assert revised.ratio.tolist() == [3.0, 7.0]
+    again = replace(one, ratio=np.array([4.0, 6.0])).revised([wrong])
+    assert again.ratio is not None
+    assert again.ratio.tolist() == [4.0, 7.0]
     right = outcome(MATCH).revised([])
     assert (right.reason, right.ratio) == (None, None)
     assert replace(one, reason="before").revised([]).reason == "before"
@@ -115,3 +124,19 @@ def test_a_check_is_as_bad_as_its_worst_variable_or_comparison() -> None:
     assert Outcome(problem, (match, kink), (alike,)).verdict is KINK
     assert Outcome(problem, (match,), (alike, apart)).verdict is MISMATCH
     assert Outcome(problem, ()).verdict is ElementVerdict.UNCHECKED
+
+
+@pytest.mark.parametrize(("dtype", "verdict"), [("float32", MISMATCH), ("float64", MATCH)])
+def test_a_gradient_that_is_wrong_at_the_dtype_of_the_tensors_alone_is_wrong(
+    dtype: str, verdict: ElementVerdict
+) -> None:
+    """By a hundredth, where float32 may cost 8e-6"""
+    function = Broken(lambda x: 3 * x, lambda r, x: r * (3.03 if x.dtype == "float32" else 3.0))
+    problem = posed(function, x=np.ones(2, dtype))
+    confirmed = examine(variable(problem), elementwise((2,), 1), None, Progress(), problem.meter)
+    assert confirmed.judgement.verdicts.tolist() == [MATCH] * 2
+
+    found = conclude(problem, 0, Examined(confirmed))
+
+    assert found.judgement.verdicts.tolist() == [verdict] * 2
+    assert (found.reason is not None and "float32 tape" in found.reason) is (verdict is MISMATCH)

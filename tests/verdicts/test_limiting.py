@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from gradcheck.verdicts.limiting import CLOSEST, SIDES, Side, agrees, side_of_the_tape, tape_at
+from gradcheck.verdicts.limiting import (
+    CLOSEST,
+    DISTANCES,
+    SIDES,
+    Side,
+    agrees,
+    side_of_the_tape,
+    tape_at,
+)
 from tests.corpus.case import Broken
 from tests.posed import posed
 from tests.saying import normal
@@ -44,13 +53,14 @@ def test_random_points_do_not_find_it() -> None:
     assert not agrees(problem, tape_at(problem, moved), CLOSEST).all()
 
 
-def test_a_tape_that_is_no_limit_agrees_on_no_side() -> None:
+@pytest.mark.parametrize("count", [1, 6])
+def test_a_tape_that_is_no_limit_agrees_on_no_side(count: int) -> None:
     """relu′(0) = ½ is between the slopes, and no gradient nearby has it."""
 
     def half(upstream: Any, x: Any) -> Any:
         return upstream * tf.where(x == 0, 0.5, tf.cast(x > 0, x.dtype))
 
-    problem = posed(Broken(lambda x: tf.reduce_sum(tf.nn.relu(x)), half), x=np.zeros(6))
+    problem = posed(Broken(lambda x: tf.reduce_sum(tf.nn.relu(x)), half), x=np.zeros(count))
 
     side = side_of_the_tape(problem)
 
@@ -99,3 +109,57 @@ def test_structured_sides() -> None:
 
     assert [side.shape for side in sides] == [(3, 1)] * 4
     assert [side.reshape(-1).tolist() for side in sides] == [[-1] * 3, [1] * 3, [1, 0, -1], [-1, 0, 1]]
+
+
+def test_a_ten_thousandth_is_of_the_larger_of_both_tapes() -> None:
+    """With no distance nothing is curved: 1.00005e-4 of the smaller is less than 1e-4 of the larger."""
+    problem = posed(lambda x: tf.reduce_sum(X[:2] * x), x=X[:2])
+    tape = tape_at(problem, problem.exact.values)
+
+    assert agrees(problem, tape * (1 + 1.00005e-4), 0.0).all()
+    assert not agrees(problem, tape * (1 - 1.00005e-4), 0.0).any()
+
+
+def test_a_gradient_of_0_everywhere_agrees_with_itself_alone() -> None:
+    problem = posed(lambda x, y: tf.reduce_sum(X * x) + 0 * tf.reduce_sum(y), x=X, y=Y)
+    tape = tape_at(problem, problem.exact.values)
+    assert not tape[:, 3:].any()
+
+    assert agrees(problem, tape, CLOSEST).all()
+    assert not agrees(problem, tape + 1e-300, CLOSEST)[3:].any()
+
+
+def test_distances_go_down_to_where_tapes_are_compared() -> None:
+    """A tape that is another by a fiftieth of the largest gradient is another at all of them."""
+    problem = posed(lambda x: tf.reduce_sum(X * x), x=X)
+    tape = tape_at(problem, problem.exact.values)
+
+    assert [*DISTANCES] == sorted(set(DISTANCES), reverse=True)
+    assert DISTANCES[-1] == CLOSEST
+    for distance in DISTANCES:
+        assert not agrees(problem, 0.98 * tape, distance)[0]
+
+
+def test_the_simplest_side_is_taken_of_those_that_agree() -> None:
+    """relu(x₀) + x₁ at x₀ = 0 has the same tape where both fall and where x₀ alone does."""
+    side = side_of_the_tape(posed(lambda x: tf.nn.relu(x[0]) + x[1], x=np.array([0.0, 2.0])))
+
+    np.testing.assert_allclose(side.moves[0], [-(2.0**0.5), -2.0])
+    assert side.kinks.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("order", ["xyz", "yxz", "zyx"])
+def test_a_side_is_that_of_one_variable_wherever_it_comes(order: str) -> None:
+    """relu(x) at 0 beside others that nothing is decided by: x falls, and they stay."""
+    values = {"x": np.zeros(2), "y": np.ones(3), "z": np.ones(4)}
+
+    def function(*tensors: Any) -> Any:
+        named = dict(zip(order, tensors, strict=True))
+        return tf.reduce_sum(tf.nn.relu(named["x"])) + tf.reduce_sum(named["y"]) * tf.reduce_sum(named["z"])
+
+    side = side_of_the_tape(posed(function, None, **{name: values[name] for name in order}))
+
+    moves = dict(zip(order, side.moves, strict=True))
+    assert (moves["x"] < 0).all()
+    assert not moves["y"].any()
+    assert not moves["z"].any()

@@ -141,3 +141,63 @@ def test_two_gradients_may_be_as_far_apart_as_rounding_puts_them(
     assert len(notes) == (0 if wrong else 1)
     for one in opinions:
         assert one.ratio == pytest.approx([beyond], rel=1e-3)
+
+
+def test_where_the_function_itself_loses_digits_its_gradient_may_lose_16_times_as_much() -> None:
+    """In float32 100 x is off by a thousandth: the gradient may be off by 16 thousandths of S there."""
+    shares = np.array([1.5e-2, 1.7e-2, -1.5e-2, -1.7e-2])
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def function(x: Any) -> tuple[Any, Any]:
+        lossy = int(x.dtype == tf.float32)
+        return 100 * x * (1 - 1e-3 * lossy), lambda r: r * 100 * (1 + tf.constant(shares, x.dtype) * lossy)
+
+    problem = posed(function, x=np.ones(4, np.float32))
+    size = np.abs(100 * problem.cotangents).max(axis=0)
+
+    loss = compare(problem, 0, size, np.zeros(4))
+
+    assert loss.conditioned.tolist() == [0, 2]
+    assert loss.wrong.tolist() == [1, 3]
+    np.testing.assert_allclose(loss.ratio, 17 / 16, rtol=1e-2)
+    assert loss.worst == pytest.approx(1.7e-2, rel=1e-3)
+
+
+def test_the_dtype_is_to_blame_only_for_what_is_finite_in_float64_for_every_cotangent() -> None:
+    problem = posed(lambda x: 3 * x, x=np.ones(4, np.float32))
+    exact, own = problem.exact_tape.gradients[0].copy(), problem.own_tape.gradients[0].copy()
+    exact[1, 0] = np.inf
+    own[0, 0] = own[1, 1] = own[:, 2] = np.nan
+    problem = replace(
+        problem,
+        exact_tape=replace(problem.exact_tape, gradients=(exact,)),
+        own_tape=replace(problem.own_tape, gradients=(own,)),
+    )
+
+    loss = compare(problem, 0, np.abs(exact[0]), np.zeros(4))
+
+    assert loss.nonfinite.tolist() == [1, 2]
+    assert loss.wrong.size == loss.conditioned.size == 0
+
+
+def test_where_nothing_may_differ_what_is_the_same_twice_is_right() -> None:
+    """S, f and atol are 0 here."""
+    problem = replace(posed(tf.sin, x=np.ones(3)), again=(np.array([0.0, 1e-300, 0.0]),))
+
+    (found,), notes = repeats(problem, 0, np.zeros(3), np.zeros(3))
+
+    assert found.where.tolist() == [1]
+    assert notes == []
+
+
+@pytest.mark.parametrize(("factor", "lost"), [(0.5, 0.5), (2.0, 0.5), (1.25, 0.2), (-1.0, 2.0)])
+def test_what_the_function_loses_is_a_share_of_the_larger_value(factor: float, lost: float) -> None:
+    """|f₆₄ − f₃₂| ÷ max(|f₆₄|, |f₃₂|), the largest of the outputs, 16 times"""
+    share = np.array([1.0, factor, 1.0])
+
+    def function(x: Any) -> Any:
+        return x * tf.constant(share if x.dtype == tf.float32 else np.ones(3), x.dtype)
+
+    problem = posed(function, x=np.array([0.0, 4.0, 1.0], np.float32))
+
+    assert _forward_loss(problem) == pytest.approx(16 * lost, rel=1e-6)

@@ -29,6 +29,9 @@ def test_what_is_wrong_by_itself() -> None:
         "h (ops.py:7): has no finite gradient here; g (ops.py:7): wrong by itself; 1 custom gradient: right"
     )
     assert told([WRONG], failed=False) == f"g (ops.py:7): wrong by itself; {ALL_THE_SAME}"
+    assert told([RIGHT, WRONG, RIGHT], failed=False) == (
+        f"g (ops.py:7): wrong by itself; 2 custom gradients: right; {ALL_THE_SAME}"
+    )
 
 
 def test_where_all_parts_are_right_the_mistake_is_between_them() -> None:

@@ -328,3 +328,54 @@ def test_an_output_that_only_another_cotangent_sees_moves_something(
 
     assert judged.verdicts.tolist() == [OPEN]
     assert unsettled(estimate, judged, np.array(tape)[:, None], rule).tolist() == [0]
+
+
+@pytest.mark.parametrize("least", [0.0, 1.005e-6, 1.02e-6, 1.5e-6, 2.5e-6, 1e-3])
+def test_the_short_way_says_as_well_what_a_dtype_widens(least: float) -> None:
+    """From 1 % more than was asked for"""
+    rule, zeros, two = Rule.of(1e-6, 0.0, 1e-16, least), np.zeros((1, 1)), np.full(1, 2.0)
+    estimate = Estimate(zeros + 2, zeros, zeros, two, zeros[0], zeros[0], zeros[0] > 0, zeros[0])
+    tape = zeros + 2
+
+    found, short = judge(estimate, tape, rule), judge_most(estimate, tape, rule)
+
+    assert found.verdicts.tolist() == short.verdicts.tolist() == [MATCH]
+    wide = Widening.DTYPE if least > 1.01e-6 else Widening.NONE
+    assert found.widened.tolist() == short.widened.tolist() == [wide]
+
+
+@pytest.mark.parametrize("unknown", [INF, NAN])
+@pytest.mark.parametrize("tape", [[2.0, 2.0], [2.0, 9.0], [9.0, 2.0]])
+def test_a_slope_that_is_unknown_for_any_cotangent_is_no_ground_for_a_verdict(
+    unknown: float, tape: list[float]
+) -> None:
+    value, bound = np.full((2, 1), 2.0), np.array([[0.0], [unknown]])
+    none = np.zeros(1)
+    estimate = Estimate(value, bound, 0 * value, value[0], none, none, none > 0, none)
+
+    assert judge(estimate, np.array(tape)[:, None], RULE).verdicts.tolist() == [OPEN]
+
+
+def test_a_cotangent_that_sees_nothing_at_all_asks_for_no_better_bound() -> None:
+    """Tape, difference and bound of 0 for one cotangent, and what rounding hides for the other"""
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=0.0, floor=1e-6, reach=30.0)
+    value, bound = np.array([[0.0], [3.9]]), np.array([[0.0], [1.0]])
+    one, none = np.ones(1), np.zeros(1)
+    estimate = Estimate(value, bound, 0 * value, 5 * one, none, one, one < 0, none)
+
+    assert judge(estimate, value, rule).verdicts.tolist() == [MATCH]
+
+
+@pytest.mark.parametrize(("value", "tape"), [([0.0, 1e-3], [0.0, 0.0]), ([0.0, 0.0], [0.0, 1e-3])])
+def test_what_moves_for_any_cotangent_is_looked_at_again_though_it_agrees(
+    value: list[float], tape: list[float]
+) -> None:
+    """The floor of a scale of 10⁴ is far above the bound, the bound above atol + rtol·S."""
+    rule = Rule(rtol=1e-6, asked=1e-6, atol=0.0, limit=1e-3, scale=1e4, floor=1e-6, reach=0.0)
+    column, none, bound = np.array(value)[:, None], np.zeros(1), np.full((2, 1), 1.9e-3)
+    estimate = Estimate(column, bound, 0 * bound, none, none, none, none > 0, none)
+
+    judged = judge(estimate, np.array(tape)[:, None], rule)
+
+    assert judged.verdicts.tolist() == [MATCH]
+    assert unsettled(estimate, judged, np.array(tape)[:, None], rule).tolist() == [0]

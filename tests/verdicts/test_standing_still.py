@@ -19,7 +19,7 @@ from gradcheck import ElementVerdict, Report, Verdict, check
 from gradcheck.sparsity.bands import Band
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.verdicts.judgement import Judgement, Record
-from gradcheck.verdicts.standing_still import MANY, SAMPLE, _sample, bound_saturated
+from gradcheck.verdicts.standing_still import MANY, SAMPLE, _resolution, _sample, bound_saturated
 from tests.corpus.case import Array, Broken, Function
 from tests.parameters import among, named
 from tests.posed import posed, variable
@@ -187,3 +187,40 @@ def test_how_many_stand_still(shape: tuple[int, ...]) -> None:
 
     assert bound_saturated(candidate, together, record) == shape[0] - 3
     assert np.flatnonzero(record.so_far.bound).tolist() == [3]
+
+
+def test_a_sample_that_tells_of_nothing_is_all_that_is_evaluated() -> None:
+    """132 dead elements of one output are groups of their own: 32 are moved to four places on each side."""
+    count = 132
+    record = Record((count,))
+    matching = np.full(count, ElementVerdict.MATCH, np.uint8)
+    record.write(np.arange(count), replace(Judgement.none(count), verdicts=matching))
+    problem = posed(lambda x: 0 * tf.reduce_sum(x) + 1, x=np.ones(count))
+    one, before = variable(problem), problem.meter.count
+
+    assert bound_saturated(one, elementwise((count,), 1), record) == count
+    assert problem.meter.count - before - 32 * 2 * 4 in range(3)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_what_fades_is_known_to_the_rounding_of_the_output_over_the_scale(size: float) -> None:
+    """elu at −40 is −1 but for 4e-18, which the rounding of 1 hides: steps of 40 move it, of 4 do not.
+
+    The other moves at a step of the scale and at a third, there by half the slope, and at no smaller one.
+    """
+    at = 40.0
+
+    def function(x: Any) -> Any:
+        far = 1 + tf.nn.relu(tf.abs(x[1] - at) - 0.2 * at)
+        return size * tf.stack([tf.nn.elu(x[0]), far, tf.nn.elu(x[2])])
+
+    problem = posed(function, x=np.array([-at, at, -at]))
+    one = variable(problem)
+
+    found = _resolution(one, elementwise((3,), 1), np.arange(3))
+
+    assert found[1] == 0
+    w = np.abs(problem.cotangents[0])
+    np.testing.assert_allclose(
+        found, [w[0] * problem.noise.noise[0] / at, 0, w[2] * problem.noise.noise[2] / at]
+    )

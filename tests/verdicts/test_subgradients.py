@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from gradcheck import check
 from gradcheck.function.problem import Problem
+from gradcheck.function.tape import record
 from gradcheck.progress import Progress
 from gradcheck.sparsity.colouring import elementwise
 from gradcheck.verdicts.candidate import Confirmed
@@ -121,9 +122,10 @@ def test_what_no_neighbour_has_stays_wrong(share: float, last: float | None) -> 
     assert not any(one.where.size for one in from_neighbours(problem, confirmed))
 
 
-def test_where_all_neighbours_have_one_slope_there_is_no_corner() -> None:
+@pytest.mark.parametrize("slope", [3.0, 0.0])
+def test_where_all_neighbours_have_one_slope_there_is_no_corner(slope: float) -> None:
     """A corner by itself tells of no other: the tape has to lie in an interval that is one."""
-    problem = posed(lambda x: 3 * x, x=np.array([SCALE]))
+    problem = posed(lambda x: slope * x, x=np.array([SCALE]))
     confirmed = examine(variable(problem), elementwise((1,), 1), None, Progress(), problem.meter)
     wrong = replace(confirmed.judgement, verdicts=np.array([MISMATCH], np.uint8), corner=np.array([True]))
 
@@ -190,3 +192,56 @@ def test_a_tie_of_one_variable_is_looked_at_where_another_has_none() -> None:
     report = check(function, {"x": np.ones(2), "y": np.arange(3.0)})
 
     assert [[*one.verdicts.reshape(-1)] for one in report.variables] == [[MISMATCH] * 2, [MATCH] * 3]
+
+
+def test_a_wrong_tape_where_the_function_is_smooth_has_no_use_of_a_corner_nearby() -> None:
+    """|x₀ − 2e-5| falls by 1 at 0; neighbours at some 8e-5 see −1 and 1."""
+    problem = posed(lambda x: tf.abs(x[0] - 2e-5) + x[1], x=np.array([0.0, 1.0, 1.0]))
+    one = variable(problem)
+    tape = one.tape + problem.cotangents[:, :1] * np.array([[1.5, 0.0, 0.0]])
+    confirmed = examine(replace(one, tape=tape), elementwise((3,), 1), None, Progress(), problem.meter)
+
+    assert confirmed.judgement.verdicts.tolist() == [MISMATCH, MATCH, MATCH]
+    assert not confirmed.judgement.corner.any()
+    assert from_neighbours(problem, confirmed) == []
+
+
+def test_neighbours_are_so_near_that_no_curvature_makes_up_for_an_error() -> None:
+    """|x₀| + x₀² has slopes of −1 and 1 at 0, and of 1.5 at ¼."""
+    problem = posed(lambda x: tf.abs(x[0]) + x[0] ** 2 + x[1], x=np.array([0.0, 1.0]))
+    one = variable(problem)
+    tape = problem.cotangents * np.array([[1.5, 1.0]])
+    confirmed = examine(replace(one, tape=tape), elementwise((2,), 1), None, Progress(), problem.meter)
+
+    assert confirmed.judgement.verdicts.tolist() == [MISMATCH, MATCH]
+    assert not any(found.where.size for found in from_neighbours(problem, confirmed))
+
+
+def test_a_corner_that_one_cotangent_alone_sees_is_one() -> None:
+    """Another that weighs its output by 0 has slopes of 0 all around, and a tape of 0."""
+    problem = posed(lambda x: tf.stack([several_corners(x), 3 * x[2]]), x=np.array([0.0, 0.0, SCALE]))
+    rows = np.array([[1.0, 1.0], [0.0, 1.0], [-1.0, 0.5]])
+    problem = replace(problem, cotangents=rows, exact_tape=record(problem.exact, rows))
+    tape = np.stack([-rows[:, 0], 0 * rows[:, 0], rows @ [1.0, 3.0]], axis=1)
+    one = replace(variable(problem), tape=tape)
+    confirmed = examine(one, elementwise((3,), 1), None, Progress(), problem.meter)
+
+    assert confirmed.judgement.verdicts.tolist() == [MISMATCH, KINK, MATCH]
+    (found,) = from_neighbours(problem, confirmed)
+    assert (found.where.tolist(), found.verdict) == ([0], KINK)
+
+
+def test_neighbours_and_their_steps_follow_the_scale_of_the_tensor() -> None:
+    """At a scale of 1e-6 they are some 1e-10 off, and a step of 1e-8 would pass all corners."""
+    problem = posed(several_corners, x=np.array([0.0, 0.0, 1e-6]))
+    tape = problem.cotangents @ np.array([[2.0, 0.0, 1.0]])
+    one = replace(variable(problem), tape=tape)
+    confirmed = examine(one, elementwise((3,), 1), None, Progress(), problem.meter)
+
+    (found,) = from_neighbours(problem, confirmed)
+
+    assert found.where.tolist() == [0]
+    assert found.interval is not None
+    low, high, _ = found.interval
+    r = problem.cotangents[0, 0]
+    np.testing.assert_allclose([low[0], high[0]], sorted([-r, 2 * r]), rtol=1e-5)

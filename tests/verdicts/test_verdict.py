@@ -45,6 +45,7 @@ def test_nan_is_a_mismatch() -> None:
 
     assert (found.verdict, found.where) == (ElementVerdict.MISMATCH, (1,))
     assert in_json(found)["error"] == "nan"
+    assert (found.made, found.ratio) == (True, np.inf)
 
 
 def test_an_exact_zero_needs_no_tolerance() -> None:
@@ -56,6 +57,7 @@ def test_empty_arrays_agree() -> None:
     found = Comparison.of(*SIDES, np.zeros((0, 3)), np.zeros((0, 3)))
 
     assert (found.verdict, found.where) == (ElementVerdict.MATCH, None)
+    assert (found.error, found.tolerance, found.ratio) == (0, 0, 0)
 
 
 def test_what_was_not_compared_has_no_numbers() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -37,27 +37,36 @@ BASES = {
     "sweep dense": ["--x", "x.npy", "--w", "[[1.0],[2.0],[3.0]]", "--element", "x[0,0]"],
 }
 """For each command, what makes it end well."""
+Judged = Callable[[str, str, str], str]
 SLOW = ("--dask",)
 """Options that wait for somebody, as tests/suite/test_connecting.py does."""
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the commands read."""
     folder = tmp_path_factory.mktemp("nonsense")
     np.save(folder / "x.npy", np.array([[0.5, -1.0, 2.0]], np.float32))
     (folder / "ops.py").write_text("def double(x):\n    return x + x\n", encoding="utf-8")
     (folder / "suite.toml").write_text('[[check]]\nlayer = "Dense"\nx = "x.npy"\n', encoding="utf-8")
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(folder / "model.keras")
-    return folder
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture
-def folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working directory."""
-    monkeypatch.chdir(files)
-    with forgotten(files):
-        yield files
+def judged(files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judged]:
+    """Runs a command in a folder of its own, and says what is wrong with how it ends."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str, option: str, text: str) -> str:
+        # An output may have been written over them.
+        for file, content in files.items():
+            Path(file).write_bytes(content)
+        arguments = [*name.split(), *without(BASES[name], option), option, text]
+        return wrong_with(CliRunner().invoke(main, arguments))
+
+    with forgotten(tmp_path):
+        yield run
 
 
 def options() -> list[tuple[str, str]]:
@@ -78,9 +87,8 @@ def cases() -> list[tuple[str, str, str]]:
     return [(*option, text) for option in options() for text in NONSENSE]
 
 
-def judged(name: str, option: str, text: str) -> str:
-    """What is wrong with how a command ends; empty for nothing."""
-    ended: Result = CliRunner().invoke(main, [*name.split(), *without(BASES[name], option), option, text])
+def wrong_with(ended: Result) -> str:
+    """What is wrong with how a command has ended; empty for nothing."""
     if ended.exit_code not in (0, 1, 2, 3):
         return f"ended with {ended.exit_code}: {ended.output[-300:]!r} {ended.exception!r}"
     said = ended.stderr.strip()
@@ -99,7 +107,7 @@ def without(arguments: list[str], option: str) -> list[str]:
     return arguments[:at] + arguments[at + 2 :]
 
 
-def test_some_options_with_some_nonsense(folder: Path) -> None:
+def test_some_options_with_some_nonsense(judged: Judged) -> None:
     drawn = random.Random(5).sample(cases(), 120)
 
     assert not {case: found for case in drawn if (found := judged(*case))}
@@ -107,5 +115,5 @@ def test_some_options_with_some_nonsense(folder: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("option", options(), ids=" ".join)
-def test_every_option_with_every_nonsense(option: tuple[str, str], folder: Path) -> None:
+def test_every_option_with_every_nonsense(option: tuple[str, str], judged: Judged) -> None:
     assert not {text: found for text in NONSENSE if (found := judged(*option, text))}

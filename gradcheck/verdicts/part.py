@@ -65,7 +65,7 @@ def told(parts: Sequence[Part], *, failed: bool) -> str:
     if tried := [str(part) for part in unknown if part.looked_at]:
         said.append(f"could not be judged by itself: {', '.join(tried)}")
     if left := [str(part) for part in unknown if not part.looked_at]:
-        more = f" and {len(left) - NAMED} others" if len(left) > NAMED else ""
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
         said.append(f"not looked at: {', '.join(left[:NAMED])}{more}")
     if not failed and any(part.wrong for part in parts):
         said.append("the function as a whole is right at this point all the same")

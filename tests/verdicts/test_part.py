@@ -50,7 +50,7 @@ def test_what_is_not_known() -> None:
 
     assert told([tried, *unseen], failed=True) == (
         "could not be judged by itself: f (ops.py:7); "
-        "not looked at: a (ops.py:7), b (ops.py:7), c (ops.py:7) and 2 others"
+        "not looked at: a (ops.py:7), b (ops.py:7), c (ops.py:7) and 2 more"
     )
     assert told(unseen[:3], failed=False) == "not looked at: a (ops.py:7), b (ops.py:7), c (ops.py:7)"
 

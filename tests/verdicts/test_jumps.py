@@ -1,4 +1,4 @@
-"""Jumps: told from all that is continuous, however steep, and from what rounding or other verdicts explain."""
+"""Jumps: told from all that is continuous, however steep, and from what rounding explains."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def inconclusive(count: int) -> Judgement:
     return replace(Judgement.none(count), verdicts=np.full(count, ElementVerdict.INCONCLUSIVE, np.uint8))
 
 
-def step(x: Any, at: float = AT) -> Any:
+def step(x: Any, at: float | Array = AT) -> Any:
     return tf.cast(x >= at, x.dtype)
 
 
@@ -84,13 +84,12 @@ def test_a_jump_is_told_from_what_is_continuous(name: str) -> None:
 
 
 def test_each_element_is_moved_by_its_own_scale() -> None:
-    """A step 1e-6 above each is within 1e-8 of 1000 and beyond 1e-4 of 1e-3, whose tensor is larger though."""
+    """1000 is moved by 0.1 to 1e-5, and 1e-3 by the scale of their tensor, 0.07 to 7e-6."""
     x = np.array([1000.0, 1e-3])
-    beside = lambda x, far: tf.cast(x >= np.array([1000.0, 1e-3]) + far, x.dtype)  # noqa: E731
 
-    assert found(lambda x: beside(x, 1e-6), x)[0] == [0, 1]
-    assert found(lambda x: beside(x, 1e-3), x)[0] == []
-    assert found(lambda x: beside(x, 0.0), x)[0] == [0, 1]
+    assert found(lambda moved: step(moved, x), x)[0] == [0, 1]
+    assert found(lambda moved: step(moved, x + 1e-6), x)[0] == [0, 1]
+    assert found(lambda moved: step(moved, x + 1e-3), x)[0] == []
 
 
 @pytest.mark.parametrize(("noise", "told"), [(0.1, True), (0.24, True), (0.26, False), (1.0, False)])

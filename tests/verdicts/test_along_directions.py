@@ -63,6 +63,7 @@ def test_known_errors_are_taken_out() -> None:
     assert found.seen().all()
     assert not left.seen().any()
     assert left.reach() < 1e-9
+    np.testing.assert_allclose(left.tape, cotangents[:, :1] * TRUE, atol=1e-15)
 
 
 def test_what_is_not_finite_bounds_nothing() -> None:
@@ -83,6 +84,9 @@ def test_where_nothing_moves_the_rounding_of_all_outputs_hides_a_slope() -> None
     nothing, one = (Slopes.along(still, tape, 1 / 3, EPS, 0.0) for tape in (zeros, zeros + np.eye(4)[2]))
 
     assert not nothing.estimate.bound.any()
+    # A distance of 0 is no more than a tolerance of 0.
+    assert not nothing.refuted(np.zeros(4)).any()
+    assert not nothing.seen().any()
     np.testing.assert_allclose(one.estimate.bound, 0.384)
     assert not one.refuted(np.zeros(4)).any()
 
@@ -133,6 +137,7 @@ def test_what_slopes_say_in_numbers() -> None:
     assert found.refuted(tau).tolist() == [False, False, False]
     assert found.refuted(tau / 4).tolist() == [False, True, False]
     assert not found.corners
-    assert replace(found, estimate=replace(estimate, half=bound)).corners
+    one = np.where(bound == 0.3, 0.1, 0.0)
+    assert replace(found, estimate=replace(estimate, half=one)).corners
     unknown = replace(found, signed=signed * np.nan)
     assert unknown.reach() == np.inf

@@ -78,3 +78,45 @@ def test_a_direction_across_the_tie_says_nothing() -> None:
     problem = posed(largest, x=np.array([2.0, 2.0]))
 
     assert _contradiction(problem, 0, np.array([1.0, -1.0]), np.array([99.0, 0.0]), np.zeros(2)) == 0.0
+
+
+def test_a_corner_of_one_output_says_nothing_of_the_sum() -> None:
+    """Twice the first is straight along ones, and |x₁ − 2| has a corner there."""
+    problem = posed(lambda x: tf.stack([2 * x[0], tf.abs(x[1] - 2)]), x=np.array([2.0, 2.0]))
+
+    assert _contradiction(problem, 0, np.ones(2), np.array([99.0, 0.0]), np.zeros(2)) == 0.0
+    assert _contradiction(problem, 0, np.array([1.0, 0.0]), np.array([99.0, 0.0]), np.zeros(2)) > 100
+
+
+def test_outputs_that_stand_still_contradict_a_slope() -> None:
+    """As 5 + 0 x does 3: error ÷ noise, though the slopes to both sides are 0 and so is their size."""
+    problem = posed(lambda x: 5 + 0 * tf.reduce_max(x), x=np.array([2.0, 2.0]))
+    r, ones = problem.cotangents[0, 0], np.ones(2)
+    *_, noise = along_ties(problem, {0: ones})
+    assert 0 < noise[0] < 1
+
+    off = _contradiction(problem, 0, ones, r * np.array([1.0, 2.0]), np.zeros(2))
+
+    np.testing.assert_allclose(off, 3 / noise[0], rtol=1e-6)
+
+
+def test_an_output_of_0_without_rounding_contradicts_any_slope() -> None:
+    problem = posed(lambda x: 0 * tf.reduce_max(x), x=np.array([2.0, 2.0]))
+    assert not problem.noise.noise.any()
+
+    assert _contradiction(problem, 0, np.ones(2), np.array([1e-9, 0.0]), np.zeros(2)) == np.inf
+    assert _contradiction(problem, 0, np.ones(2), np.zeros(2), np.zeros(2)) == 0.0
+
+
+@pytest.mark.parametrize("slope", [100.0, 0.01])
+@pytest.mark.parametrize(("share", "smooth"), [(0.8, True), (1.2, False)])
+def test_slopes_to_both_sides_are_one_up_to_a_share_of_them(slope: float, share: float, smooth: bool) -> None:
+    """slope · max + ¼ share · 1e-4 · slope · |x₁ + x₂ − 4| has slopes that differ by share · 1e-4 · slope."""
+    bend = share * SMOOTH * slope / 4
+    problem = posed(
+        lambda x: slope * tf.reduce_max(x) + bend * tf.abs(tf.reduce_sum(x) - 4), x=np.array([2.0, 2.0])
+    )
+
+    off = _contradiction(problem, 0, np.ones(2), np.array([9 * slope, 0.0]), np.zeros(2))
+
+    assert (off > 100) == smooth

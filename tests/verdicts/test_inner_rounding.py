@@ -30,7 +30,7 @@ T = np.arange(INTERVALS + 1) / INTERVALS
 GENERATOR = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("quantum", [1e-7, 0.01, 3.0])
+@pytest.mark.parametrize("quantum", [1e-20, 1e-7, 0.01, 3.0])
 @pytest.mark.parametrize("steps", [3.5, 5.2, 8.8])
 @pytest.mark.parametrize("direction", [1.0, -1.0])
 def test_stairs_are_measured(quantum: float, steps: float, direction: float) -> None:
@@ -197,7 +197,7 @@ def test_the_report_says_what_rounds() -> None:
     assert report.precision == "tape and differences in float64 (rounded to float32 inside)"
 
 
-def failing(ratios: list[float], name: str = "x") -> Examined:
+def failing(ratios: list[float], function: Function = quantised) -> Examined:
     """A variable of mismatches with these ratios of error and tolerance"""
     count = len(ratios)
     judged = replace(
@@ -205,7 +205,7 @@ def failing(ratios: list[float], name: str = "x") -> Examined:
         verdicts=np.array([MISMATCH if ratio else MATCH for ratio in ratios], np.uint8),
         error_ratio=np.array(ratios),
     )
-    one = variable(posed(quantised, x=np.linspace(0.9, 1.1, count)))
+    one = variable(posed(function, x=np.linspace(0.9, 1.1, count)))
     return Examined(Confirmed(one, elementwise((count,), 1), judged))
 
 
@@ -249,6 +249,37 @@ def test_stairs_are_looked_for_where_third_differences_stop_to_shrink() -> None:
     assert one.reached(1).tolist() == [0, 1, 2]
     assert one.lengths.tolist() == [4.0, 1.0, 1 / 4, 1 / 16, 1 / 64]
     heights = [tall for _, tall in inner_rounding._stairs(one, 1)]
+    np.testing.assert_allclose(heights, [0.125], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [tf.sin, tf.square, tf.exp, lambda x: 3 * x, lambda x: tf.abs(x - 1.3), lambda x: 1e6 + tf.sin(x)],
+)
+def test_smooth_functions_and_corners_have_no_stairs_to_be_looked_for(function: Function) -> None:
+    """Third differences become 1/64 when the step becomes a 4th, at a corner 1/4, and rounding is none."""
+    assert not inner_rounding._Failing(failing([1.0, 9.0, 2.0], function)).lengths.size
+
+
+def test_stairs_of_the_finest_steps_are_found_too() -> None:
+    """To 1e-11 at 1 there are jumps within all but the lengths below that, 4 · 4⁻¹⁷ = 2e-10 the shortest."""
+    one = inner_rounding._Failing(failing([1.0, 9.0, 2.0], lambda x: tf.round(x * 1e11) / 1e11))
+
+    assert one.lengths[-1] == 4.0 * 4.0**-17
+    heights = [tall for _, tall in inner_rounding._stairs(one, 1)]
+    np.testing.assert_allclose(heights, [1e-11], rtol=1e-3)
+
+
+def test_stairs_on_the_other_side_of_the_point_are_found() -> None:
+    """To eighths up to 1, and an oscillation beyond"""
+
+    def function(x: Any) -> Any:
+        return tf.where(x > 1, x + tf.sin(0.3 / (tf.abs(x - 1) + 1e-3)), tf.round(8 * x) / 8)
+
+    one = inner_rounding._Failing(failing([1.0, 9.0, 2.0], function))
+
+    heights = [tall for _, tall in inner_rounding._stairs(one, 1)]
+
     np.testing.assert_allclose(heights, [0.125], rtol=1e-6)
 
 

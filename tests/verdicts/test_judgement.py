@@ -48,13 +48,13 @@ def test_what_is_faint_and_what_would_have_been_seen() -> None:
     one = judged(
         *(MATCH, MATCH, MATCH, MATCH, KINK, MATCH),
         bound=[0.02, 0.05, 0.0, 1.0, 1.0, 0.0],
-        size=[1.0, 1.0, 2.0, 0.0, 1.0, 0.0],
+        size=[1.0, 1.0, 0.5, 0.0, 1.0, 0.0],
         tolerance=[0.04, 0.01, 0.5, 0.1, 0.1, 0.1],
     )
 
     assert one.faint(0.03).tolist() == [1, 3]
     assert one.seen().tolist() == [True, True, True, True, False, False]
-    assert one.sensitivity().tolist() == [0.04, 0.05, 0.25, np.inf]
+    assert one.sensitivity().tolist() == [0.04, 0.05, 1.0, np.inf]
 
 
 def test_the_strongest_opinion_counts() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -62,6 +63,47 @@ class Ladder:
                 moves.append(max(apart) * self.steps[at])
         return median(moves[-6:] or [0.0])
 
+    def settled(self) -> Slope:
+        """The slope without steps that are lost, where only those hide it; at an edge that of one side"""
+        found = self.slope()
+        lost = [self.is_lost(level) for level in range(self.count)]
+        if self.count >= 12 and any(lost) and not any(found.half):
+            other = self.without(lost).slope()
+            if not any(other.half) and all(bound <= 1e-3 * other.size for bound in other.bound):
+                found = other
+        above, below = (sum(all(map(math.isfinite, row)) for row in side) for side in (self.up, self.down))
+        enough = min(4, self.count)
+        if min(above, below) < enough <= max(above, below):
+            return self.at_the_edge(self.up if above >= below else self.down)
+        return found
+
+    def is_lost(self, level: int) -> bool:
+        """Whether outputs that moved further out by no more than 64 roundings at this step stand still"""
+        seen = max(filter(math.isfinite, self.size[: level + 1]), default=0.0)
+        held = max(self.held[: level + 1])
+        return self.size[level] == 0 < seen and seen * self.steps[level] <= 64 * held
+
+    def without(self, lost: list[bool]) -> Ladder:
+        """As if the lost levels were not finite"""
+        up, down, gap = (
+            [[math.nan] * len(row) if gone else row for row, gone in zip(rows, lost, strict=True)]
+            for rows in (self.up, self.down, self.gap)
+        )
+        return replace(self, up=up, down=down, gap=gap)
+
+    def at_the_edge(self, side: list[list[float]]) -> Slope:
+        """Each level and the next extrapolated to second order, (q D(h/q) − D(h)) / (q − 1)"""
+        value, noise = [], []
+        for level, ratio in enumerate(a / b for a, b in pairwise(self.steps)):
+            pairs = zip(side[level], side[level + 1], strict=True)
+            value.append([(ratio * near - far) / (ratio - 1) for far, near in pairs])
+            noise.append((ratio * self.noise[level + 1] + self.noise[level]) / (ratio - 1))
+        level, bound = best(value, noise, [0.0] * len(value), self.steps[:-1])
+        size = math.nan if any(map(math.isnan, value[level])) else max(map(abs, value[level]))
+        rounding = self.rounding[level] if math.isfinite(self.rounding[level]) else 0.0
+        half, unseen = [0.0 for _ in self.ks], max(self.held) / self.scale
+        return Slope(value[level], bound, half, size, rounding, self.steps[level], True, unseen)
+
     def slope(self) -> Slope:
         """Where a corner shows, its interval, else the best level"""
         level = self.corner()
@@ -90,8 +132,10 @@ class Ladder:
 
     def is_corner(self, level: int) -> bool:
         wide, unseen = self.widest[level], max(self.held) / self.scale
+        if not (math.isfinite(wide) and wide > 0):
+            return False
         roughness = 10 * (self.rounding[level] / self.size[level]) ** (2 / 3) * self.size[level]
-        if not (math.isfinite(wide) and wide > max(4 * self.noise[level], roughness, 64 * unseen)):
+        if not (wide > max(4 * self.noise[level], roughness, 64 * unseen)):
             return False
         finer = range(level + 1, self.count)
         same = all(

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gradcheck.arrays.large import Movable
 from gradcheck.differences.compressed import Differences
 from gradcheck.differences.contraction import Sums
+from gradcheck.differences.evaluator import VariableEvaluator
+from gradcheck.differences.rounds import of_rounds
 from gradcheck.function.noise_level import known
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.bands import Band
@@ -132,6 +135,28 @@ def test_one_element_along_many_moves() -> None:
         x = tested.x.reshape(-1)
         np.testing.assert_allclose(found[:, 0], np.sin(x[16] + moves), rtol=1e-12)
         np.testing.assert_allclose(found[:, 1], np.sin(x[3]), rtol=1e-12)
+    # What is moved in place is back.
+    (changed,) = tested.differences.changed(tested.x + 1.0)
+    assert np.flatnonzero(changed(0, np.array([0]))).tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("thin", [0, 2**15])
+def test_rounds_are_each_moved_from_the_point(thin: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elements 0 and 9 up and down by 1 and 2, then 3 by ½; in place or in copies."""
+    monkeypatch.setattr("gradcheck.differences.rounds.THIN", thin)
+    x = normal(3, 4)
+    primal = Primal(Target("f", lambda x: tf.sin(x), {"x": x}), ["x"], "float64")
+    evaluator = VariableEvaluator(primal, 0, primal.at_point().numpy(), Meter())
+    rounds = [(np.array([0, 9]), np.array([1.0, 2.0])), (np.array([3]), np.array([0.5]))]
+
+    found = list(of_rounds(evaluator, Movable(x), rounds, plain=True))
+
+    assert len(found) == 2
+    for (flat, steps), (up, down, base) in zip(rounds, found, strict=True):
+        move = np.zeros(12)
+        move[flat] = steps
+        for side, sign in ((up, 1), (down, -1), (base, 0)):
+            np.testing.assert_allclose(side, np.sin(x.reshape(-1) + sign * move), rtol=1e-12)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -11,6 +11,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import AllOutputs, Sums, Weighted, contract
 from gradcheck.differences.groups import PIECE, MovedGroups, Sides
 from gradcheck.function.output import Output
+from gradcheck.sparsity.bands import EMPTY
 from gradcheck.sparsity.colouring import Colouring, alike, flat_indices
 from tests.differences.by_loops import assert_same, by_loops, weighted
 from tests.sparsity.by_definition import CASES, ROW, elements, output, owned
@@ -165,3 +166,16 @@ def test_each_output_has_its_own_rounding() -> None:
     np.testing.assert_allclose(sums.noise, [2 * 0.1 + 3 * 0.2, 2 * 0.1])
     np.testing.assert_allclose(sums.coarse, [0.01 * 4 + 0.5 * 3, 0.01 * 4])
     assert sums.gap.tolist() == [[2 * 2 + 3 * 2, 8]]
+
+
+def test_elements_that_move_nothing_have_sums_of_nothing() -> None:
+    """Two groups of two of four elements, no output belongs to any; for three cotangents 2 · 3 + 3 rows."""
+    colouring, outputs = Colouring((4,), (2,), ((EMPTY,),)), (output(5),)
+    known, side = weighted(5, np.random.default_rng(0)), np.zeros((2, 5))
+
+    for groups, members in (([0], 2), ([0, 1], 4)):
+        sides = Sides(side[: len(groups)], side[: len(groups)], side[:1])
+        (part,) = MovedGroups(colouring, groups, outputs, known, sides).parts()
+        rows = part.rows()
+        assert rows.shape == (9, members)
+        assert not rows.any()

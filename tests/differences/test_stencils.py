@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gradcheck.arrays.types import Array
 from gradcheck.differences.contraction import Sums
-from gradcheck.differences.stencils import Level, central, contributions, richardson, romberg
+from gradcheck.differences.stencils import Estimate, Level, central, contributions, richardson, romberg
 
 COUNT = 200
 RTOL = 1e-6
@@ -25,12 +26,13 @@ def levels(seed: int) -> list[Level]:
     slope, bend, third = random.normal(size=(2, COUNT)), sizes(-9, 1), sizes(-9, 1)
     corner = np.where(random.random(COUNT) < 0.4, sizes(-8, 0), 0.0)
     held, grain = sizes(-18, -10)[0], sizes(-18, -8)[0]
+    unit = 10.0 ** np.random.default_rng([seed, 1]).uniform(-2, 2, COUNT)
     made = []
     for share in (1.0, 0.5, 0.25):
         up, down = (0.01 * share * random.uniform(0.7, 1.3, COUNT) for _ in range(2))
         odd = np.where(random.random((2, COUNT)) < 0.03, random.choice([np.nan, np.inf], COUNT), 0.0)
-        rise = (slope + corner + bend * up + third * up**2) * up + odd
-        fall = (slope - corner - bend * down + third * down**2) * down
+        rise = unit * (slope + corner + bend * up + third * up**2) * up + odd
+        fall = unit * (slope - corner - bend * down + third * down**2) * down
         size = (np.abs(rise[0]) + np.abs(fall[0])) / 2
         made.append(Level(Sums(rise, fall, np.abs(rise - fall), size, held, grain * size), up, down))
     return made
@@ -96,6 +98,8 @@ def test_each_stencil_is_its_formula(seed: int) -> None:
             numbers = [found.size[u], found.rounding[u], found.step[u]]
             np.testing.assert_allclose(numbers, [last.straight(), last.rounding, a.mean], rtol=1e-9)
             assert not found.half[:, u].any()
+            assert found.output_noise[u] == 0
+            assert not found.one_sided[u]
         seen.add((rough, corner))
     assert len(seen) == 4
 
@@ -105,3 +109,19 @@ def test_curvature_is_no_contribution() -> None:
     size, gap, value = np.array([0.1, 3.0, 1.0]), np.array([0.2, 0.0, 1.0]), np.array([0.0, -3.0, 0.75])
 
     assert contributions(size, gap, value).tolist() == [0.0, 3.0, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "resolved"),
+    [((0.1, 0.1), True), ((0.1, 0.3), False), ((0.3, 0.1), False), ((0.1, math.inf), False)],
+)
+def test_a_slope_is_resolved_where_its_bound_is_within_the_tolerance_for_every_cotangent(
+    bounds: tuple[float, float], resolved: bool
+) -> None:
+    """The tolerance is 0.1 + 0.01 · 10."""
+    none, nothing = np.zeros((2, 1)), np.zeros(1)
+    bound, size = np.array([bounds]).T, np.full(1, 10.0)
+    estimate = Estimate(none, bound, none, size, nothing, nothing, np.zeros(1, bool), nothing)
+
+    assert estimate.resolved(0.01, 0.1).tolist() == [resolved]
+    assert not replace(estimate, bound=none + math.inf, size=size + math.inf).resolved(0.01, 0.1).any()

@@ -230,38 +230,52 @@ def test_central_differences_of_unequal_steps_are_of_second_order() -> None:
     assert Level(sums, up, down).central[0, 0] == pytest.approx(4.0, rel=1e-12)
 
 
-def made_up(count: int, levels: int, seed: int) -> tuple[list[Level], Array]:
-    """Levels of elements with truncation, a corner and noise of all sizes, some of them not finite"""
+def made_up(count: int, levels: int, finest: float, seed: int) -> tuple[list[Level], Array]:
+    """Levels of elements with truncation, a corner and noise of all sizes; some are not finite, some lost in
+    a rounding from a step on, and of some one side lies outside the domain, but for up to five steps"""
     random = np.random.default_rng(seed)
 
     def sizes(low: float, high: float, *shape: int) -> Array:
         return 10.0 ** random.uniform(low, high, (*shape, count))
 
+    def some(share: float) -> Array:
+        return np.asarray(random.random(count) < share)
+
     slope, bend, corner = random.normal(size=(2, count)), sizes(-3, 3, 2), sizes(-9, 0, 1) * [[1.0], [0.5]]
-    corner = np.where(random.random(count) < 0.5, corner, 0.0)
-    held, grain = sizes(-18, -12), sizes(-17, -10)
+    corner = np.where(some(0.5), corner, 0.0) * np.where(some(0.2), [[1.0], [0.0]], 1.0)
+    held, grain = sizes(-18, -10), sizes(-17, -10)
+    stands, edge, quiet = some(0.3), some(0.2), some(0.3)
+    last, bend = random.uniform(np.log10(finest), 0, count), np.where(quiet, 1e-6 * bend, bend)
+    held = np.where(stands, 10.0 ** (last - 1.7), held)
+    outside, until = random.random(count) < 0.5, random.integers(0, 6, count)
     made = []
-    for share in np.geomspace(1.0, 1e-6, levels):
+    for number, share in enumerate(np.geomspace(1.0, finest, levels)):
         step = share * random.uniform(0.8, 1.2, count)
-        noise = (held / step + grain) * random.uniform(0, 6, count) * (random.random(count) < 0.95)
+        noise = (np.where(stands, 0, held) / step + grain) * random.uniform(0, 6, count) * some(0.95)
         bent = slope + bend * step**2
         up, down = (bent + side * corner + noise * random.normal(size=(2, count)) for side in (1, -1))
-        lost = np.where(random.random((2, count)) < 0.02, np.nan, 1.0)
-        up, down = up * lost, down * lost
-        gap, size = np.abs(up - down), (np.abs(up[0]) + np.abs(down[0])) / 2
-        made.append(
-            Level(Sums(up * step, down * step, gap * step, size * step, held, grain * step), step, step)
+        seen = np.where(stands & (np.log10(step) < last), 0.0, 1.0)
+        lost = np.where((random.random((2, count)) < 0.02) & ~edge & ~stands, np.nan, seen)
+        above, below = (
+            np.where(edge & here & (number >= until), np.nan, lost) for here in (outside, ~outside)
         )
-    return made, sizes(-1, 1)
+        up, down = up * above, down * below
+        gap, size = np.abs(up - down), (np.abs(up[0]) + np.abs(down[0])) / 2
+        coarse = np.where(np.isnan(size) & edge, np.inf, grain * step)
+        made.append(Level(Sums(up * step, down * step, gap * step, size * step, held, coarse), step, step))
+    return made, sizes(-6, 1)
 
 
-@pytest.mark.parametrize("levels", [3, 11, 12, 16])
-def test_the_best_level_is_the_one_by_definition(levels: int) -> None:
-    made, scale = made_up(150, levels, levels)
+# Noise is measured from twelve levels on; 28 of half precision span two decades, and are not in order.
+@pytest.mark.parametrize(
+    ("levels", "finest"), [(3, 1e-6), (4, 1e-4), (11, 1e-6), (12, 1e-6), (16, 1e-8), (28, 8e-3)]
+)
+def test_the_best_level_is_the_one_by_definition(levels: int, finest: float) -> None:
+    made, scale = made_up(150 if levels < 28 else 60, levels, finest, levels)
 
     found, (taken, noise) = settle(made, scale), best_step(made, scale)
 
-    kinds = []
+    kinds, without_lost = [], 0
     for u in range(scale.size):
         rows = {
             name: [np.asarray(getattr(at, name))[..., u].tolist() for at in made]
@@ -269,12 +283,29 @@ def test_the_best_level_is_the_one_by_definition(levels: int) -> None:
         }
         steps, held = [float(at.step_up[u]) for at in made], [float(at.sums.noise[u]) for at in made]
         ladder = Ladder(float(scale[u]), steps, held=held, **rows)
-        truth, (level, _) = ladder.slope(), best(ladder.central, ladder.noise, ladder.widest, steps)
+        truth, (level, _) = ladder.settled(), best(ladder.central, ladder.noise, ladder.widest, steps)
         assert taken[u] == steps[level]
         assert noise[u] == pytest.approx(ladder.noise[level] * steps[level] / 4, rel=1e-9)
         known = Slope(*(np.asarray(getattr(found, name))[..., u].tolist() for name in Slope._fields))
         for name, one, other in zip(Slope._fields, known, truth, strict=True):
             pair = np.asarray(one), np.asarray(other)
             np.testing.assert_allclose(*pair, rtol=1e-9, atol=1e-30, err_msg=f"{name} of {u}")
-        kinds.append((max(truth.half) > 0, bool(np.isfinite(truth.bound).all())))
-    assert {(False, True), (True, True)} <= set(kinds)
+        without_lost += not truth.one_sided and truth.step != ladder.slope().step
+        kinds.append((truth.one_sided, max(truth.half) > 0, bool(np.isfinite(truth.bound).all())))
+    assert {(False, False, True), (False, True, True), (True, False, True)} <= set(kinds)
+    assert (without_lost > 0) == (levels in (12, 16))
+
+
+def test_steps_that_x_cannot_take_say_nothing() -> None:
+    """In half precision the finest are 0: neither a line nor a corner is lost by them, even without noise."""
+    made = []
+    for step in [*np.geomspace(1, 1e-3, 8), 0.0, 0.0]:
+        h, nothing = np.full(2, step), np.zeros(2)
+        sums = Sums(h[None], h[None] * [-1.0, 1.0], h[None] * [2.0, 0.0], h, nothing, nothing)
+        made.append(Level(sums, h, h))
+
+    slopes = settle(made, np.ones(2))
+
+    assert slopes.value.tolist() == [[0.0, 1.0]]
+    assert slopes.half.tolist() == [[1.0, 0.0]]
+    assert slopes.bound.tolist() == [[0.0, 0.0]]

@@ -133,6 +133,31 @@ def test_tiny_elements_and_scales() -> None:
     assert made.tiny(flat).tolist() == [False, False, True]
     assert made.scale(flat).tolist() == [1.0, made.typical, made.typical]
     assert steps(step=0.5).first == 0.5
+    for unit in (1e-4, 1e4):
+        # A thousandth of the root mean square, 0.577.
+        scaled = steps(unit * np.array([1.0, 0.6e-3, 0.55e-3]))
+        assert scaled.tiny(flat).tolist() == [False, False, True]
+
+
+def test_zeros_beside_others_are_followed_down_by_themselves() -> None:
+    ladder = np.array(list(steps(np.array([0.0, 1.0])).ladder(np.arange(2), beyond=8)))
+
+    assert len(ladder) == 8 + 28 + 9
+    assert 0 < ladder[-1, 0] < 1e-28
+    assert (ladder[-9:, 1] > 0.7e-12).all()
+
+
+def test_large_points_are_moved_in_spans_that_share_no_draws() -> None:
+    point = np.ones(2**16 + 5000)
+    first = h_of_ones()
+
+    (up, down), (again, _) = (steps(point, seed).moved(1.0) for seed in (3, 3))
+
+    assert np.array_equal(up, again)
+    for h in ((up - 1) / first, (1 - down) / first):
+        assert ((h > 0.69) & (h < 1.31)).all()
+        assert (np.abs(h[: 2**16].mean() - 1), np.abs(h[2**16 :].mean() - 1)) < (0.02, 0.02)
+        assert not (h[:5000] == h[2**16 :]).any()
 
 
 def test_a_far_ladder_and_steps_that_are_farther() -> None:
@@ -161,6 +186,15 @@ def test_a_curve_goes_down_by_roots_of_two() -> None:
     assert curve[-1] == pytest.approx(3e-12, rel=1e-3)
     np.testing.assert_allclose(curve[:-1] / curve[1:], 1e12 ** (1 / 80), rtol=1e-3)
     assert len(few) == 160
+
+
+@pytest.mark.parametrize(("coarsest", "sizes"), [(1e-12, 1), (1e-13, 1), (1.1e-12, 2), (4e-12, 5)])
+def test_a_curve_from_the_finest_step_or_below_is_one_step(coarsest: float, sizes: int) -> None:
+    """From 1 the finest is 1e-12; two steps for each factor of 2 above it."""
+    curve = [float(h[0]) for h in steps(np.array([1.0])).curve(0, coarsest)]
+
+    assert len(curve) == sizes
+    assert curve[0] == pytest.approx(coarsest, rel=1e-2)
 
 
 def test_far_probes_move_by_a_quarter_to_a_half() -> None:

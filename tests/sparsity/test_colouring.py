@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gradcheck.sparsity.bands import EMPTY
 from gradcheck.sparsity.colouring import Colouring, alike
 from tests.sparsity.by_definition import CASES, ROW, band, elements, output, owned
@@ -36,3 +38,14 @@ def test_a_band_in_any_of_the_outputs_or_axes_tells_groups_apart() -> None:
             for group in range(colouring.groups)
         ]
         assert alike(colouring) == all(one == found[0] for one in found), name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_alone_each_element_is_a_group_that_may_move_every_output(name: str) -> None:
+    colouring, outputs = CASES[name]
+
+    alone = colouring.alone()
+
+    assert (alone.shape, alone.members) == (colouring.shape, 1)
+    assert alone.bands == ((None,) * len(colouring.shape),) * len(outputs)
+    assert [len(elements(alone, group)) for group in range(alone.groups)] == [1] * alone.groups

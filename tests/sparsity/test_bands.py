@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from gradcheck.arrays.types import Array
 from gradcheck.sparsity.bands import EMPTY, Band, _fit, _strides, _unmet, explained, foreseen, period
 from gradcheck.sparsity.probing import COMBS, _combs
 from tests.sparsity.by_definition import band
@@ -141,10 +142,11 @@ def test_what_every_index_moves_has_no_band() -> None:
 def test_a_band_shorter_than_half_of_the_farther_spacing_is_found(length: int) -> None:
     """[o, o + length − 1] of combs 512 apart, of which two teeth may be 8 nearer."""
     outputs = np.arange(5000 - length + 1)[:, None]
-    probes = [
-        (teeth, [((teeth >= outputs) & (teeth < outputs + length)).any(axis=1)])
-        for teeth in _combs(5000, COMBS[1])[:3]
-    ]
+
+    def moved(teeth: Array) -> Array:
+        return np.asarray(((teeth >= outputs) & (teeth < outputs + length)).any(axis=1))
+
+    probes = [(teeth, [moved(teeth)]) for teeth in _combs(5000, COMBS[1])[:3]]
 
     assert explained(5000, probes) == (band(0, 0, length - 1),)
 

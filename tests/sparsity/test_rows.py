@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.sparsity import colouring as module
-from gradcheck.sparsity.colouring import SCATTERED, Colouring, Rows
-from tests.sparsity.by_definition import CASES, band, output, owned
+from gradcheck.sparsity.colouring import Rows
+from tests.sparsity.by_definition import CASES, owned
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -19,7 +18,7 @@ def test_touched_outputs(name: str) -> None:
 
     for number, row in zip(flat, found, strict=True):
         element = tuple(map(int, np.unravel_index(number, colouring.shape))) if colouring.shape else ()
-        assert sorted(row[row != -1].tolist()) == owned(colouring, outputs, element)
+        assert sorted(row[row >= 0].tolist()) == owned(colouring, outputs, element)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -49,41 +48,3 @@ def test_few_elements_of_different_groups_that_share_no_output_are_moved_togethe
     assert [places.tolist() for places in touched.rounds(np.array([0, 4, 8]))] == [[0, 1, 2]]
     assert sorted(map(len, touched.rounds(np.array([0, 4, 5, 8])))) == [1, 3]
     assert [places.tolist() for places in touched.rounds(np.array([0, 3, 6, 9]))] == [[0, 1, 2, 3]]
-
-
-def padded(size: int) -> Rows:
-    """A band of three; elements that are four apart share no output, and are in each group in turn"""
-    return Rows(Colouring((size,), (3,), ((band(0, -1, 1),),)), (output(size),))
-
-
-def test_where_a_group_has_many_elements_it_is_moved_by_itself() -> None:
-    for each, rounds in ((SCATTERED, 1), (SCATTERED + 1, 3)):
-        flat = 4 * np.arange(3 * each)
-        found = list(padded(12 * each).rounds(flat))
-        assert len(found) == rounds
-        assert sorted(np.concatenate(found).tolist()) == list(range(flat.size))
-
-
-@pytest.mark.parametrize("groups", [[1], [2], [1, 2], [0, 2]])
-def test_every_group_of_many_elements_has_its_turn(groups: list[int]) -> None:
-    flat = np.arange(300)
-    flat = flat[np.isin(flat % 3, groups)]
-
-    rounds = [flat[places] % 3 for places in padded(300).rounds(flat)]
-
-    assert [{*some.tolist()} for some in rounds] == [{group} for group in groups]
-    assert [some.size for some in rounds] == [100] * len(groups)
-
-
-@pytest.mark.parametrize(("entries", "most"), [(1, 1), (5, 1), (6, 2), (300, 100)])
-@pytest.mark.parametrize("flat", [3 * np.arange(100), 4 * np.arange(75)], ids=["one group", "scattered"])
-def test_memory_bounds_how_many_are_moved_together(
-    flat: list[int], entries: int, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three outputs each: but one element is moved in any case."""
-    monkeypatch.setattr(module, "ENTRIES", entries)
-
-    rounds = list(padded(300).rounds(np.asarray(flat)))
-
-    assert max(places.size for places in rounds) == min(most, len(flat))
-    assert sorted(np.concatenate(rounds).tolist()) == list(range(len(flat)))

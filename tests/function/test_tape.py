@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from gradcheck import Verdict, check
 from gradcheck.arrays.cotangents import draw_cotangents
-from gradcheck.function.tape import NO_GRADIENT, apart, record, usable
+from gradcheck.function.tape import NO_GRADIENT, apart, noting_ignored, record, usable
+from gradcheck.targets.function import Target
 from tests.corpus.case import Broken
 from tests.posed import posed
 from tests.saying import lines, normal
@@ -61,6 +62,51 @@ def test_called_by_position_it_is_checked_as_it_is() -> None:
     assert wrong.verdict is Verdict.FAIL
     assert "never called" not in lines(wrong)
     assert "tape = 1.5 × difference" in lines(wrong)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def times(x: Any, factor: float = 1.0) -> Any:
+    return factor * x, lambda r: factor * r
+
+
+def test_options_by_keyword_beside_a_tensor_by_position_are_no_fault() -> None:
+    assert check(lambda x: times(x, factor=3.0), {"x": normal(4)}).verdict is Verdict.PASS
+
+
+def test_nothing_is_noted_where_tensorflow_has_no_such_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorflow.python.ops import custom_gradient
+
+    monkeypatch.delattr(custom_gradient, "_eager_mode_decorator")
+
+    with noting_ignored() as names:
+        assert names == []
+    assert not hasattr(custom_gradient, "_eager_mode_decorator")
+
+
+REFUSALS = {
+    "Must return gradient for each variable from @custom_gradient grad_fn.": True,
+    "sine expected to return 1 gradient, but returned 2 instead.": True,
+    "the rate is negative": False,
+}
+
+
+@pytest.mark.parametrize("message", REFUSALS)
+def test_a_custom_gradient_that_the_tape_refuses_is_a_finding(message: str) -> None:
+    """Any other error of a backward pass is the user's."""
+
+    def backward(r: Any, x: Any) -> Any:
+        raise ValueError(message)
+
+    exact = posed(Broken(tf.sin, lambda r, x: r * tf.cos(x)), x=X).exact
+    exact.target = Target("f", Broken(tf.sin, backward), {"x": X})
+
+    if REFUSALS[message]:
+        tape = record(exact, np.ones((2, 3)))
+        assert np.isnan(tape.gradients[0]).all()
+        assert message.rstrip(".") in str(tape.reasons[0])
+    else:
+        with pytest.raises(ValueError, match=message):
+            record(exact, np.ones((2, 3)))
 
 
 def test_tensorflow_is_left_as_it_was() -> None:

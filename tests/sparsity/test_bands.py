@@ -7,7 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradcheck.sparsity.bands import EMPTY, Band, _fit, _strides, _unmet, explained, foreseen
+from gradcheck.arrays.types import Array
+from gradcheck.sparsity.bands import EMPTY, Band, _fit, _strides, _unmet, explained, foreseen, period
+from gradcheck.sparsity.probing import COMBS, _combs
+from tests.sparsity.by_definition import band
 
 
 @pytest.mark.parametrize(
@@ -97,13 +100,13 @@ def test_a_band_holds_a_moved_input_for_every_changed_output(
 def test_only_teeth_in_the_outer_eighths_are_left_out(size: int, first: int, last: int) -> None:
     """Whole eighths: of 63 indices the first 7 and the last 7 do not count; of 7 indices all do."""
     for tooth in range(size):
-        # One phase of five was met, or none.
-        longest = _unmet(6, np.array([tooth, tooth]), size)
-        beside = _unmet(6, np.array([tooth, size // 2, size // 2 + 1]), size)
+        # One phase of seven was met, or none; 7 has another phase than the indices in the middle.
+        longest = _unmet(7, np.array([tooth, tooth]), size)
+        beside = _unmet(7, np.array([tooth, size // 2, size // 2 + 1]), size)
         counts = first <= tooth <= last
-        met = {size // 2 % 6, (size // 2 + 1) % 6} | ({tooth % 6} if counts else set())
-        assert longest == 5
-        assert beside == longest_gap(met, 6)
+        met = {size // 2 % 7, (size // 2 + 1) % 7} | ({tooth % 7} if counts else set())
+        assert longest == 6
+        assert beside == longest_gap(met, 7)
 
 
 def longest_gap(met: set[int], step: int) -> int:
@@ -111,3 +114,49 @@ def longest_gap(met: set[int], step: int) -> int:
     return max(
         run for run in range(step) for at in range(step) if not met & {(at + i) % step for i in range(run)}
     )
+
+
+def test_no_index_is_in_the_empty_band() -> None:
+    """It is none that a function could have, and asks for no period."""
+    assert EMPTY.length <= 0
+    assert period((EMPTY,)) == 1
+    assert period((EMPTY, band(0, 0, 1, "3"))) == 3
+
+
+def test_an_output_that_some_probes_do_not_move_has_a_band() -> None:
+    """x[:30] of 50, where the second comb lies beyond."""
+    probes = [np.array([3, 27]), np.array([32, 48])]
+
+    found = explained(50, [(teeth, [np.isin(np.arange(30), teeth)]) for teeth in probes])
+
+    assert found == (band(0, 0, 0),)
+
+
+def test_what_every_index_moves_has_no_band() -> None:
+    for size, teeth in ((50, [[3, 27], [15, 40]]), (3, [[1], [1], [2]])):
+        probes = [(np.array(some), [np.ones(1, bool)]) for some in teeth]
+        assert explained(size, probes) == ()
+
+
+@pytest.mark.parametrize("length", [1, 100, 200])
+def test_a_band_shorter_than_half_of_the_farther_spacing_is_found(length: int) -> None:
+    """[o, o + length − 1] of combs 512 apart, of which two teeth may be 8 nearer."""
+    outputs = np.arange(5000 - length + 1)[:, None]
+
+    def moved(teeth: Array) -> Array:
+        return np.asarray(((teeth >= outputs) & (teeth < outputs + length)).any(axis=1))
+
+    probes = [(teeth, [moved(teeth)]) for teeth in _combs(5000, COMBS[1])[:3]]
+
+    assert explained(5000, probes) == (band(0, 0, length - 1),)
+
+
+def test_one_entry_that_moves_too_far_is_not_foreseen() -> None:
+    """Of three in each row, and of an output that nothing moves."""
+    rows, nothing = (band(0, 0, 0), EMPTY), np.zeros((50, 3), bool)
+    one = nothing.copy()
+    one[7, 1] = True
+
+    assert foreseen(rows, np.array([7]), [one, nothing])
+    assert not foreseen(rows, np.array([30]), [one, nothing])
+    assert not foreseen(rows, np.array([7]), [one, one])

@@ -158,7 +158,7 @@ def _best(central: Array, noise: Array, widest: Array, steps: Array) -> tuple[Ar
         error[level] += noise[level]
     worst = np.where(trusted, error.max(axis=1), np.inf)
     chosen = worst.argmin(axis=0)
-    bound = np.where(trusted.any(axis=0), _pick(error, chosen), np.inf)
+    bound = np.where(np.isfinite(worst.min(axis=0)), _pick(error, chosen), np.inf)
     return _pick(central, chosen), bound, chosen
 
 

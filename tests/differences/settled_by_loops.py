@@ -160,7 +160,7 @@ def best(
     trusted = [is_trusted(level, central, noise, widest) for level in range(len(steps))]
     worst = [max(error) if good else INF for error, good in zip(errors, trusted, strict=True)]
     level = worst.index(min(worst))
-    return level, errors[level] if any(trusted) else [INF] * len(errors[level])
+    return level, errors[level] if math.isfinite(min(worst)) else [INF] * len(errors[level])
 
 
 def error_at(level: int, central: list[list[float]], noise: list[float], steps: list[float]) -> list[float]:

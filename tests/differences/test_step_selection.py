@@ -176,6 +176,20 @@ def test_nothing_finite_is_nothing_known() -> None:
     assert not np.isfinite(slopes.bound).any()
 
 
+@pytest.mark.parametrize("frequency", [40.0, 100.0, 300.0])
+def test_a_level_that_was_refused_is_not_taken_where_only_the_others_have_nothing_finer(
+    frequency: float,
+) -> None:
+    """A step of 0 gives no slope: the level before it has nothing to be held against."""
+    point = np.array([0.3, 1.0])
+    ladder = [np.full(2, step) for step in (0.1, 0.0125, 0.0016, 0.0)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = settle([level(lambda x: np.sin(frequency * x), point, step) for step in ladder], np.ones(2))
+
+    truth = np.array([[1.0], [-0.5]]) * frequency * np.cos(frequency * point)
+    assert (np.abs(found.value - truth) <= found.bound).all()
+
+
 def test_a_jump_is_not_known() -> None:
     """Neither a slope nor a corner: the difference grows as the step shrinks."""
     slopes = settled(lambda x: np.where(x > 1.0, 1.0, 0.0) + x, 1.0)

@@ -19,6 +19,7 @@ from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.checks import directions, stratum
 from gradcheck.checks.row import Row
+from gradcheck.checks.search import NAMED
 from gradcheck.checks.singles import Singles
 from gradcheck.differences.stencils import Estimate
 from gradcheck.progress import Forecast, Progress, Stage
@@ -814,7 +815,7 @@ def test_a_search_is_made_again_without_what_was_found_until_it_finds_nothing_ne
 
     made._searched(hand_made(row, chosen, [0.0], 0.0))
 
-    assert asked == [(directions.NAMED - named, start + 1000) for named in (2, 4, 5)]
+    assert asked == [(NAMED - named, start + 1000) for named in (2, 4, 5)]
     assert made.named == 5
     assert made.searches == 1000 - (meter.count - start)
     assert np.flatnonzero(made.singles.checked).tolist() == [13, 15, 17]
@@ -828,8 +829,8 @@ def test_a_search_is_made_again_without_what_was_found_until_it_finds_nothing_ne
 @pytest.mark.parametrize(
     ("named", "searches", "searched"),
     [
-        (directions.NAMED - 1, 100, True),
-        (directions.NAMED, 100, False),
+        (NAMED - 1, 100, True),
+        (NAMED, 100, False),
         (0, 1, True),
         (0, 0, False),
         (0, -1, False),

@@ -517,14 +517,21 @@ def test_a_tape_that_is_not_finite_for_one_cotangent_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("tolerance", "noise", "enough"),
-    [(1e-6, 0.0, 0.25 * 1e-6 * 0.5), (1e-6, 1.0, 128.0), (1e-6, 0.03, 0.25 * 1e-6 * 0.5)],
+    [
+        (1e-6, 0.0, 0.25 * 1e-6 * 0.5),
+        (1e-6, 1.0, 128.0),
+        (1e-6, 2.0, 256.0),
+        (1e-6, 0.03, 0.25 * 1e-6 * 0.5),
+        # An element moves L by 3, between 30 times this and 45 times.
+        (1e-6, 0.08, 0.25 * 1e-6 * 0.5),
+    ],
 )
 def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
     tolerance: float, noise: float, enough: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or to 128 times the noise of L, where no element moves L by more than 30 times that."""
     row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(30))
-    size = np.where(np.arange(30) == 7, 0.5, 2.0)
+    size = np.where(np.arange(30) == 7, 0.5, 3.0)
     elements = replace(row.elements, size=size, gradient=np.ones(30))
     row = replace(row, elements=elements, tolerance=np.full(30, tolerance))
     monkeypatch.setattr(Row, "noise", noise)

@@ -19,10 +19,14 @@ from gradcheck.arrays.types import Array
 from gradcheck.checking import check_target
 from gradcheck.checks import directions, stratum
 from gradcheck.checks.row import Row
+from gradcheck.checks.search import NAMED
+from gradcheck.checks.singles import Singles
+from gradcheck.differences.stencils import Estimate
 from gradcheck.progress import Forecast, Progress, Stage
 from gradcheck.render.plain import to_npz
 from gradcheck.settings import Settings
 from gradcheck.targets.function import Target
+from gradcheck.verdicts.along_directions import Slopes
 from gradcheck.verdicts.candidate import Confirmed
 from tests.corpus.case import Broken, Function, distorted, true_gradients
 from tests.parameters import every, named
@@ -513,14 +517,21 @@ def test_a_tape_that_is_not_finite_for_one_cotangent_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("tolerance", "noise", "enough"),
-    [(1e-6, 0.0, 0.25 * 1e-6 * 0.5), (1e-6, 1.0, 128.0), (1e-6, 0.03, 0.25 * 1e-6 * 0.5)],
+    [
+        (1e-6, 0.0, 0.25 * 1e-6 * 0.5),
+        (1e-6, 1.0, 128.0),
+        (1e-6, 2.0, 256.0),
+        (1e-6, 0.03, 0.25 * 1e-6 * 0.5),
+        # An element moves L by 3, between 30 times this and 45 times.
+        (1e-6, 0.08, 0.25 * 1e-6 * 0.5),
+    ],
 )
 def test_slopes_need_be_known_to_a_quarter_of_the_smallest_tolerance(
     tolerance: float, noise: float, enough: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or to 128 times the noise of L, where no element moves L by more than 30 times that."""
     row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(30))
-    size = np.where(np.arange(30) == 7, 0.5, 2.0)
+    size = np.where(np.arange(30) == 7, 0.5, 3.0)
     elements = replace(row.elements, size=size, gradient=np.ones(30))
     row = replace(row, elements=elements, tolerance=np.full(30, tolerance))
     monkeypatch.setattr(Row, "noise", noise)
@@ -577,3 +588,317 @@ def test_one_direction_that_is_off_refutes(monkeypatch: pytest.MonkeyPatch) -> N
         tolerance = np.full(100, share * 1e-3 / 60) * np.abs(row.tape).max() / 1.001
         made, *_ = run(replace(row, tolerance=tolerance))
         assert made.refuted is refuted
+
+
+@pytest.mark.parametrize(("left", "rounds"), [(directions.FEW - 1, 1), (directions.FEW, 2)])
+def test_finer_strata_are_made_as_long_as_they_leave_fewer_open_and_those_are_not_few(
+    left: int, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second round leaves open as many as the first."""
+    row = row_of(lambda x: tf.reduce_sum(tf.sin(x)), x=np.linspace(0.1, 1, 200))
+    others = np.setdiff1d(np.arange(200), directions._sample(row, 40))
+    open_ = np.isin(np.arange(200), others[:left])
+    monkeypatch.setattr(Row, "resolved", lambda self, bound, moved: ~open_)
+    made = directions._Check(row, Progress(), 20)
+    levels = []
+    monkeypatch.setattr(made, "_stratum", lambda chosen, seeds: levels.append(seeds[0]))
+
+    made.run()
+
+    assert levels == list(range(rounds))
+
+
+def test_a_small_stratum_is_moved_one_by_one_whatever_is_wrong_elsewhere() -> None:
+    """Of y, 23 elements, 20 are in the sample."""
+    made, (x, y), *_ = run(row_of(scales(1.01), x=0.1 * np.ones(100), y=0.1 * np.ones(23)))
+
+    assert made.refuted
+    assert ElementVerdict.MISMATCH in x.judgement.verdicts
+    assert (y.judgement.verdicts == ElementVerdict.MATCH).all()
+
+
+@pytest.mark.parametrize(("bound", "beside"), [(np.inf, False), (1e-3, True)])
+def test_more_are_moved_one_by_one_at_corners(
+    bound: float, beside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Directions have either bounded nothing, or have done so beside the corners, and not well enough."""
+    row = row_of(lambda x: tf.reduce_sum(tf.sin(x)), x=np.linspace(0.1, 1, 200))
+    monkeypatch.setattr(directions, "LEFT_OVER", 0)
+    monkeypatch.setattr(Row, "resolved", lambda self, bound, moved: np.zeros(200, bool))
+    made = directions._Check(row, Progress(), 20)
+    made.bound[:], made.beside[:] = bound, beside
+    monkeypatch.setattr(made, "_stratum", lambda chosen, seeds: None)
+
+    made.run()
+
+    assert made.singles.checked.all()
+
+
+def test_the_two_elements_that_are_least_sensitive_are_moved_by_themselves() -> None:
+    """All are as large, so that directions bound all errors alike: by the largest share where g is least."""
+    factors = np.ones(200)
+    sample = directions._sample(row_of(lambda x: tf.reduce_sum(factors * x), x=np.ones(200)), 40)
+    least = np.setdiff1d(np.arange(200), sample)[[11, 70]]
+    factors[least] = 0.5
+
+    made, *_ = run(row_of(lambda x: tf.reduce_sum(factors * x), x=np.ones(200)))
+
+    assert np.flatnonzero(made.singles.checked).tolist() == sorted([*sample, *least])
+
+
+def test_an_element_that_is_not_told_from_0_has_no_sensitivity() -> None:
+    """Up to 4 times its bound; of the others, the bound as a share of the gradient counts."""
+    row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(4))
+    row = replace(row, elements=replace(row.elements, gradient=np.array([4.0, 4.5, 8.0, 5.0])))
+
+    assert directions._least_sensitive(row, np.array([1.0, 1.0, 1.0, 1.2])).tolist() == [3, 1]
+    assert directions._least_sensitive(row, np.array([1.0, 1.0, 2.0, 1.2])).tolist() == [3, 1]
+    assert directions._least_sensitive(row, np.array([0.9, 1.0, 1.0, 1.0])).tolist() == [0, 1]
+
+
+def test_a_sample_has_some_of_every_variable_and_no_element_twice() -> None:
+    row = row_of(
+        lambda x, y, z: tf.reduce_sum(x) + tf.reduce_sum(y) + z[0], x=np.ones(50), y=np.ones(25), z=np.ones(1)
+    )
+
+    found = directions._sample(row, 66)
+
+    assert np.unique(found).size == found.size
+    assert np.histogram(found, [0, 50, 75, 76])[0].tolist() == [22, 22, 1]
+    assert found[-1] == 75
+    # However few are asked for, some.
+    assert np.histogram(directions._sample(row, 3), [0, 50, 75, 76])[0].all()
+
+
+@pytest.mark.parametrize("size", [directions.FEW - 1, directions.FEW])
+def test_a_part_of_few_elements_is_moved_one_by_one(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = directions._Check(row_of(lambda x: tf.reduce_sum(x), x=np.ones(50)), Progress(), 20)
+    taken = []
+    monkeypatch.setattr(made, "_stratum", lambda chosen, seeds: taken.append((chosen.size, seeds)))
+
+    made._part(np.arange(size), (0, 1, 2))
+
+    few = size < directions.FEW
+    assert taken == ([] if few else [(size, (0, 1, 2))])
+    assert np.flatnonzero(made.singles.checked).tolist() == (list(range(size)) if few else [])
+
+
+def test_where_most_of_a_variable_is_wrong_no_mismatch_is_looked_at_closely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is in doubt there, and evaluations are saved."""
+    row = row_of(scales(1.01), x=0.1 * np.ones(30), y=0.1 * np.ones(30))
+    spent = {}
+    for wrong in (True, False):
+        monkeypatch.setattr(Singles, "most_are_wrong", lambda self, chosen, wrong=wrong: wrong)
+        singles, before = Singles(row), row.problem.meter.count
+
+        assert directions._move(singles, np.arange(5), Progress()) == 5
+
+        spent[wrong] = row.problem.meter.count - before
+        assert (singles.judged.verdicts[:5] == ElementVerdict.MISMATCH).all()
+        assert directions._move(singles, np.arange(4, 7), Progress()) == 2, "one was moved already"
+    assert spent[True] < spent[False]
+
+
+def hand_made(
+    row: Row, chosen: Array, signed: Any, bound: Any, kinks: Array | None = None, apart: float = 0.0
+) -> stratum.Stratum:
+    """A stratum whose slopes [cotangents, K] are off by `signed` and known to `bound`; L moves by 3"""
+    shape = len(row.problem.cotangents), np.shape(signed)[-1]
+    off, known = np.broadcast_to(signed, shape).copy(), np.broadcast_to(bound, shape).copy()
+    nothing, each = np.zeros(shape[1]), np.zeros(shape)
+    estimate = Estimate(each, known, each, nothing, nothing, nothing, np.zeros(shape[1], bool), nothing)
+    along = stratum.Places(row, shape[1]).directions(chosen, (0, 0))
+    slopes = Slopes(along, estimate, 0.1, 3.0, row.tape[:, chosen], off)
+    return stratum.Stratum(chosen, slopes, np.full(chosen.size, apart), kinks)
+
+
+@pytest.mark.parametrize(("unknown", "reach"), [(0.25, 0.75), (np.inf, np.inf)])
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_directions_say_of_a_stratum_is_kept(
+    unknown: float, reach: float, beside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error is at most 2 max (r + b) / a, and as far as the two tapes are apart more; what is shown is of
+    the first cotangent: r, and 4 b + 6 √Σ (t a)²."""
+    seen, row = Seen(), row_of(lambda x: tf.reduce_sum(x), x=np.full(30, 2.0))
+    row = replace(row, tolerance=np.full(30, 1e-3))
+    chosen, kinks = np.arange(5, 30), np.arange(25) % 3 == 0
+    count = len(row.problem.cotangents) - 1
+    signed, bound = [[0.5, -0.1]] + count * [[0.3, 0.2]], [[0.25, 0.5]] + count * [[unknown, 0.125]]
+    found = hand_made(row, chosen, signed, bound, kinks if beside else None, apart=0.125)
+    made = directions._Check(row, seen, 2)
+    monkeypatch.setattr(made, "places", SimpleNamespace(stratum=lambda chosen, seeds: found))
+    made.corners[:] = True
+
+    made._stratum(chosen, (0, 0))
+
+    assert seen.elements == 25
+    assert (made.strata, made.refuted) == (1, False)
+    assert np.isinf(made.bound[:5]).all()
+    assert made.bound[5:].tolist() == [reach + 0.125] * 25
+    assert made.moved.tolist() == [0.0] * 5 + [1.5] * 25
+    assert made.corners.tolist() == [True] * 5 + [False] * 25
+    assert made.beside.tolist() == [False] * 5 + [beside] * 25
+    assert made.kinks[5:].tolist() == (kinks & beside).tolist()
+    np.testing.assert_array_equal(made.distances, [[0.5, 0.1]])
+    np.testing.assert_allclose(made.tolerances, [4 * np.array([0.25, 0.5]) + 6 * np.sqrt(25) * 2e-3])
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5])
+def test_corners_are_moved_one_by_one_and_the_others_along_directions_where_corners_are_few(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that has found as many as it may has not found all; one that has found none would not the
+    next time either."""
+    monkeypatch.setattr(directions, "CORNERS", 5)
+    monkeypatch.setattr(directions, "corners", lambda *_: np.arange(count))
+    made = directions._Check(row_of(lambda x: tf.reduce_sum(x), x=np.ones(60)), Progress(), 20)
+    parts = []
+    monkeypatch.setattr(made, "_part", lambda chosen, seeds: parts.append(chosen.tolist()))
+
+    made._without_corners(np.arange(10, 60), (0, 0))
+
+    few = 0 < count < 5
+    assert np.flatnonzero(made.singles.checked).tolist() == (list(range(10, 10 + count)) if few else [])
+    assert parts == ([list(range(10 + count, 60))] if few else [])
+    assert np.flatnonzero(made.corners).tolist() == list(range(10, 60))
+
+
+def test_a_stratum_is_not_taken_apart_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each search for corners finds one more, and directions still run into others."""
+    monkeypatch.setattr(directions, "corners", lambda *_: np.zeros(1, np.int64))
+    made = directions._Check(row_of(lambda x: tf.reduce_sum(x), x=np.ones(100)), Progress(), 20)
+    places = SimpleNamespace(stratum=lambda chosen, seeds: None, directions=lambda chosen, seeds: None)
+    monkeypatch.setattr(made, "places", places)
+
+    made._stratum(np.arange(100), (0, 0))
+
+    assert np.flatnonzero(made.singles.checked).tolist() == list(range(directions.DEEPEST - 1))
+    assert made.corners.all()
+
+
+@pytest.mark.parametrize(("searches", "apart"), [(-1, False), (0, False), (1, True), (100, True)])
+def test_variables_are_taken_apart_as_long_as_searches_have_evaluations_left(
+    searches: int, apart: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the parts take is taken from the searches."""
+    row = row_of(scales(), x=np.ones(30), y=np.ones(40))
+    made = directions._Check(row, Progress(), 20)
+    made.searches = searches
+    parts = []
+
+    def part(chosen: Array, seeds: tuple[int, ...]) -> None:
+        parts.append(chosen.tolist())
+        row.problem.meter.add(7)
+
+    monkeypatch.setattr(made, "_part", part)
+
+    assert made._by_variable(np.arange(20, 50), (0, 0)) is apart
+
+    assert parts == ([list(range(20, 30)), list(range(30, 50))] if apart else [])
+    assert made.searches == searches - (14 if apart else 0)
+    assert not made._by_variable(np.arange(30), (0, 0)), "there is but one"
+
+
+def test_a_search_is_made_again_without_what_was_found_until_it_finds_nothing_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of them together may take the evaluations that are left, and name as many as are left."""
+    told, row = Told(), row_of(lambda x: tf.reduce_sum(x), x=np.ones(50))
+    made = directions._Check(row, told, 20)
+    made.searches, made.named = 1000, 2
+    meter, chosen = row.problem.meter, np.arange(10, 50)
+    start, asked = meter.count, []
+    finds = iter([[3, 5], [5, 7], [3]])
+
+    def suspects(slopes: Slopes, most: int, counted: Any, until: int) -> Array:
+        asked.append((most, until))
+        counted.add(10)
+        return np.array(next(finds))
+
+    monkeypatch.setattr(directions, "suspects", suspects)
+    monkeypatch.setattr(directions, "_worth_a_search", lambda singles, slopes: True)
+
+    made._searched(hand_made(row, chosen, [0.0], 0.0))
+
+    assert asked == [(NAMED - named, start + 1000) for named in (2, 4, 5)]
+    assert made.named == 5
+    assert made.searches == 1000 - (meter.count - start)
+    assert np.flatnonzero(made.singles.checked).tolist() == [13, 15, 17]
+    assert [counts for stage, counts in told.stages if stage is Stage.SEARCH] == [
+        {"elements": 2},
+        {"elements": 2},
+        {"elements": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("named", "searches", "searched"),
+    [
+        (NAMED - 1, 100, True),
+        (NAMED, 100, False),
+        (0, 1, True),
+        (0, 0, False),
+        (0, -1, False),
+    ],
+)
+def test_no_more_is_named_nor_spent_than_may_be(
+    named: int, searches: int, searched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(50))
+    made = directions._Check(row, Progress(), 20)
+    made.named, made.searches = named, searches
+    asked = []
+
+    def suspects(*given: Any) -> Array:
+        asked.append(given)
+        return np.zeros(0, np.int64)
+
+    monkeypatch.setattr(directions, "suspects", suspects)
+    monkeypatch.setattr(directions, "_worth_a_search", lambda singles, slopes: True)
+
+    made._searched(hand_made(row, np.arange(50), [0.0], 0.0))
+
+    assert len(asked) == searched
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_is_refused_at_a_corner_stays_in_beside_it(
+    beside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = row_of(lambda x: tf.reduce_sum(x), x=np.ones(50))
+    made = directions._Check(row, Progress(), 20)
+    asked = []
+
+    def taken_out(self: Singles, slopes: Slopes, *, beside: bool) -> Slopes:
+        asked.append(beside)
+        return slopes
+
+    monkeypatch.setattr(Singles, "taken_out", taken_out)
+    found = hand_made(row, np.arange(50), [0.0], 0.0, np.zeros(50, bool) if beside else None)
+
+    made._searched(found)
+
+    assert asked == [beside]
+
+
+@pytest.mark.parametrize(
+    ("off", "tolerance", "worth"),
+    [
+        # With a bound of ¼ and a scale of 2 an error is at most r + ¼; r is seen above ½.
+        (1.0, [1.2, 2.0], True),
+        (1.0, [1.25, 1.25], False),
+        (1.0, [1.5, 1.5], False),
+        (0.5, [0.1, 0.1], False),
+        (0.625, [0.5, 0.5], True),
+    ],
+)
+def test_a_search_is_worth_it_for_an_error_that_is_seen_and_may_be_beyond_a_tolerance(
+    off: float, tolerance: list[float], worth: bool
+) -> None:
+    row = row_of(lambda x: tf.reduce_sum(x), x=np.full(30, 2.0))
+    row = replace(row, tolerance=np.repeat(tolerance, [1, 29]))
+    found = hand_made(row, np.arange(30), [0.0, off], 0.25)
+
+    assert directions._worth_a_search(Singles(row), found.slopes) is worth

@@ -154,3 +154,33 @@ def test_no_more_than_two_directions_are_halved(monkeypatch: pytest.MonkeyPatch)
     assert len(asked) == 2
     assert any("all of them along 8 random directions" in warning for warning in report.warnings)
     assert report.verdict is Verdict.FAIL
+
+
+def test_a_part_holds_nothing_of_the_variables_after_it() -> None:
+    """The first element of y is off, the fourth of all."""
+    tested = searched([0.0, 0.0, 0.0, 0.2, 0.0, 0.0, 0.0])
+    direction = [np.full(3, 0.5), np.full((2, 2), -0.5)]
+    loudest = np.abs(tested.problem.cotangents).max()
+
+    assert tested._off(direction, 0, 3) <= 1e-6 * loudest
+    assert tested._off(direction, 1, 2) <= 1e-6 * loudest
+    assert tested._off(direction, 0, 4) == pytest.approx(0.1 * loudest, rel=1e-4)
+
+
+def test_each_element_moves_by_half_to_the_whole_of_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up or down; the scale of an element is its size, or the root of the mean of all squares."""
+    seen = []
+    judge = _Directions.judge
+
+    def watched(self: _Directions, direction: Any) -> tuple[float, float, int]:
+        seen.append(direction)
+        return judge(self, direction)
+
+    monkeypatch.setattr(_Directions, "judge", watched)
+    x = normal(30, 30)
+
+    check(lambda x: tf.reduce_sum(tf.sin(x), axis=1), {"x": x}, budget=2)
+
+    shares = np.abs([direction for (direction,) in seen]) / np.maximum(np.abs(x), np.sqrt(np.mean(x**2)))
+    assert shares.shape == (8, 30, 30)
+    assert 0.5 <= shares.min() < shares.max() <= 1.0

@@ -132,7 +132,10 @@ def test_corners_along_a_direction_are_found() -> None:
     assert corners(directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(50)), 9, meter, 9999).size == 0
 
 
-def test_the_direction_that_is_off_by_most_of_its_bounds_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.1])
+def test_the_direction_that_is_off_by_most_of_its_bounds_is_searched(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tested = directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(64))
     tape = tested.weighted.cotangents[:, :1] * np.ones(64)
     right = Slopes.along(tested, tape, 1 / 3, EPS, 0.0)
@@ -149,7 +152,7 @@ def test_the_direction_that_is_off_by_most_of_its_bounds_is_searched(monkeypatch
     monkeypatch.setattr(type(tested), "moves", moves)
     estimate = replace(right.estimate, bound=bound)
 
-    suspects(replace(right, signed=off, estimate=estimate), 3, tested.evaluator._meter, 0)
+    suspects(replace(right, signed=share * off, estimate=estimate), 3, tested.evaluator._meter, 0)
 
     assert asked == [[7]]
 
@@ -165,3 +168,70 @@ def test_a_search_without_evaluations_left_makes_none() -> None:
     assert meter.count == before
     assert corners(tested, 3, meter, before + 3).size == 0
     assert meter.count == before + 3
+
+
+def test_a_search_ends_with_the_last_that_is_to_be_named() -> None:
+    """Ever smaller errors: the largest is at the end of 6 halvings, and nothing is halved for the next."""
+    errors, rounds = 2.0 ** -np.arange(64), []
+
+    def measure(ranges: Sequence[tuple[int, int]]) -> list[float]:
+        rounds.append(len(ranges))
+        return [float(errors[start:stop].sum()) for start, stop in ranges]
+
+    whole = _Part.of(0, 64, float(errors.sum()), 1e-30)
+
+    assert _search(whole, measure, 1e-30, 1, lambda: True).tolist() == [0]
+    assert len(rounds) <= 7
+
+
+@pytest.mark.parametrize("place", [0, 63])
+def test_a_wrong_element_at_either_end_is_found(place: int) -> None:
+    tested = directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(64))
+    tape = np.where(np.arange(64) == place, 1.5, 1.0)
+    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS, 0.0)
+    meter = tested.evaluator._meter
+
+    assert suspects(slopes, 3, meter, meter.count + 1000).tolist() == [place]
+
+
+def test_corners_of_a_ten_thousandth_of_the_jump_are_told_from_curvature() -> None:
+    """Of 1.002 in all one jumps by 1e-3 more, which counts, and one by 2e-5, which does not."""
+    jumps = np.zeros(64)
+    jumps[[5, 20, 50]] = 1.0, 1e-3, 2e-5
+    tested = directions(lambda x: tf.reduce_sum(jumps * tf.abs(x)), x=np.zeros(64))
+
+    assert corners(tested, 10, tested.evaluator._meter, 10_000).tolist() == [5, 20]
+
+
+def test_corners_are_looked_for_along_the_first_direction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There slopes have seen them."""
+    tested = directions(lambda x: tf.reduce_sum(tf.abs(x)), x=np.zeros(64))
+    asked = []
+
+    def moves(self: Any, which: Array) -> Array:
+        asked.append(set(which.tolist()))
+        return np.ones((which.size, 64))
+
+    monkeypatch.setattr(type(tested), "moves", moves)
+
+    corners(tested, 3, tested.evaluator._meter, 0)
+
+    assert asked == [{0}]
+
+
+@pytest.mark.parametrize("known", [0.01, 1.0])
+def test_a_search_trusts_sums_as_far_as_every_cotangent_is_known(
+    known: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of ½ by which the first one is off by more than 4 of its bounds, if not of another's."""
+    tested = directions(lambda x: tf.reduce_sum(tf.sin(x)), x=np.zeros(64))
+    tape = np.where(np.arange(64) == 7, 1.5, 1.0)
+    slopes = Slopes.along(tested, tested.weighted.cotangents[:, :1] * tape, 1 / 3, EPS, 0.0)
+    loudest = np.abs(slopes.signed).max(axis=1)
+    bound = np.where(np.arange(loudest.size) == loudest.argmax(), 0.01, known)[:, None] * loudest[:, None]
+    estimate = replace(slopes.estimate, bound=np.broadcast_to(bound, slopes.signed.shape))
+    meter = tested.evaluator._meter
+
+    found = suspects(replace(slopes, estimate=estimate), 3, meter, meter.count + 1000)
+
+    assert found.tolist() == ([7] if known == 0.01 else [])

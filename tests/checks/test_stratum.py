@@ -94,3 +94,15 @@ def test_only_the_elements_of_the_stratum_count(asked: Any) -> None:
     assert found is not None
     assert found.kinks is not None
     assert found.kinks.tolist() == [True] * CORNERS + [False] * 30
+
+
+def test_a_tape_that_is_the_same_beside_the_corners_is_as_near_as_need_be(asked: Any) -> None:
+    """Of Σ relu, whatever has to be known: also where no error at all is allowed."""
+    problem = posed(lambda x: tf.reduce_sum(tf.nn.relu(x)), x=X)
+    linear = replace(Row.of(problem, [variable(problem)]), known=np.zeros(N))
+
+    found = Places(linear, 20).stratum(CHOSEN, (0, 0))
+
+    assert asked.longest == pytest.approx([1 / 3, DISTANCES[0] / 8])
+    assert found is not None
+    assert not found.apart.any()

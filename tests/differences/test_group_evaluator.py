@@ -123,7 +123,10 @@ def test_ends_that_two_batches_give_are_measured_from_one_base(monkeypatch: pyte
 def joined(function: Function, monkeypatch: pytest.MonkeyPatch, x: Array = X) -> tuple[Any, Colouring]:
     """Two copies along the rows of what is independent along them, a column a group"""
     monkeypatch.setattr(group_evaluator, "JOINED", 2 * 2 * x.size)
-    groups, colouring = GroupEvaluator(made(function, x)), Colouring(x.shape, (1, x.shape[1]), ((None, None),))
+    groups, colouring = (
+        GroupEvaluator(made(function, x)),
+        Colouring(x.shape, (1, x.shape[1]), ((None, None),)),
+    )
     groups.join(colouring, [ROWS])
     assert groups.copies == 2
     return groups, colouring

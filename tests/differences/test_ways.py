@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,13 +32,13 @@ def moved(flat: Sequence[int], move: Array) -> Array:
     return found
 
 
-FAMILIES: dict[str, tuple[Points, list[Array]]] = {
-    "elements": (
+FAMILIES: dict[str, Callable[[], tuple[Points, list[Array]]]] = {
+    "elements": lambda: (
         elements(0, np.array([7, 2]), np.array([1.0, -2.0])),
         [moved([7], np.ones(1)), moved([2], np.full(1, -2.0)), X],
     ),
-    "values": (values(0, tf.constant(X), np.stack([X + 1, 2 * X])), [X + 1, 2 * X, X]),
-    "rays": (
+    "values": lambda: (values(0, tf.constant(X), np.stack([X + 1, 2 * X])), [X + 1, 2 * X, X]),
+    "rays": lambda: (
         rays({0: (np.array([1, 9]), MOVES)}, np.array([1, 0, 1]), np.array([0.5, -1.0, 2.0])),
         [moved([1, 9], 0.5 * MOVES[1]), moved([1, 9], -MOVES[0]), moved([1, 9], 2 * MOVES[1]), X],
     ),
@@ -48,7 +48,7 @@ FAMILIES: dict[str, tuple[Points, list[Array]]] = {
 @pytest.mark.parametrize("way", Way)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_way_gives_the_function_at_every_point(name: str, way: Way) -> None:
-    points, places = FAMILIES[name]
+    points, places = FAMILIES[name]()
 
     found = ways(lambda x: tf.cumsum(x, 1))(way, points)
 
@@ -63,7 +63,7 @@ def test_a_graph_says_why_it_gives_nothing(way: Way) -> None:
 
     singular = elements(0, np.array([3]), np.array([-1.0]))
 
-    assert ways(untraceable)(way, FAMILIES["elements"][0]) is Unable.UNTRACEABLE
+    assert ways(untraceable)(way, FAMILIES["elements"]()[0]) is Unable.UNTRACEABLE
     assert ways(tf.linalg.inv, np.eye(2))(way, singular) is Unable.REFUSED
     alone = ways(tf.linalg.inv, np.eye(2))(Way.ONE_BY_ONE, singular)
     assert isinstance(alone, np.ndarray)

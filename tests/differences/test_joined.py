@@ -452,9 +452,10 @@ def test_a_single_copy_of_a_scalar() -> None:
     assert copies.holds(np.array([3.0, 9.0]), evaluator(whole).moved)
 
 
-def test_an_axis_lies_along_all_outputs_or_is_not_tried() -> None:
-    """Rows along those of one output, and summed over in the other"""
-    whole = primal(lambda x: (tf.cumsum(x, 1), tf.reduce_sum(x, 0)), {"x": X}, ["x"])
+@pytest.mark.parametrize("mixing", [lambda x: tf.reduce_sum(x, 0), lambda x: x[1:] + x[:-1]])
+def test_an_axis_lies_along_all_outputs_or_is_not_tried(mixing: Function) -> None:
+    """Rows along those of one output; in the other they are summed over, or each meets the next"""
+    whole = primal(lambda x: (tf.cumsum(x, 1), mixing(x)), {"x": normal(40, 3)}, ["x"])
 
     assert not list(joinable(whole, 0, colourings(whole)))
 

@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gradcheck.arrays.large import Movable
-from gradcheck.differences.compressed import Differences
+from gradcheck.differences.compressed import Differences, levels_of
 from gradcheck.differences.contraction import Sums
-from gradcheck.differences.evaluator import VariableEvaluator
-from gradcheck.differences.rounds import of_rounds
 from gradcheck.function.noise_level import known
 from gradcheck.function.primal import Meter, Primal
 from gradcheck.sparsity.bands import Band
@@ -140,25 +137,6 @@ def test_one_element_along_many_moves() -> None:
     assert np.flatnonzero(changed(0, np.array([0]))).tolist() == list(range(7))
 
 
-@pytest.mark.parametrize("thin", [0, 2**15])
-def test_rounds_are_each_moved_from_the_point(thin: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elements 0 and 9 up and down by 1 and 2, then 3 by ½; in place or in copies."""
-    monkeypatch.setattr("gradcheck.differences.rounds.THIN", thin)
-    x = normal(3, 4)
-    primal = Primal(Target("f", lambda x: tf.sin(x), {"x": x}), ["x"], "float64")
-    evaluator = VariableEvaluator(primal, 0, primal.at_point().numpy(), Meter())
-    rounds = [(np.array([0, 9]), np.array([1.0, 2.0])), (np.array([3]), np.array([0.5]))]
-
-    found = list(of_rounds(evaluator, Movable(x), rounds, plain=True))
-
-    assert len(found) == 2
-    for (flat, steps), (up, down, base) in zip(rounds, found, strict=True):
-        move = np.zeros(12)
-        move[flat] = steps
-        for side, sign in ((up, 1), (down, -1), (base, 0)):
-            np.testing.assert_allclose(side, np.sin(x.reshape(-1) + sign * move), rtol=1e-12)
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("indices", [[3], [0, 2], [0, 1, 2, 3]])
 def test_which_outputs_change(axis: int, indices: list[int]) -> None:
@@ -172,3 +150,78 @@ def test_which_outputs_change(axis: int, indices: list[int]) -> None:
     moved[where] = True
     for _ in range(2):
         assert np.array_equal(changed(axis, np.array(indices)), moved.reshape(-1))
+
+
+@pytest.mark.parametrize(("large", "batches"), [(35, [1] * 35), (36, [12, 12, 11])])
+def test_groups_of_many_outputs_are_evaluated_by_themselves(
+    large: int, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """35 outputs; memory for twelve evaluations of 70 numbers, 64 bytes each."""
+    monkeypatch.setattr("gradcheck.differences.compressed.LARGE", large)
+    tested = Setting(lambda x: tf.sin(x), normal(5, 7))
+    tested.differences.evaluator.memory = 12 * 70 * 64
+
+    found = list(tested.differences.batches(elementwise((5, 7), 1)))
+
+    assert [len(groups) for groups in found] == batches
+    assert [group for groups in found for group in groups] == list(range(35))
+    assert list(tested.differences.batches(elementwise((5, 7), 1), np.array([30, 2]))) in (
+        [[30, 2]],
+        [[30], [2]],
+    )
+
+
+@pytest.mark.parametrize(("room", "evaluations"), [(8, 9), (9, 10), (10, 10)])
+def test_moves_of_one_element_are_a_batch_where_there_is_room(room: int, evaluations: int) -> None:
+    """Nine moves, with the point itself beside them in a batch."""
+    tested = Setting(lambda x: tf.sin(x), normal(5, 7))
+    evaluator = tested.differences.evaluator
+    evaluator.memory, before = room * 70 * 64, evaluator._meter.count
+    assert evaluator.batch == room
+
+    tested.differences.along(16, np.linspace(-1, 1, 9), np.array([16]))
+
+    assert evaluator._meter.count - before == evaluations
+
+
+def test_nothing_but_the_function_has_a_part_in_the_moves_of_one_element(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tested, batched = Setting(lambda x: tf.sin(x), normal(5, 7)), []
+    monkeypatch.setattr(tf, "vectorized_map", lambda *asked: batched.append(asked))
+
+    found = tested.differences.along(16, np.linspace(-1, 1, 99), np.array([16]))
+
+    assert not batched
+    np.testing.assert_allclose(found[:, 0], np.sin(tested.x[2, 2] + np.linspace(-1, 1, 99)), rtol=1e-12)
+
+
+def test_copies_of_groups_are_forgotten() -> None:
+    tested = Setting(lambda x: tf.cumsum(x, 1), normal(5, 7))
+    tested.differences.join([tested.colouring])
+    assert tested.differences.copies == 7
+
+    tested.differences.forget()
+
+    assert tested.differences.copies == 1
+
+
+@pytest.mark.parametrize(("elements", "batches"), [(1, [3]), (2, [2, 1]), (4, [1, 1, 1]), (5, [1, 1, 1])])
+def test_levels_with_room_in_one_batch_have_one_origin(
+    elements: int, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three levels, room for four moves."""
+    monkeypatch.setattr("gradcheck.differences.compressed.LADDER", 4)
+    tested, flat = Setting(lambda x: tf.exp(x), normal(5, 7)), np.arange(elements)
+    ladder = [np.full(elements, step) for step in (1e-2, 1e-3, 1e-4)]
+    meter = tested.differences.evaluator._meter
+    before = meter.count
+
+    found = levels_of(tested.differences, elementwise((5, 7), 1), flat, ladder, plain=True)
+
+    assert meter.count - before == sum(2 * elements * levels + 1 for levels in batches)
+    slopes = tested.cotangents[:, :elements] * np.exp(tested.x.reshape(-1)[:elements])
+    for level, steps in zip(found, ladder, strict=True):
+        assert (level.step_up == steps).all()
+        np.testing.assert_allclose(level.up, slopes * (1 + steps / 2), rtol=steps[0] ** 2)
+        np.testing.assert_allclose(level.down, slopes * (1 - steps / 2), rtol=steps[0] ** 2)

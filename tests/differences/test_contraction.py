@@ -93,3 +93,18 @@ def test_each_output_is_rounded_as_its_tensor_is() -> None:
     half = (np.abs(up - base) + np.abs(base - down)) / 2
     truth = sum(abs(cotangents[0, i]) * eps[i] * half[0, i] for i in range(6))
     np.testing.assert_allclose(found.coarse, [truth], rtol=1e-12)
+
+
+def test_the_outputs_of_one_tensor_have_its_rounding() -> None:
+    """Outputs 2 … 7 of 9 as [2, 3], of which the last two columns are covered."""
+    generator = np.random.default_rng(0)
+    cotangents, noise = generator.uniform(-2, 2, (3, 9)), generator.uniform(size=9)
+    eps = np.array([1e-16] * 2 + [1e-7] * 6 + [1e-3])
+
+    found = Weighted.of(cotangents, noise, eps).part(slice(2, 8), (2, 3), (slice(None), slice(1, None)))
+
+    chosen = np.array([[3, 4], [6, 7]])
+    assert found.eps.tolist() == [1e-7]
+    assert np.array_equal(found.cotangents, cotangents[:, chosen])
+    assert np.array_equal(found.shown, np.abs(cotangents[0])[chosen])
+    assert np.array_equal(found.noise, noise[chosen])

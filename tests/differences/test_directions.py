@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import tensorflow as tf
 
 from gradcheck.arrays.types import Array
 from gradcheck.differences import directions as module
-from gradcheck.differences.contraction import Weighted
+from gradcheck.differences.contraction import Sums, Weighted
 from gradcheck.differences.directions import COUNT, SignedDirections
 from gradcheck.differences.evaluator import Evaluator
+from gradcheck.differences.stencils import Estimate, Level
 from gradcheck.differences.strata import Elements
 from gradcheck.function.primal import Meter
 from tests.corpus.case import Function
@@ -76,6 +78,10 @@ def test_slopes_are_those_of_the_closed_form(chosen: Array | None) -> None:
     assert estimate.output_noise.shape == estimate.size.shape == (COUNT,)
     assert (np.abs(estimate.value - expected) <= estimate.bound).all()
     assert (estimate.bound <= 1e-9 * np.abs(cotangents) * 20).all()
+    # Σ w σ over a scale of 1, or the noise that the first direction shows.
+    told = float(np.abs(cotangents[0]) @ tested.weighted.noise)
+    np.testing.assert_allclose(estimate.output_noise[0], told, rtol=1e-12)
+    assert ((estimate.output_noise >= told) & (estimate.output_noise < 1e-9)).all()
     assert 1e-9 < step <= 2 / 3
 
 
@@ -155,3 +161,97 @@ def test_directions_are_the_same_however_many_are_held_at_once(
     assert [len(some) for some in tested._batches(2, 7)] == {1: [1] * 5, 53: [1] * 5, 159: [3, 2]}.get(
         together, [5]
     )
+
+
+class Told:
+    """Estimates for two cotangents that are told in turn, and how many directions, steps and of what size
+    were asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *told: Estimate) -> None:
+        self.told, self.asked = list(told), list[tuple[int, Sequence[float]]]()
+        self.moves: list[Array] = []
+
+        def asked(
+            tested: SignedDirections, moves: Array, steps: Sequence[float], noise: float = 0.0
+        ) -> list[Level]:
+            self.asked.append((len(moves), steps))
+            self.moves.append(moves)
+            return [straight(len(moves), step) for step in steps]
+
+        def settle(levels: list[Level], scale: Array) -> Estimate:
+            assert (scale == 1).all()
+            assert scale.size == levels[0].mean.size
+            return self.told.pop(0)
+
+        monkeypatch.setattr(SignedDirections, "levels", asked)
+        monkeypatch.setattr(module, "settle", settle)
+
+
+def straight(count: int, step: float) -> Level:
+    """L moves by five times the step along each direction, for two cotangents"""
+    taken, nothing = np.full(count, step), np.zeros(count)
+    rise = np.tile(5 * taken, (2, 1))
+    return Level(Sums(rise, rise, 0 * rise, 5 * taken, nothing, nothing), taken, taken)
+
+
+def told(bound: list[list[float]], half: list[list[float]] | None = None, value: float = 0.0) -> Estimate:
+    """Of as many directions as there are columns"""
+    each, count = np.array(bound), len(bound[0])
+    corner = 0 * each if half is None else np.array(half)
+    nothing = np.zeros(count)
+    return Estimate(value + 0 * each, each, corner, nothing, nothing, nothing, np.zeros(count, bool), nothing)
+
+
+def test_a_direction_that_is_known_worse_than_the_first_takes_the_full_ladder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The worst bound of the first is 3, four times which is 12: for either cotangent, or with a corner."""
+    bounds = [[11.0, 13.0, 1.0, np.nan, 1.0, 1.0, 1.0], [1.0, 1.0, 13.0, 1.0, 1.0, 1.0, 11.0]]
+    halves = [[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]]
+    more = told([[7.0] * 5, [8.0] * 5], value=1.0)
+    script = Told(monkeypatch, told([[3.0], [1.0]]), told(bounds, halves, 2.0), more)
+    tested = directions(loss, count=8, x=X, y=Y)
+
+    found, step, _ = tested.settled(1 / 3, EPS, 0.0)
+
+    assert [(count, len(steps)) for count, steps in script.asked] == [(1, 28), (7, 3), (5, 28)]
+    np.testing.assert_allclose(script.asked[1][1], [step, 0.4 * step, 0.16 * step])
+    assert script.asked[0][1] == script.asked[2][1]
+    assert np.array_equal(script.moves[0], tested.moves(np.array([0])))
+    assert np.array_equal(script.moves[1], tested.moves(np.arange(1, 8)))
+    assert np.array_equal(script.moves[2], tested.moves(np.array([2, 3, 4, 5, 6])))
+    assert found.value[0].tolist() == [0, 2, 1, 1, 1, 1, 1, 2]
+    assert found.bound[0].tolist() == [3, 11, 7, 7, 7, 7, 7, 1]
+
+
+def test_what_is_known_well_enough_needs_no_more_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Told(monkeypatch, told([[1e-3], [1e-3]]), told([[1.0, 0.5], [0.1, 2.5]]), told([[0.1], [0.1]]))
+
+    found, _, _ = directions(loss, count=3, x=X, y=Y).settled(1 / 3, EPS, 2.0)
+
+    assert [(count, len(steps)) for count, steps in script.asked] == [(1, 28), (2, 3), (1, 28)]
+    assert found.bound.tolist() == [[1e-3, 1.0, 0.1], [1e-3, 0.1, 0.1]]
+
+
+def test_a_corner_for_any_cotangent_ends_the_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for half in ([[0.0], [1.0]], [[1.0], [0.0]]):
+        script = Told(monkeypatch, told([[1.0], [1.0]], half))
+        found, _, _ = directions(loss, count=3, x=X, y=Y).settled(1 / 3, EPS, 2.0)
+        assert found.half.tolist() == half
+        assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("eps", [2.0**-52, 2.0**-23, 2.0**-10])
+def test_the_ladder_goes_from_the_longest_step_to_the_last_digits(
+    eps: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To 1e-12, or a few roundings where that is more."""
+    script = Told(monkeypatch, told([[1.0], [1.0]], [[1.0], [1.0]]))
+
+    _, _, moved = directions(loss, x=X, y=Y).settled(1 / 3, eps, 0.0)
+
+    ((_, steps),) = script.asked
+    assert steps[0] == pytest.approx(1 / 3)
+    assert (np.diff(steps) < 0).all()
+    assert 0.99 * max(1e-12, 4 * eps) <= steps[-1] <= 1.01 * max(1e-12, 16 * eps)
+    assert moved == pytest.approx(5 / 3)

@@ -13,8 +13,9 @@ import tensorflow as tf
 from gradcheck.differences import evaluator
 from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
+from gradcheck.differences.ways import Batch
 from gradcheck.function.primal import Meter, Primal
-from gradcheck.function.sharing import Piece, Sharing
+from gradcheck.function.sharing import Piece, Sharing, Work
 from gradcheck.sparsity.colouring import Colouring, elementwise
 from gradcheck.targets.function import Target
 from tests.corpus.case import Array, Function
@@ -29,6 +30,7 @@ class Others(Sharing):
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.work: list[Work] = []
 
     @property
     def workers(self) -> int:
@@ -39,6 +41,7 @@ class Others(Sharing):
 
     def results(self, work: Sequence[Piece], own: Callable[[Piece], Any]) -> list[Any]:
         self.asked.append(len(work))
+        self.work += work
         return [own(piece) for piece in work]
 
 
@@ -144,11 +147,13 @@ def test_a_batch_that_gives_something_else_is_not_believed(monkeypatch: pytest.M
         return 1.001 * tf.map_fn(function, rows, fn_output_signature=tf.float64)
 
     monkeypatch.setattr(tf, "vectorized_map", wrongly)
-    tested = made(lambda x: tf.sin(x))
+    tested = made(lambda x: tf.sin(x), memory=64 * 2400)
+    assert tested.batch == 100, "of 24 numbers in and out"
 
     found, base = tested.elements(np.zeros(100, np.int64), np.linspace(0, 1, 100), plain=False)
 
     assert batched
+    assert tested.batch == 200, "a loop holds 12 numbers out"
     np.testing.assert_allclose(base, np.sin(X).reshape(-1), rtol=1e-12)
     np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 100)), rtol=1e-12)
 
@@ -244,13 +249,17 @@ def test_only_what_runs_at_once_holds_its_inputs() -> None:
 
     assert made(total, normal(1000), memory=10**7).batch == 10**7 // 64 // 1001
     assert made(total, normal(40_000), memory=10**7).batch == 10**7 // 64
+    # Up to 2¹⁵.
+    assert made(total, normal(2**15 - 1), memory=10**7).batch == 10**7 // 64 // 2**15
+    assert made(total, normal(2**15), memory=10**7).batch == 10**7 // 64
 
 
-@pytest.mark.parametrize(("count", "batches"), [(60, 2), (100, 3)])
+@pytest.mark.parametrize(("count", "batches"), [(30, 1), (60, 2), (100, 3)])
 def test_each_batch_is_measured_from_its_own_origin(
     count: int, batches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rounding may depend on how many points there are: here by far more, in batches of 40 and 20."""
+    """Rounding may depend on how many points there are: here by far more, in batches of up to 40 and the
+    origin; the first is that of all, and several are shared out."""
     sizes = []
 
     def shifted(function: Function, rows: Any) -> Any:
@@ -262,13 +271,16 @@ def test_each_batch_is_measured_from_its_own_origin(
     monkeypatch.setattr(tf, "vectorized_map", shifted)
     monkeypatch.setattr(evaluator, "AT_ONCE", 40 * 2 * X.size)
     meter = Meter()
-    tested = made(lambda x: tf.sin(x), meter=meter)
+    tested, others = made(lambda x: tf.sin(x), meter=meter), Others()
+    tested.primal.share(others, np.sin(X).reshape(-1))
     tested.count(100)
     steps = np.linspace(0, 1, count)
 
     found, base = tested.elements(np.zeros(count, np.int64), steps, plain=False)
 
     assert len(sizes) == 1, "traced once"
+    assert others.asked == ([batches] if batches > 1 else [])
+    np.testing.assert_allclose(base - np.sin(X).reshape(-1), 1e-9 * (min(count, 40) + 1), rtol=1e-5)
     assert meter.count == 100 + count + batches
     rise = np.sin(X[0, 0] + steps) - np.sin(X[0, 0])
     np.testing.assert_allclose(found[:, 0] - base[0], rise, rtol=0, atol=1e-13)
@@ -295,7 +307,8 @@ def test_evaluations_are_shared_out_by_how_much_they_are() -> None:
     alone, shared = made(lambda x: x), made(lambda x: x)
     shared.primal.share(Others(), X.reshape(-1))
     # An operation of the graph takes as long as 256 numbers, which leave 4,096 here.
-    numbers = 4096 - 256 * shared.primal.operations
+    shared.primal.operations = 5
+    numbers = 4096 - 256 * 5
 
     assert [shared.pieces(count, numbers) for count in (1, 255, 511, 512, 769, 1600, 10**6)] == [
         *(1, 1, 1, 2, 3, 6, 6)
@@ -304,16 +317,20 @@ def test_evaluations_are_shared_out_by_how_much_they_are() -> None:
     assert alone.pieces(10**6, 2**30) == 1
 
 
-@pytest.mark.parametrize(("traceable", "pieces"), [(True, []), (False, [4])])
-def test_eager_calls_are_worth_sharing_out_sooner(traceable: bool, pieces: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("count", "traceable", "pieces"), [(127, True, []), (127, False, [4]), (69, False, [2]), (30, False, [])]
+)
+def test_eager_calls_are_worth_sharing_out_sooner(count: int, traceable: bool, pieces: list[int]) -> None:
     """Each takes as long as 2¹⁵ numbers: 128 of them are 2²²."""
     tested, others = made(lambda x: tf.sin(x) if traceable else untraceable(x)), Others()
     tested.primal.share(others, X.reshape(-1))
 
-    found, _ = tested.elements(np.zeros(127, np.int64), np.linspace(0, 1, 127), plain=True)
+    steps = np.linspace(0, 1, count)
+
+    found, _ = tested.elements(np.zeros(count, np.int64), steps, plain=True)
 
     assert others.asked == pieces
-    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, 127)), rtol=1e-12)
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + steps), rtol=1e-12)
 
 
 def test_a_way_that_a_part_is_not_possible_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,3 +377,65 @@ def test_where_one_point_of_many_is_refused_each_is_evaluated_by_itself() -> Non
     others = np.delete(np.arange(100), 70)
     np.testing.assert_allclose(found[others, 3], 1 / (1 + steps[others]), rtol=1e-12)
     assert base.tolist() == [0.5, 0, 0, 1]
+
+
+def test_others_are_told_of_a_point_that_is_not_the_checks() -> None:
+    """Each such point has a number of its own, by which they keep what they make for it."""
+    whole, others = primal(untraceable), Others()
+    whole.share(others, X.reshape(-1))
+    shifted = [whole.at([tf.constant(X + 1)]), whole.at([tf.constant(X + 2)]), whole.called_by(whole, 1)]
+    asked: list[Batch] = []
+
+    for here in (whole, *shifted):
+        others.work.clear()
+        VariableEvaluator(here, 0, here(here.values).numpy(), Meter()).elements(
+            np.zeros(99, np.int64), np.linspace(0, 1, 99), plain=True
+        )
+        batches = [piece for piece in others.work if isinstance(piece, Batch)]
+        assert batches
+        assert len({batch.site for batch in batches}) == 1
+        asked.append(batches[0])
+
+    own, first, second, called = asked
+    assert own.site == called.site == 0
+    assert own.values is called.values is None
+    assert len({0, first.site, second.site}) == 3
+    for batch, shift in ((first, 1), (second, 2)):
+        assert batch.values is not None
+        assert np.array_equal(batch.values, [X + shift])
+        found = batch.result(primal(untraceable), X.size, {})
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_allclose(found[0], np.sin(X + shift).reshape(-1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize(("graph", "count", "batched"), [(False, 99, 1), (True, 99, 0), (True, 1100, 1)])
+def test_what_is_in_a_graph_already_is_run_at_once_where_it_is_much(
+    graph: bool, count: int, batched: int, plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,024 evaluations; and nothing plain."""
+    at_once = []
+
+    def vectorized(function: Function, rows: Any) -> Any:
+        at_once.append(rows)
+        return tf.map_fn(function, rows, fn_output_signature=tf.float64)
+
+    monkeypatch.setattr(tf, "vectorized_map", vectorized)
+    whole = primal(lambda x: tf.sin(x))
+    if graph:
+        whole = whole.called_by(tf.function(lambda values: tf.reshape(tf.sin(values[0]), [-1])), 3)
+    tested = VariableEvaluator(whole, 0, np.sin(X).reshape(-1), Meter())
+
+    found, _ = tested.elements(np.zeros(count, np.int64), np.linspace(0, 1, count), plain=plain)
+
+    assert len(at_once) == (0 if plain else batched)
+    np.testing.assert_allclose(found[:, 0], np.sin(X[0, 0] + np.linspace(0, 1, count)), rtol=1e-12)
+
+
+def test_half_of_what_is_free_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole bytes."""
+    monkeypatch.setattr(evaluator, "free_memory", lambda: 64 * 240 + 1)
+
+    assert made(lambda x: tf.sin(x)).memory == 64 * 120
+    assert made(lambda x: tf.sin(x)).batch == 5
+    assert made(lambda x: tf.sin(x), memory=64 * 48).batch == 2

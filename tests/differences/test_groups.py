@@ -17,8 +17,11 @@ from tests.differences.by_loops import assert_same, by_loops, weighted
 from tests.sparsity.by_definition import CASES, ROW, elements, output, owned
 
 
+@pytest.mark.parametrize("piece", [PIECE, 8, 1])
 @pytest.mark.parametrize("name", CASES)
-def test_a_group_contracted(name: str) -> None:
+def test_a_group_contracted(name: str, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, or in pieces of a few rows."""
+    monkeypatch.setattr("gradcheck.differences.groups.PIECE", piece)
     colouring, outputs = CASES[name]
     count = sum(part.size for part in outputs)
     generator = np.random.default_rng(0)
@@ -179,3 +182,32 @@ def test_elements_that_move_nothing_have_sums_of_nothing() -> None:
         rows = part.rows()
         assert rows.shape == (9, members)
         assert not rows.any()
+
+
+@pytest.mark.parametrize(("piece", "pieces"), [(95, 7), (96, 7), (2 * 96, 4), (7 * 96 - 1, 2), (7 * 96, 1)])
+def test_pieces_hold_as_many_groups_as_have_room_for_their_largest_output(
+    piece: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven groups that move 12 numbers of one tensor and 96 of another."""
+    monkeypatch.setattr("gradcheck.differences.groups.PIECE", piece)
+    colouring = Colouring((12, 7), (1, 7), ((ROW, None), (ROW, None)))
+    known, side = weighted(108, np.random.default_rng(0)), np.ones((7, 108))
+
+    moved = MovedGroups(colouring, range(7), (output(12), output(12, 8)), known, Sides(side, side, 0 * side))
+
+    (part,) = moved.parts()
+    assert len(part.pieces) == pieces
+
+
+@pytest.mark.parametrize(("piece", "pieces"), [(7, 12), (8, 12), (16, 6), (95, 2), (96, 1)])
+def test_pieces_hold_as_many_rows_as_have_room_for_their_largest_output(
+    piece: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One group of 12 rows that move one number of one tensor and 8 of another each."""
+    monkeypatch.setattr("gradcheck.differences.groups.PIECE", piece)
+    colouring = Colouring((12, 2), (1, 2), ((ROW, None), (ROW, None)))
+    known, side = weighted(108, np.random.default_rng(0)), np.ones((1, 108))
+
+    moved = MovedGroups(colouring, [0], (output(12), output(12, 8)), known, Sides(side, side, 0 * side))
+
+    assert sum(len(part.pieces) for part in moved.parts()) == pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from gradcheck.differences.evaluator import VariableEvaluator
 from gradcheck.differences.group_evaluator import GroupEvaluator
 from gradcheck.differences.joined import Axes, Joined, JoinedGroups, evaluated, joinable
 from gradcheck.function.primal import Meter, Primal
+from gradcheck.sparsity.bands import EMPTY, Band
 from gradcheck.sparsity.colouring import Colouring
 from gradcheck.sparsity.probing import colour
 from gradcheck.targets.function import Target
@@ -124,6 +126,7 @@ APART: dict[str, Function] = {
     "shifted": lambda x: tf.roll(x, 1, 0),
     "mixed in a large batch": lambda x: tf.sin(x) + (0 if x.shape[0] == 8 else 1e-3 * tf.roll(x, 1, 0)),
     "mixed where copies differ": lambda x: x if x.shape[0] == 8 else 2 * x - tf.roll(x, 8, 0),
+    "the first copy for all": lambda x: tf.tile(x[:8], [x.shape[0] // 8, 1]),
     "another beside the first copy": lambda x: x + 0.1 * np.repeat([[0], [1]], [8, x.shape[0] - 8], 0),
     "an output that does not answer": lambda x: (tf.sin(x), tf.constant([1.0], x.dtype)),
 }  # fmt: skip
@@ -191,6 +194,7 @@ def test_a_single_copy_needs_no_axis(compiled: bool) -> None:
     copies = Joined(whole, 0, Axes(), 1, compiled=compiled)
 
     assert copies.holds(base, evaluator(whole).moved)
+    assert copies.compiled == compiled
     moved = normal(20)
     moved[7] = 3.0
     found = copies.groups(Colouring((20,), (20,), ((None,),)), [7], [np.full(1, 3.0)])
@@ -429,3 +433,50 @@ def test_what_only_groups_need_is_given_back_and_made_again() -> None:
     sides, base = groups(*asked)
     assert len(base) == 1
     np.testing.assert_allclose(sides, before, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_any_number_of_copies_is_joined(count: int) -> None:
+    whole = primal(lambda x: tf.cumsum(x, 1), {"x": X}, ["x"])
+    copies = Joined(whole, 0, Axes({"x": 0}, (0,)), count, compiled=False)
+
+    assert copies.holds(np.cumsum(X, 1).reshape(-1), evaluator(whole).moved)
+    assert copies.base.shape == (count, X.size)
+    assert copies().shape == (count, X.size)
+
+
+def test_a_single_copy_of_a_scalar() -> None:
+    whole = primal(lambda x: tf.stack([x, x**2]), {"x": np.array(3.0)}, ["x"])
+    copies = Joined(whole, 0, Axes(), 1, compiled=False)
+
+    assert copies.holds(np.array([3.0, 9.0]), evaluator(whole).moved)
+
+
+@pytest.mark.parametrize("mixing", [lambda x: tf.reduce_sum(x, 0), lambda x: x[1:] + x[:-1]])
+def test_an_axis_lies_along_all_outputs_or_is_not_tried(mixing: Function) -> None:
+    """Rows along those of one output; in the other they are summed over, or each meets the next"""
+    whole = primal(lambda x: (tf.cumsum(x, 1), mixing(x)), {"x": normal(40, 3)}, ["x"])
+
+    assert not list(joinable(whole, 0, colourings(whole)))
+
+
+def test_what_lies_along_the_outputs_that_it_moves_is_joined_too() -> None:
+    """v moves the first output alone; w moves both, but only the first along the same axis"""
+    v, w = normal(8), normal(8, seed=1)
+
+    def function(x: Any, v: Any, w: Any) -> Any:
+        return x * v[:, None] * w[:, None], tf.sin(x) + tf.reduce_sum(w)
+
+    whole = primal(function, {"x": X, "v": v, "w": w}, ["x", "v", "w"])
+
+    rows, columns = (Band(axis, Fraction(1), Fraction(0), Fraction(0)) for axis in (0, 1))
+    known = [
+        Colouring(X.shape, (1, 1), ((rows, columns), (rows, columns))),
+        Colouring(v.shape, (1,), ((rows,), (EMPTY,))),
+        Colouring(w.shape, (8,), ((rows,), (None,))),
+    ]
+
+    first = next(joinable(whole, 0, known))
+
+    assert dict(first.inputs) == {"x": 0, "v": 0}
+    assert first.outputs == (0, 0)

@@ -106,9 +106,19 @@ def test_each_stencil_is_its_formula(seed: int) -> None:
 
 def test_curvature_is_no_contribution() -> None:
     """At the minimum of x² the sides contribute h each, are 2 h apart, and share nothing."""
-    size, gap, value = np.array([0.1, 3.0, 1.0]), np.array([0.2, 0.0, 1.0]), np.array([0.0, -3.0, 0.75])
+    size, gap = np.array([0.1, 3.0, 1.0, 1.0]), np.array([0.2, 0.0, 1.0, 1.0])
+    value = np.array([0.0, -3.0, 0.75, 0.25])
 
-    assert contributions(size, gap, value).tolist() == [0.0, 3.0, 0.75]
+    assert contributions(size, gap, value).tolist() == [0.0, 3.0, 0.75, 0.5]
+
+
+def test_the_estimate_of_no_elements_has_none() -> None:
+    nothing = Estimate.none(3)
+
+    for field in ("value", "bound", "half"):
+        assert getattr(nothing, field).shape == (3, 0)
+    for field in ("size", "rounding", "output_noise", "one_sided", "step"):
+        assert getattr(nothing, field).shape == (0,)
 
 
 @pytest.mark.parametrize(

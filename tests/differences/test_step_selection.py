@@ -157,11 +157,12 @@ def test_what_is_left_without_lost_steps_may_have_no_corner_for_any_cotangent() 
     assert (second.bound == both.bound).all()
 
 
-def test_a_small_corner_that_is_seen_with_lost_steps_stays_one() -> None:
+@pytest.mark.parametrize("gap", [(1.0, 0.5), (1.0, 0.0), (0.0, 1.0)])
+def test_a_small_corner_that_is_seen_with_lost_steps_stays_one(gap: tuple[float, float]) -> None:
     """Without the lost steps the noise of the others, 0.002 over the step, hides a gap of 1."""
-    slopes = swallowed(lambda h: [39 + jitter(h), 19 + jitter(h)], [1, 0.5])
+    slopes = swallowed(lambda h: [39 + jitter(h), 19 + jitter(h)], gap)
 
-    np.testing.assert_allclose(slopes.half[:, 0], [0.5, 0.25])
+    np.testing.assert_allclose(slopes.half[:, 0], np.array(gap) / 2)
     np.testing.assert_allclose(slopes.value[:, 0], [39, 19], atol=0.002)
 
 
@@ -323,3 +324,21 @@ def test_steps_that_x_cannot_take_say_nothing() -> None:
     assert slopes.value.tolist() == [[0.0, 1.0]]
     assert slopes.half.tolist() == [[1.0, 0.0]]
     assert slopes.bound.tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_corner_is_taken_at_the_steadiest_level_whatever_the_gap_before_it(before: int) -> None:
+    """D⁺ drifts by 0.001, 0.002, 0.003 … from ½ on and D⁻ is −½; at coarser steps they are 10 apart."""
+    made, steps = [], np.geomspace(1, 1e-6, 10)
+    for number, step in enumerate(steps):
+        past = number - before
+        up = 9.5 if past < 0 else 0.5 + 0.0005 * past * (past + 1)
+        h, none = np.array([step]), np.zeros(1)
+        sums = Sums(up * h[None], -0.5 * h[None], (up + 0.5) * h[None], h, none, none)
+        made.append(Level(sums, h, h))
+
+    slopes = settle(made, np.ones(1))
+
+    assert slopes.step.tolist() == [steps[before]]
+    np.testing.assert_allclose([slopes.value[0, 0], slopes.half[0, 0]], [0, 0.5], atol=1e-12)
+    np.testing.assert_allclose(slopes.bound, [[0.001]], rtol=1e-9)

@@ -208,3 +208,22 @@ def test_far_probes_move_by_a_quarter_to_a_half() -> None:
     assert np.abs(moved).min() < 0.251
     assert np.abs(moved).max() > 0.499
     assert 0.45 < (moved > 0).mean() < 0.55
+
+
+class Seeds:
+    """Gives a seed, and no draws"""
+
+    def integers(self, high: int) -> int:
+        return 5
+
+
+def test_spans_that_are_worked_on_at_once_share_no_generator() -> None:
+    """Which of them draws first would be chance."""
+    made = steps(np.ones(2**16 + 1))
+    own: Any = Seeds()
+    made._generator = own
+
+    up, down = made.moved(1.0)
+
+    assert (up > 1).all()
+    assert (down < 1).all()

@@ -59,3 +59,8 @@ def test_small_strata_are_set_apart() -> None:
     assert [stratum.tolist() for stratum in large] == [[4, 5, 6]]
     assert small.tolist() == [1, 2, 9]
     assert set_apart([], 3)[1].size == 0
+
+
+def test_what_hardly_moves_is_one_stratum_and_what_moves_nothing_another() -> None:
+    found = weights(0.0, 1e-9, 5.0, 1e-15, 0.0).strata(np.arange(5), 1e-3)
+    assert [stratum.tolist() for stratum in found] == [[2], [1, 3], [0, 4]]

@@ -30,6 +30,7 @@ CASES: dict[str, tuple[Colouring, tuple[Output, ...]]] = {
     "rows": (Colouring((5, 3), (1, 3), ((ROW, None),)), (output(5, 2),)),
     "exchanged": (Colouring((3, 4), (1, 1), ((band(1, 0, 0), band(0, 0, 0)),)), (output(4, 3),)),
     "a band of 3": (Colouring((2, 11, 2), (1, 3, 2), ((ROW, band(1, 0, 2), None),)), (output(2, 9, 3),)),
+    "rows of a group that end early": (Colouring((4, 5), (1, 2), ((ROW, band(1, 0, 1)),)), (output(4, 4),)),
     "padded": (Colouring((10,), (3,), ((band(0, -1, 1),),)), (output(10),)),
     "shorter than its period": (Colouring((10,), (5,), ((band(0, -1, 1),),)), (output(10),)),
     "by 2": (Colouring((2, 12), (1, 4), ((ROW, band(1, 0, 2, "2")),)), (output(2, 5),)),

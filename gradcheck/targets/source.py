@@ -132,7 +132,8 @@ def _run(path: Path) -> ModuleType:
     _first_on_path(path.parent)
     name = path.stem if path.stem not in sys.modules else f"gradcheck_source_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path.name!r} is no file of Python.", "Give one whose name ends in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # a class is looked up by its module's name
     try:

@@ -93,7 +93,7 @@ class Judgement(Columns):
 
         def found(part: slice) -> Array:
             bound = self.bound[part]
-            agrees = (self.verdicts[part] == ElementVerdict.MATCH) & (bound > 0)
+            agrees = self.verdicts[part] == ElementVerdict.MATCH
             return np.asarray(part.start + np.flatnonzero(agrees & (bound > limit * self.size[part])))
 
         return np.concatenate(each(found, spans(self.verdicts.size)))

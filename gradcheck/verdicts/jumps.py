@@ -38,4 +38,4 @@ def jumps(differences: Differences, steps: Steps, judged: Judgement) -> Array:
         rises.append(sides - ROUNDINGS * sums.noise)
     with np.errstate(invalid="ignore"):
         low, high = np.min(rises, axis=0), np.max(rises, axis=0)
-        return np.asarray(untold[(low > 0) & (low > STAYS * high)])
+        return np.asarray(untold[low > STAYS * high])

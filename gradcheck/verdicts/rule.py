@@ -111,7 +111,7 @@ def judge_most(estimate: Estimate, tape: Array, rule: Rule) -> Judgement:
 
 def _plainly_widened(estimate: Estimate, rule: Rule) -> Array:
     """`Rule.widened` by the short way, [U]."""
-    if rule.rtol > rule.asked * (1 + TOLD):
+    if rule.rtol > rule.asked:
         return rule.widened(estimate)
     told = ROUNDED * estimate.rounding > TOLD * (rule.atol + rule.asked * estimate.size)
     return np.where(told, np.uint8(Widening.CONTRIBUTIONS), np.uint8(Widening.NONE))

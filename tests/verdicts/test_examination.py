@@ -201,17 +201,20 @@ def test_what_the_first_pass_knows_too_little_of_is_looked_at_again(
     assert (np.delete(found.verdicts, at) == MATCH).all()
 
 
-def test_a_single_element_that_another_moves_refutes_the_colouring() -> None:
-    """Output (4, 2) answers to x₁₂ as well, of which neither the tape nor the colouring knows. The group
-    leaves x₄₂ alone open; were only that moved by itself, x₁₂ would pass with a gradient that lacks ½."""
-    at = np.zeros(SHAPE)
-    at[4, 2] = 0.5
-    function = Broken(lambda x: x**2 + at * x[1, 2], lambda dy, x: 2 * x * dy)
+@pytest.mark.parametrize(("shape", "moved", "by"), [(SHAPE, 22, 7), ((2, 1), 1, 0)])
+def test_a_single_element_that_another_moves_refutes_the_colouring(
+    shape: tuple[int, int], moved: int, by: int
+) -> None:
+    """One output answers to two elements, of which neither the tape nor the colouring knows. The group leaves
+    its own alone open; were only that moved by itself, the other would pass with a gradient that lacks ½."""
+    size = shape[0] * shape[1]
+    at = np.where(np.arange(size) == moved, 0.5, 0.0).reshape(shape)
+    function = Broken(lambda x: x**2 + at * tf.reshape(x, [-1])[by], lambda dy, x: 2 * x * dy)
 
-    found, _ = looked_at(function, Colouring(SHAPE, (1, 1), ((ROWS, COLUMNS),)))
+    found, _ = looked_at(function, Colouring(shape, (1, 1), ((ROWS, COLUMNS),)))
 
-    wrong = np.arange(30) == 1 * 5 + 2
-    assert found.colouring == elementwise(SHAPE, 1)
+    wrong = np.arange(size) == by
+    assert found.colouring == elementwise(shape, 1)
     assert found.judgement.verdicts.tolist() == np.where(wrong, MISMATCH, MATCH).tolist()
 
 
@@ -285,6 +288,24 @@ def grouped(function: Function, count: int, x: float = 1.0) -> tuple[Candidate, 
     verdicts = np.full(count, MISMATCH, np.uint8)
     record.write(np.arange(count), replace(Judgement.none(count), verdicts=verdicts))
     return variable(problem), record, Colouring((count,), (1,), ((ROWS,),)), problem
+
+
+def test_what_is_lost_in_rounding_is_settled_by_a_few_large_steps() -> None:
+    """Beside 3 · 10⁴ one pair leaves an exponential open; three steps with extrapolation are enough."""
+    x = np.linspace(0.5, 1.5, 64)
+    problem = posed(lambda x: 3e4 + tf.exp(x), x=x)
+    candidate, groups = variable(problem), Colouring((64,), (1,), ((ROWS,),))
+    first = first_pass(candidate, groups, None, Progress(), problem.meter)
+    assert first is not None
+    assert first.lost.size == 64
+    before = problem.meter.count
+
+    found = settle(first).record.so_far
+
+    assert problem.meter.count - before <= 2 * 6
+    assert (found.verdicts == MATCH).all()
+    upstream = candidate.differences.weighted.cotangents[0]
+    assert (np.abs(found.difference - upstream * np.exp(x)) <= found.bound).all()
 
 
 def infinite_together(x: Any) -> Any:

@@ -217,6 +217,8 @@ def failing(ratios: list[float], function: Function = quantised) -> Examined:
         # Of the two variables whose worst element is the worst, one element each.
         ([[2.0, 0.0], [0.0, 8.0], [0.0, 0.0], [7.0, 7.0]], None, [(8.0, [1]), (7.0, [0])]),
         ([[2.0, 0.0], [0.0, 8.0]], 1000, [(8.0, [1]), (2.0, [0])]),
+        # One without mismatches has no share in the elements that are looked into.
+        ([[2.0, 9.0, 0.0, 5.0, 4.0], [0.0, 0.0]], None, [(9.0, [1, 3, 4])]),
         ([[0.0]], None, []),
     ],
 )
@@ -284,20 +286,20 @@ def test_stairs_on_the_other_side_of_the_point_are_found() -> None:
 
 
 def test_the_height_of_stairs_is_a_share_of_the_output_or_of_its_typical_size() -> None:
-    """Stairs of 1e-3, no taller than a rounding of bfloat16, on outputs of about 1 and of 0."""
+    """Stairs of 1e-3, no taller than a rounding of bfloat16, on outputs of about 1 and of 0, and of 2."""
 
     def function(x: Any) -> Any:
         stairs = 1e-3 * tf.round(8 * x[0])
-        return tf.stack([stairs + 1.0, stairs + 0 * x[1]]), 5 + x[1]
+        return tf.stack([stairs + 1.0, stairs + 0 * x[1]]), 5 + x[1], 2 + stairs
 
     problem = posed(function, x=np.array([0.01, 1.0]))
     judged = replace(
         Judgement.none(2), verdicts=np.array([MISMATCH, MATCH], np.uint8), error_ratio=np.array([9.0, 0.0])
     )
-    examined = Examined(Confirmed(variable(problem), elementwise((2,), 2), judged))
+    examined = Examined(Confirmed(variable(problem), elementwise((2,), 3), judged))
 
     shares = inner_rounding.shares(problem, [examined])
 
     assert shares is not None
     # Typical of 1 and 0 is √½, which is more than what the second output is.
-    np.testing.assert_allclose(shares, [1e-3 * 2**0.5, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(shares, [1e-3 * 2**0.5, 0.0, 1e-3 / 2], rtol=1e-6)

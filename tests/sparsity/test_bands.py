@@ -160,3 +160,28 @@ def test_one_entry_that_moves_too_far_is_not_foreseen() -> None:
     assert foreseen(rows, np.array([7]), [one, nothing])
     assert not foreseen(rows, np.array([30]), [one, nothing])
     assert not foreseen(rows, np.array([7]), [one, one])
+
+
+def test_one_index_that_moves_every_output_has_no_band() -> None:
+    """Though another moves none, or only its own."""
+    every, none, own = np.ones(10, bool), np.zeros(10, bool), np.arange(10) == 4
+
+    for other in (none, own):
+        assert explained(20, [(np.array([8]), [every]), (np.array([9]), [other])]) == ()
+    assert explained(20, [(np.array([8]), [own]), (np.array([9]), [own])]) != ()
+
+
+def test_a_band_as_long_as_the_axis_is_none() -> None:
+    """Of three indices the second moves the outputs beside its own: [o − 1, o + 1]."""
+    assert explained(3, [(np.array([1]), [np.array([True, False, True])])]) == ()
+    assert explained(4, [(np.array([1]), [np.array([True, False, True, False])])]) == (band(0, -1, 1),)
+
+
+@pytest.mark.parametrize("times", [2, 5, 17])
+def test_an_index_may_move_many_outputs_of_its_own(times: int) -> None:
+    """Each of 100 is repeated."""
+    owner = np.arange(100 * times) // times
+
+    found = explained(100, [(teeth, [np.isin(owner, teeth)]) for teeth in _combs(100, COMBS[0])[:3]])
+
+    assert found == (Band(0, Fraction(1, times), Fraction(1 - times, times), Fraction(0)),)

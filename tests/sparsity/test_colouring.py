@@ -96,3 +96,12 @@ def test_what_an_element_does_not_touch_is_minus_one() -> None:
     """The first and the last of ten miss one of the three outputs of a band."""
     first, middle, last = (sorted(row.tolist()) for row in padded(10).of(np.array([0, 4, 9])))
     assert (first, middle, last) == ([-1, 0, 1], [3, 4, 5], [-1, 8, 9])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rows_are_as_wide_as_the_element_with_most_outputs(name: str) -> None:
+    """Where nothing moves an output there is no room for it."""
+    colouring, outputs = CASES[name]
+    every = [element for group in range(colouring.groups) for element in elements(colouring, group)]
+
+    assert Rows(colouring, outputs).width == max(len(owned(colouring, outputs, one)) for one in every)

@@ -24,6 +24,7 @@ from gradcheck.sparsity.probing import COMBS, PHASES, PROBES, SMALL, _Axis, _com
 from tests.corpus.case import Function
 from tests.parameters import named
 from tests.saying import normal
+from tests.sparsity.by_definition import band
 
 Shape = tuple[int, ...]
 
@@ -291,6 +292,15 @@ def test_two_axes_never_own_one_axis_of_an_output() -> None:
     assert pattern.found.groups == 20
 
 
+def test_two_axes_own_no_axis_of_any_of_the_outputs_together() -> None:
+    """The diagonal, beside a matrix whose axes are each of their own."""
+    every = np.eye(36, dtype=bool)
+
+    pattern = Pattern(np.concatenate([every[::7], every]), (6, 6), (output(6), output(6, 6)))
+
+    assert pattern.found.groups == 6
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (SMALL,), (4, 4), (1, 16, 1)])
 def test_small_tensors_are_asked_nothing(shape: Shape) -> None:
     count = int(np.prod(shape))
@@ -343,6 +353,17 @@ def test_combs_are_far_apart_and_have_eight_phases(size: int, spacing: int) -> N
     if first.size > PHASES:
         for comb, phases in ((first, range(8)), (second, range(8)), (last, range(-8, 0))):
             assert {*((comb - first[0]) % spacing)} == {phase % spacing for phase in phases}
+        if border.size > PHASES + 2:
+            assert {*(border[1:-1] % spacing)} == {*range(8)}
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 17, 100])
+def test_one_comb_moves_the_second_index_from_either_border(size: int) -> None:
+    """Where padding by reflection shows; of two indices that is both."""
+    border, *others = _combs(size, COMBS[0])
+
+    assert {1, size - 2} <= {*border}
+    assert all(((comb >= 0) & (comb < size)).all() for comb in (border, *others))
 
 
 @pytest.mark.parametrize("apart", [1, 2, 5, 16])
@@ -357,6 +378,18 @@ def test_indices_in_no_order_are_more_than_so_far_apart(size: int, apart: int) -
     assert half.size == size
     assert ((runs >= apart) & (runs <= 2 * apart + 1)).all()
     assert half[0]
+
+
+@pytest.mark.parametrize("apart", [1, 2, 5])
+def test_no_distance_and_no_first_index_is_left_out(apart: int) -> None:
+    """As few as one more than `apart` lie between two, and a function may be odd about its first index. On a
+    short axis the first may be anywhere up to the middle."""
+    drawn = [_irregular(size, apart) for size in range(4 * apart, 60)]
+    where = [float(_irregular(size, size - 1)[0] / (size // 2)) for size in range(4, 60)]
+
+    assert {*np.concatenate([np.diff(teeth) for teeth in drawn])} == {*range(apart + 1, 2 * apart + 2)}
+    assert {int(teeth[0]) for teeth in drawn} == {*range(apart + 1)}
+    assert (min(where), max(where)) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -388,8 +421,58 @@ def test_an_axis_is_asked_nothing_where_the_answers_could_not_be_held_against_th
 
     axis = _Axis(0, (100,), (output(100),), changed, changed, left)
 
-    assert bool(axis.bands()) is found
+    assert axis.bands() == ((band(0, 0, 0),) if found else ())
     assert (len(asked), axis.left) == ((6, 0) if found else (0, left))
+
+
+@pytest.mark.parametrize(
+    ("left", "found", "asked"), [(24, True, 8), (8, True, 8), (7, False, 4), (6, False, 4)]
+)
+def test_what_three_combs_did_not_meet_is_found_by_one_more(left: int, found: bool, asked: int) -> None:
+    """Every fourth index, from 3 on, moves the output after its own as well: of 40 the combs move 1 and 38,
+    16, and 17. Then a check fails, and after 15 three checks hold, if there are four questions more."""
+    depends = along(40, 40, lambda o, j: (o == j) | ((o == j + 1) & (j % 4 == 3)))
+    calls = []
+
+    def changed(axis: int, indices: Array) -> Array:
+        calls.append(indices)
+        return np.asarray(depends[:, indices].any(axis=1))
+
+    axis = _Axis(0, (40,), (output(40),), changed, changed, left)
+
+    assert axis.bands() == ((band(0, -1, 0),) if found else ())
+    assert (len(calls), axis.left) == (asked, left - asked)
+
+
+@pytest.mark.parametrize(("strides", "asked"), [(("4", "5"), 0), (("2", "5"), 3)])
+def test_bands_that_leave_one_index_a_group_are_not_worth_asking_about(
+    strides: tuple[str, str], asked: int
+) -> None:
+    """Of 20 indices: strides of 4 and 5 have 20 as their period, 2 and 5 have 10."""
+    calls = []
+
+    def changed(axis: int, indices: Array) -> Array:
+        calls.append(indices)
+        return np.zeros(9, bool)
+
+    axis = _Axis(0, (20,), (output(5), output(4)), changed, changed, 24)
+
+    assert axis._holds(tuple(band(0, 0, 1, stride) for stride in strides)) is (asked > 0)
+    assert len(calls) == asked
+
+
+def test_an_axis_of_one_index_is_asked_nothing() -> None:
+    assert Pattern(np.eye(20, dtype=bool), (1, 20, 1), (output(1, 20, 1),)).asked == 3 + 3
+
+
+def test_the_longest_axis_is_asked_first() -> None:
+    """Six questions for each of five axes are more than there are: a short one is left."""
+    shape = (2, 2, 2, 2, 20)
+
+    pattern = Pattern(np.eye(320, dtype=bool), shape, (output(*shape),))
+
+    assert pattern.found.periods[-1] == 1
+    assert pattern.found.groups == 2
 
 
 @pytest.mark.parametrize("place", [0, 1, 50, 98, 99])

@@ -140,3 +140,19 @@ def test_a_gradient_that_is_wrong_at_the_dtype_of_the_tensors_alone_is_wrong(
 
     assert found.judgement.verdicts.tolist() == [verdict] * 2
     assert (found.reason is not None and "float32 tape" in found.reason) is (verdict is MISMATCH)
+
+
+@pytest.mark.parametrize("cotangents", [[0], [2], [0, 1, 2]])
+def test_an_element_whose_tape_is_not_finite_for_one_cotangent_is_not_finite(cotangents: list[int]) -> None:
+    """Whatever else was thought of it."""
+    problem = posed(lambda x: 3 * x, x=np.ones(2))
+    confirmed = examine(variable(problem), elementwise((2,), 1), None, Progress(), problem.meter)
+    tape = confirmed.candidate.tape.copy()
+    tape[cotangents, 1] = np.nan
+    assert confirmed.judgement.verdicts.tolist() == [MATCH] * 2
+
+    found = conclude(
+        problem, 0, Examined(replace(confirmed, candidate=replace(confirmed.candidate, tape=tape)))
+    )
+
+    assert found.judgement.verdicts.tolist() == [MATCH, ElementVerdict.NONFINITE]

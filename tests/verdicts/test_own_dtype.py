@@ -201,3 +201,13 @@ def test_what_the_function_loses_is_a_share_of_the_larger_value(factor: float, l
     problem = posed(function, x=np.array([0.0, 4.0, 1.0], np.float32))
 
     assert _forward_loss(problem) == pytest.approx(16 * lost, rel=1e-6)
+
+
+def test_what_float32_has_no_numbers_for_is_no_loss() -> None:
+    """The slope of 1e-42 · x is no normal number of float32; that of relu at −1 is 0 and the output too."""
+    tiny = posed(lambda x: tf.constant(1e-42, x.dtype) * x, x=np.ones(3, np.float32))
+    dead = posed(lambda x: tf.nn.relu(-x), x=np.ones(3, np.float32))
+
+    for problem, size in ((tiny, 1e-42), (dead, 0.0)):
+        found = compare(problem, 0, np.full(3, size), np.full(3, size))
+        assert (found.wrong.size, found.nonfinite.size, found.conditioned.size) == (0, 0, 0)

@@ -245,3 +245,14 @@ def test_neighbours_and_their_steps_follow_the_scale_of_the_tensor() -> None:
     low, high, _ = found.interval
     r = problem.cotangents[0, 0]
     np.testing.assert_allclose([low[0], high[0]], sorted([-r, 2 * r]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
+def test_whether_a_direction_is_smooth_does_not_depend_on_the_unit_of_the_output(scale: float) -> None:
+    """relu has a corner along ones at 0, where its slopes tell nothing; max of two has none at a tie, and a
+    gradient that counts both is twice what it should be."""
+    corner = posed(lambda x: scale * tf.nn.relu(x), x=np.zeros(3))
+    twice = Broken(lambda x: scale * tf.maximum(x[:1], x[1:]), lambda r, x: scale * tf.concat([r, r], 0))
+
+    assert _contradiction(corner, [np.ones(3)]) == 0
+    assert _contradiction(posed(twice, x=np.full(2, 2.0)), [np.ones(2)]) > 1e3

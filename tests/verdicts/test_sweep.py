@@ -56,3 +56,12 @@ def test_an_element_is_named_as_it_is_asked_for() -> None:
 
     assert one.element == "x[0,1]"
     assert replace(one, index=()).element == "x"
+
+
+def test_a_corner_may_be_slight() -> None:
+    """Slopes of 1 and 1.5; where both are alike there is none."""
+    one = swept([1.5, 1.5], [1.0, 1.0], tape=2.0, difference=1.25, half=0.25)
+
+    assert one.slopes == (1.0, 1.5)
+    assert (one.error, one.errors.tolist()) == (0.5, [0.5, 0.5])
+    assert replace(one, half=0.0).slopes is None

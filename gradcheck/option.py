@@ -83,7 +83,7 @@ class Whole(Kind):
     def read(self, name: str, value: Any) -> int:
         """The number as int."""
         number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else self.least - 1
-        if self.least <= number <= (number if self.most is None else self.most):
+        if number >= self.least and (self.most is None or number <= self.most):
             return number
         raise SettingError(f"`{name}` is {value!r}{self.why}.", self.remedy)
 

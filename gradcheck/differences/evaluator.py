@@ -20,12 +20,12 @@ from gradcheck.function.primal import Meter, Primal, is_elsewhere
 from gradcheck.runtime import free_memory
 
 WORTH_TRACING = 64
-"""Evaluations below which tracing a graph costs more than it saves."""
+"""Evaluations up to which tracing a graph costs more than it saves."""
 WORTH_VECTORISING = 1024
 """Evaluations of a function that is in a graph already from which it pays to run many at once: tracing that
 takes as long as some hundred calls."""
 LOOPED = 150
-"""Operations of a function from which it has loops, or is no quicker when many of it run at once."""
+"""Operations of a function above which it has loops, or is no quicker when many of it run at once."""
 THIN = 2**15
 """Numbers in and out up to which calling an operation costs more than what the operation does."""
 BATCH = 2**22

@@ -136,7 +136,8 @@ def _slopes(table: Table) -> Estimate:
 
 
 def _best(central: Array, noise: Array, widest: Array, steps: Array) -> tuple[Array, Array, Array]:
-    """Value and bound [K, U] at the trusted level [U] with the smallest error, and that level."""
+    """Value and bound [K, U] at the trusted level [U] with the smallest error, and that level; an infinite
+    bound where no trusted level has a finer one to be held against."""
     count = len(central)
     error = np.full(central.shape, np.inf)
     trusted: Array = np.asarray(np.isfinite(central).all(axis=1))

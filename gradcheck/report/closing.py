@@ -121,7 +121,8 @@ def _names(variables: Sequence[Variable]) -> str:
 def _orders(variables: Sequence[Variable]) -> str:
     """The orders, from 1 on, where there are several and each is that of all variables; else nothing."""
     orders = sorted({v.order for v in variables})
-    if len(orders) == 1 or len(orders) * len({v.name for v in variables}) != len(variables):
+    whole = len(orders) * len({v.name for v in variables}) == len(variables)
+    if not whole or len(orders) < 2:
         return ""
     return f"{orders[0]} {'and' if len(orders) == 2 else 'to'} {orders[-1]}"
 

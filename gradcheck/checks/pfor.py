@@ -84,8 +84,8 @@ def _compared(outcome: Outcome, number: int, kind: str) -> tuple[Comparison, str
 
 def _rounding(problem: Problem, number: int, kind: str) -> Array:
     """How far rounding the inputs moves the gradient, as the entries of the Jacobian have it."""
-    dtypes = [value.dtype.name for value in problem.own.values]
-    moved = changes(problem.own, problem.own_tape, problem.cotangents, dtypes)[number].max(axis=0)
+    roundings = [eps_of(value.dtype.name) for value in problem.own.values]
+    moved = changes(problem.own, problem.own_tape, problem.cotangents, roundings)[number].max(axis=0)
     shape = tuple(problem.own.values[number].shape.as_list())
     if kind == "batch_jacobian":
         outputs = len(problem.own.outputs[0].shape) - 1

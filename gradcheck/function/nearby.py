@@ -69,13 +69,13 @@ def _moved(value: Any, share: float, size: Size, draw: Draw, random: np.random.G
     return tf.cast(tf.constant(point + moves), value.dtype)
 
 
-def changes(primal: Primal, tape: Tape, cotangents: Array, dtypes: Sequence[str]) -> list[Array]:
-    """Largest change of each variable's tape gradient when the inputs move by one rounding of `dtypes`,
-    [K, elements] each."""
+def changes(primal: Primal, tape: Tape, cotangents: Array, shares: Sequence[float]) -> list[Array]:
+    """Largest change of each variable's tape gradient when the inputs move by so large shares of themselves,
+    such as one rounding, [K, elements] each."""
     largest = [np.zeros(base.shape) for base in tape.gradients]
     for trial in range(TRIALS):
         random = generator(Stream.ROUNDED_INPUTS, trial)
-        values = nearby(primal.values, list(map(eps_of, dtypes)), Size.ITSELF, Draw.HALF_TO_WHOLE, random)
+        values = nearby(primal.values, shares, Size.ITSELF, Draw.HALF_TO_WHOLE, random)
         moved = record(primal.at(values), cotangents).gradients
         for most, there, here in zip(largest, moved, tape.gradients, strict=True):
             with np.errstate(invalid="ignore"):
@@ -105,6 +105,6 @@ class Conditioning:
 
     def _changes(self, dtype: str) -> list[Array]:
         if dtype not in self._found:
-            names = [dtype or value.dtype.name for value in self._arguments[0].values]
-            self._found[dtype] = changes(*self._arguments, names)
+            shares = [eps_of(dtype or value.dtype.name) for value in self._arguments[0].values]
+            self._found[dtype] = changes(*self._arguments, shares)
         return self._found[dtype]

@@ -14,6 +14,9 @@ from gradcheck.verdicts.judgement import Opinion, Source
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE, ROUNDED, tolerance_of
 from gradcheck.verdicts.verdict import ElementVerdict, error_ratio
 
+COARSEST = eps_of("bfloat16")
+"""The coarsest rounding that a function, such as a layer of mixed precision, is taken to have inside."""
+
 
 def coarsest(own: Primal) -> str:
     """The coarsest dtype of the tensors and outputs."""
@@ -37,6 +40,8 @@ class Loss:
     """Largest error as a share of S."""
     dtype: str
     """The coarsest dtype of the tensors and outputs."""
+    lost: float = 0.0
+    """Share of the outputs by which the function itself is off, where that is more than their rounding."""
 
 
 def opinions(problem: Problem, number: int, size: Array, natural: Array) -> tuple[list[Opinion], list[Note]]:
@@ -58,10 +63,14 @@ def opinions(problem: Problem, number: int, size: Array, natural: Array) -> tupl
     ]
     if not loss.conditioned.size:
         return found, []
+    why = (
+        f"and so are the outputs by {loss.lost:.2g}: the function rounds more coarsely inside"
+        if loss.lost
+        else f"because rounding to {loss.dtype} alone changes them as much: the function is ill-conditioned"
+    )
     said = (
         f"{loss.conditioned.size:,} of {size.size:,} elements of the {loss.dtype} gradient are off by up to "
-        f"{loss.worst:.2g} of their size, because rounding to {loss.dtype} alone changes them as much: the "
-        "function is ill-conditioned there, the gradient is not wrong."
+        f"{loss.worst:.2g} of their size, {why} there, the gradient is not wrong."
     )
     return found, [Note(Kind.WARNING, said, problem.names[number])]
 
@@ -81,32 +90,34 @@ def compare(problem: Problem, number: int, size: Array, natural: Array) -> Loss:
     off = np.flatnonzero(np.isfinite(error) & (error > slack))
     if off.size == 0:
         return Loss(off, error[off], nonfinite, off, 0.0, dtype)
-    moved = _conditioning(problem, number, dtype)[off]
-    lost = _forward_loss(problem) * scale[off]
-    tolerance = CONDITIONING * moved + slack[off] + lost
+    lost = _forward_loss(problem)
+    inside = min(lost, COARSEST)
+    moved = _conditioning(problem, number, max(eps_of(dtype), inside))[off]
+    tolerance = CONDITIONING * (moved + lost * scale[off] + inside * natural[off]) + slack[off]
     explained = error[off] <= tolerance
     with np.errstate(divide="ignore"):
         worst = float((error[off] / scale[off]).max())
     ratio = error_ratio(error[off], tolerance)[~explained]
-    return Loss(off[~explained], ratio, nonfinite, off[explained], worst, dtype)
+    return Loss(off[~explained], ratio, nonfinite, off[explained], worst, dtype, lost)
 
 
-def _conditioning(problem: Problem, number: int, dtype: str) -> Array:
-    """How far both tapes move when the inputs move by a rounding, [elements]."""
-    dtypes = [max(value.dtype.name, dtype, key=eps_of) for value in problem.own.values]
+def _conditioning(problem: Problem, number: int, share: float) -> Array:
+    """How far both tapes move when the inputs move by a share of themselves, or a rounding, [elements]."""
+    shares = [max(eps_of(value.dtype.name), share) for value in problem.own.values]
     pairs = (problem.exact, problem.exact_tape), (problem.own, problem.own_tape)
-    moves = [changes(primal, tape, problem.cotangents, dtypes)[number] for primal, tape in pairs]
+    moves = [changes(primal, tape, problem.cotangents, shares)[number] for primal, tape in pairs]
     return np.asarray(np.sum(moves, axis=0).max(axis=0))
 
 
 def _forward_loss(problem: Problem) -> float:
-    """Share by which the function itself, not only its gradient, suffers beyond plain rounding."""
+    """Share by which the function itself, not only its gradient, suffers beyond plain rounding: it may round
+    more coarsely inside, as a layer of mixed precision does."""
     exact, own = problem.base, problem.own.at_point().numpy()
     eps = max(eps_of(value.dtype.name) for value in problem.own.values)
     with np.errstate(divide="ignore", invalid="ignore"):
         loss = np.abs(exact - own) / np.maximum(np.abs(exact), np.abs(own))
     worst = float(np.nanmax(np.where(exact == own, 0.0, loss), initial=0.0))
-    return worst * CONDITIONING if worst > LOSS_OF_DTYPE * eps else 0.0
+    return worst if worst > LOSS_OF_DTYPE * eps else 0.0
 
 
 def repeats(problem: Problem, number: int, size: Array, natural: Array) -> tuple[list[Opinion], list[Note]]:

@@ -27,7 +27,7 @@ def recorded(function: Function, dtype: str = "float64", **inputs: Array) -> tup
 
 
 def test_the_largest_of_three_moves_by_half_to_a_whole_rounding() -> None:
-    found = changes(*recorded(lambda x: x**2, x=X), R, ["float32"])[0]
+    found = changes(*recorded(lambda x: x**2, x=X), R, [eps_of("float32")])[0]
 
     share = found / (2 * np.abs(R * X) * eps_of("float32"))
     assert found.shape == (2, 30)
@@ -38,14 +38,14 @@ def test_the_largest_of_three_moves_by_half_to_a_whole_rounding() -> None:
 
 def test_the_other_variables_are_moved_too() -> None:
     """The gradient of x y for x is y: it moves by the roundings of y."""
-    found = changes(*recorded(lambda x, y: x * y, x=X, y=Y), R, ["float64", "float16"])[0]
+    found = changes(*recorded(lambda x, y: x * y, x=X, y=Y), R, [eps_of("float64"), eps_of("float16")])[0]
 
     share = found / (np.abs(R * Y) * eps_of("float16"))
     assert 0.5 <= share.min() < share.max() <= 1.001
 
 
 def test_a_straight_function_is_perfectly_conditioned() -> None:
-    assert not changes(*recorded(lambda x: 3 * x, x=X), R, ["float16"])[0].any()
+    assert not changes(*recorded(lambda x: 3 * x, x=X), R, [eps_of("float16")])[0].any()
 
 
 def test_a_move_to_where_the_gradient_is_not_finite_does_not_count() -> None:
@@ -54,7 +54,7 @@ def test_a_move_to_where_the_gradient_is_not_finite_does_not_count() -> None:
     def function(x: Any) -> Any:
         return x**2 * tf.where(x < 1.0, tf.constant(np.nan, x.dtype), tf.ones_like(x))
 
-    found = changes(*recorded(function, x=np.ones(30)), R, ["float16"])[0]
+    found = changes(*recorded(function, x=np.ones(30)), R, [eps_of("float16")])[0]
 
     assert np.isfinite(found).all()
     assert found.any()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from gradcheck import Verdict, check
 from gradcheck.settings import Settings
 from gradcheck.verdicts.own_dtype import _conditioning, _forward_loss, coarsest, compare, repeats
 from gradcheck.verdicts.rule import ROUNDED
 from tests.posed import posed
+from tests.saying import normal, told
 
 ONE = np.ones(3)
 
@@ -29,7 +32,7 @@ def test_the_coarsest_dtype_is_that_of_any_tensor_or_output() -> None:
 def test_what_the_function_loses_counts_from_64_roundings_of_the_coarsest_input(
     loss: float, counted: bool
 ) -> None:
-    """64 · 2⁻²³ is 7.6e-6; ten times the loss then, where one input is float32 and the other float64."""
+    """64 · 2⁻²³ is 7.6e-6, where one input is float32 and the other float64."""
 
     def function(x: Any, y: Any) -> Any:
         # Only in float32 is x a little less.
@@ -39,9 +42,7 @@ def test_what_the_function_loses_counts_from_64_roundings_of_the_coarsest_input(
 
     found = _forward_loss(problem)
 
-    assert found == (pytest.approx(found) if counted else 0.0)
-    assert (found > 0) is counted
-    assert found == 0.0 or 5 * loss < found < 20 * loss
+    assert found == pytest.approx(loss if counted else 0.0, rel=0.1)
 
 
 def wrong_in_float32(share: float, infinite: bool = False) -> Any:
@@ -112,7 +113,7 @@ def test_a_rounding_of_the_inputs_moves_the_tapes_as_the_second_derivative_says(
     x = np.array([0.3, -20.0, 1000.0])
     problem = posed(tf.sin, x=x.astype(dtype))
 
-    moved = _conditioning(problem, 0, "float32")
+    moved = _conditioning(problem, 0, 2.0**-23)
 
     most = 2 * np.abs(problem.cotangents[0] * np.sin(x) * x) * 2.0**-23
     # In float32 the tape at the tensors' own dtype is rounded besides.
@@ -192,7 +193,7 @@ def test_where_nothing_may_differ_what_is_the_same_twice_is_right() -> None:
 
 @pytest.mark.parametrize(("factor", "lost"), [(0.5, 0.5), (2.0, 0.5), (1.25, 0.2), (-1.0, 2.0)])
 def test_what_the_function_loses_is_a_share_of_the_larger_value(factor: float, lost: float) -> None:
-    """|f₆₄ − f₃₂| ÷ max(|f₆₄|, |f₃₂|), the largest of the outputs, 16 times"""
+    """|f₆₄ − f₃₂| ÷ max(|f₆₄|, |f₃₂|), the largest of the outputs"""
     share = np.array([1.0, factor, 1.0])
 
     def function(x: Any) -> Any:
@@ -200,7 +201,7 @@ def test_what_the_function_loses_is_a_share_of_the_larger_value(factor: float, l
 
     problem = posed(function, x=np.array([0.0, 4.0, 1.0], np.float32))
 
-    assert _forward_loss(problem) == pytest.approx(16 * lost, rel=1e-6)
+    assert _forward_loss(problem) == pytest.approx(lost, rel=1e-6)
 
 
 def test_what_float32_has_no_numbers_for_is_no_loss() -> None:
@@ -211,3 +212,36 @@ def test_what_float32_has_no_numbers_for_is_no_loss() -> None:
     for problem, size in ((tiny, 1e-42), (dead, 0.0)):
         found = compare(problem, 0, np.full(3, size), np.full(3, size))
         assert (found.wrong.size, found.nonfinite.size, found.conditioned.size) == (0, 0, 0)
+
+
+def half_precise(policy: str, seed: int, activation: Any) -> Any:
+    """A model in float32 whose first layer computes in a coarser dtype, with weights of any size"""
+    first = keras.layers.Dense(3, activation, dtype=policy)
+    model = keras.Sequential([keras.Input((3,)), first, keras.layers.Dense(2)])
+    random = np.random.default_rng(seed)
+    model.set_weights([random.standard_normal(weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("seed", [18, 275, 285])
+def test_a_right_layer_that_rounds_more_coarsely_inside_passes(policy: str, seed: int) -> None:
+    """1 − tanh² of a saturated tanh is rounded away, and sums of the backward pass cancel."""
+    report = check(half_precise(policy, seed, "tanh"), {"x": normal(2, 3)})
+
+    assert report.verdict is Verdict.PASS, told(report)
+    assert all(variable.counts["match"] == variable.verdicts.size for variable in report.variables)
+    assert any("the function rounds more coarsely inside" in note.text for note in report.notes)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gradient_that_is_wrong_in_half_precision_alone_fails(policy: str, seed: int) -> None:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def twice(x: Any) -> tuple[Any, Any]:
+        y = tf.tanh(x)
+        return y, lambda r: r * (1 - y * y) * (1 if x.dtype == tf.float64 else 2)
+
+    report = check(half_precise(policy, seed, twice), {"x": normal(2, 3)})
+
+    assert report.verdict is Verdict.FAIL, told(report)

@@ -119,12 +119,14 @@ def _names(variables: Sequence[Variable]) -> str:
 
 
 def _orders(variables: Sequence[Variable]) -> str:
-    """The orders, from 1 on, where there are several and each is that of all variables; else nothing."""
+    """The orders, where there are several and each is that of all variables; else nothing."""
     orders = sorted({v.order for v in variables})
     whole = len(orders) * len({v.name for v in variables}) == len(variables)
     if not whole or len(orders) < 2:
         return ""
-    return f"{orders[0]} {'and' if len(orders) == 2 else 'to'} {orders[-1]}"
+    if len(orders) > 2 and orders[-1] - orders[0] == len(orders) - 1:
+        return f"{orders[0]} to {orders[-1]}"
+    return f"{', '.join(map(str, orders[:-1]))} and {orders[-1]}"
 
 
 def _listed(names: Sequence[str], kind: str) -> str:

@@ -1,6 +1,7 @@
 """An object in the user's own code, by FILE.py:NAME or package.module:NAME."""
 
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
@@ -112,6 +113,8 @@ def import_file(path: Path) -> ModuleType:
     if not path.is_file():
         near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")])
         raise TargetError(f"There is no file {str(path)!r}.", near or FORMS)
+    if not path.name.endswith(tuple(importlib.machinery.all_suffixes())):
+        raise TargetError(f"{path.name!r} is not a Python file.", "Give one whose name ends in .py.")
     path = path.resolve()
     root = path.parent
     while (root / "__init__.py").is_file():
@@ -132,8 +135,7 @@ def _run(path: Path) -> ModuleType:
     _first_on_path(path.parent)
     name = path.stem if path.stem not in sys.modules else f"gradcheck_source_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise TargetError(f"{path.name!r} is no file of Python.", "Give one whose name ends in .py.")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # a class is looked up by its module's name
     try:

@@ -422,7 +422,7 @@ def test_a_broken_model_shows_the_elements_that_fail_first() -> None:
         (["small.keras", "--x", "x.npy"], "--unsafe"),
         (["nope.keras", "--x", "x.npy"], "There is no file 'nope.keras'"),
         (["ops.py", "--x", "x.npy"], "is no .keras file"),
-        (["small.keras", "--x", "x.npy", "--code", "x.npy"], "'x.npy' is no file of Python."),
+        (["small.keras", "--x", "x.npy", "--code", "x.npy"], "'x.npy' is not a Python file."),
         (["small.keras", "--unsafe", "--x", "normal:4x2"], "small raised ValueError when it was called"),
         (["small.keras", "--unsafe", "--x", "x.npy", "--loss", "mse"], "need --y"),
         (["small.keras", "--unsafe", "--x", "x.npy", "--sample-weight", "x.npy"], "need --y"),

@@ -361,6 +361,8 @@ def test_orders_are_counted_beside_the_variables() -> None:
     assert report(*both).to_dict()["summary"] == f"{agree} 20 elements of 5 variables, at orders 1 and 2"
     more = [variable([M], name="x", order=order) for order in range(1, 6)]
     assert report(*more).to_dict()["summary"] == f"{agree} 5 elements of x, at orders 1 to 5"
+    apart = [variable([M], name="x", order=order) for order in (1, 2, 4, 6)]
+    assert report(*apart).to_dict()["summary"] == f"{agree} 4 elements of x, at orders 1, 2, 4 and 6"
     assert report(*both[:6]).to_dict()["summary"] == f"{agree} 12 elements of 6 variables"
     wrong = report(*both, variable([X], name="f", tape=3.0, order=2)).to_dict()["summary"]
     assert str(wrong).startswith("dense: 1 of 1 element of f (order 2) fails")

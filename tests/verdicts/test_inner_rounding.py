@@ -264,7 +264,7 @@ def test_smooth_functions_and_corners_have_no_stairs_to_be_looked_for(function: 
 
 
 def test_stairs_of_the_finest_steps_are_found_too() -> None:
-    """To 1e-11 at 1 there are jumps within all but the lengths below that, 4 · 4⁻¹⁷ = 2e-10 the shortest."""
+    """Stairs of 1e-11 at 1 show at every length, down to the shortest, 4⁻¹⁶ = 2e-10."""
     one = inner_rounding._Failing(failing([1.0, 9.0, 2.0], lambda x: tf.round(x * 1e11) / 1e11))
 
     assert one.lengths[-1] == 4.0 * 4.0**-17

@@ -64,7 +64,7 @@ def opinions(problem: Problem, number: int, size: Array, natural: Array) -> tupl
     if not loss.conditioned.size:
         return found, []
     why = (
-        f"and so are the outputs by {loss.lost:.2g}: the function rounds more coarsely inside"
+        f"and the outputs by {loss.lost:.2g}: the function is ill-conditioned or rounds more coarsely inside"
         if loss.lost
         else f"because rounding to {loss.dtype} alone changes them as much: the function is ill-conditioned"
     )

@@ -14,8 +14,8 @@ from gradcheck.verdicts.judgement import Opinion, Source
 from gradcheck.verdicts.rule import LOSS_OF_DTYPE, ROUNDED, tolerance_of
 from gradcheck.verdicts.verdict import ElementVerdict, error_ratio
 
-COARSEST = eps_of("bfloat16")
-"""The coarsest rounding that a function, such as a layer of mixed precision, is taken to have inside."""
+INSIDE = eps_of("bfloat16")
+"""The largest rounding that a function, such as a layer of mixed precision, is taken to have inside."""
 
 
 def coarsest(own: Primal) -> str:
@@ -91,7 +91,7 @@ def compare(problem: Problem, number: int, size: Array, natural: Array) -> Loss:
     if off.size == 0:
         return Loss(off, error[off], nonfinite, off, 0.0, dtype)
     lost = _forward_loss(problem)
-    inside = min(lost, COARSEST)
+    inside = min(lost, INSIDE)
     moved = _conditioning(problem, number, max(eps_of(dtype), inside))[off]
     tolerance = CONDITIONING * (moved + lost * scale[off] + inside * natural[off]) + slack[off]
     explained = error[off] <= tolerance

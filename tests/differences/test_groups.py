@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -184,30 +185,30 @@ def test_elements_that_move_nothing_have_sums_of_nothing() -> None:
         assert not rows.any()
 
 
+def pieces_of(groups: Sequence[int], columns: int) -> list[int]:
+    """How many pieces each part has of some groups of 12 rows, which move one number of one tensor and 8 of
+    another each"""
+    colouring = Colouring((12, columns), (1, columns), ((ROW, None), (ROW, None)))
+    known, side = weighted(108, np.random.default_rng(0)), np.ones((len(groups), 108))
+    moved = MovedGroups(colouring, groups, (output(12), output(12, 8)), known, Sides(side, side, 0 * side))
+    return [len(part.pieces) for part in moved.parts()]
+
+
 @pytest.mark.parametrize(("piece", "pieces"), [(95, 7), (96, 7), (2 * 96, 4), (7 * 96 - 1, 2), (7 * 96, 1)])
 def test_pieces_hold_as_many_groups_as_have_room_for_their_largest_output(
     piece: int, pieces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seven groups that move 12 numbers of one tensor and 96 of another."""
     monkeypatch.setattr("gradcheck.differences.groups.PIECE", piece)
-    colouring = Colouring((12, 7), (1, 7), ((ROW, None), (ROW, None)))
-    known, side = weighted(108, np.random.default_rng(0)), np.ones((7, 108))
 
-    moved = MovedGroups(colouring, range(7), (output(12), output(12, 8)), known, Sides(side, side, 0 * side))
-
-    (part,) = moved.parts()
-    assert len(part.pieces) == pieces
+    assert pieces_of(range(7), columns=7) == [pieces]
 
 
 @pytest.mark.parametrize(("piece", "pieces"), [(7, 12), (8, 12), (16, 6), (95, 2), (96, 1)])
 def test_pieces_hold_as_many_rows_as_have_room_for_their_largest_output(
     piece: int, pieces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One group of 12 rows that move one number of one tensor and 8 of another each."""
+    """One group."""
     monkeypatch.setattr("gradcheck.differences.groups.PIECE", piece)
-    colouring = Colouring((12, 2), (1, 2), ((ROW, None), (ROW, None)))
-    known, side = weighted(108, np.random.default_rng(0)), np.ones((1, 108))
 
-    moved = MovedGroups(colouring, [0], (output(12), output(12, 8)), known, Sides(side, side, 0 * side))
-
-    assert sum(len(part.pieces) for part in moved.parts()) == pieces
+    assert sum(pieces_of([0], columns=2)) == pieces

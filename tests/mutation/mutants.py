@@ -198,8 +198,8 @@ def ways(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.Name(id=name) if name in NAMED:
             changed.id = NAMED[name]
             yield "name", changed
-        case ast.Return(value=ast.expr() as value) if not _false(value):
-            # None for False is no change for whoever asks whether it is true; True is made of it above.
+        case ast.Return(value=ast.expr() as value) if not _none_or_false(value):
+            # None for None is no change, nor for False to whoever asks if it is true; True is made above.
             yield "return", ast.Return(ast.Constant(None))
         case ast.If() | ast.While() | ast.IfExp():
             changed.test = ast.UnaryOp(ast.Not(), node.test)
@@ -210,7 +210,7 @@ def ways(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "removed", ast.Pass()
 
 
-def _false(value: ast.expr) -> bool:
+def _none_or_false(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and (value.value is None or value.value is False)
 
 
